@@ -1,0 +1,1 @@
+"""The product: legs, calls, flows and the rules that decide about them."""

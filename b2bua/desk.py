@@ -1,0 +1,203 @@
+"""The one interface that web pages see: what they may ask of the server, and the values it answers with."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Literal, Protocol
+
+__all__ = [
+    "Accepted", "CallNowPage", "CallView", "DemoState", "Desk", "ExtensionView", "LadderRow", "Refused", "Stage",
+    "VisitorRequest", "VisitorStatus",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class CallNowPage:
+    """What a visitor's page may show (SPEC 16-23). Nothing here names an owner who hides the name."""
+
+    id: str
+    owner_name: str | None
+    available: bool
+    ask_name: bool
+    image_validation: bool
+    language: str
+    message: str
+    country: str
+    """Region preselected in the country choice; empty when the tenant dials as-dialled and no choice is shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class VisitorRequest:
+    """A filled form, captcha already proven by the page."""
+
+    page_id: str
+    name: str
+    number: str
+    country: str
+    source_ip: str
+    one_step: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The call is under way; `token` is the unguessable name of its status page."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No call: `reason` is the recorded name, `sentence` what the visitor reads, `field` where it is shown."""
+
+    reason: str
+    sentence: str
+    status: int = 422
+    """HTTP status: 422 bad input, 429 too many requests, 409 not available now, 404 no such page."""
+    field: Literal["name", "number", ""] = ""
+    retry_after_s: int | None = None
+
+
+class Stage(Enum):
+    """Where a visitor's request stands; the value is the word the page and the event stream use."""
+
+    RINGING_OWNER = "ringing"
+    CALLING_VISITOR = "calling-you"
+    TALKING = "talking"
+    ENDED = "ended"
+    NOT_AVAILABLE = "not-available"
+    NOT_REACHED = "not-reached"
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        """True when nothing follows."""
+        return self in (Stage.ENDED, Stage.NOT_AVAILABLE, Stage.NOT_REACHED, Stage.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class VisitorStatus:
+    """What the visitor's page says now."""
+
+    stage: Stage
+    page_id: str
+    number: str
+    talk_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LadderRow:
+    """One row of a call ladder. Lanes: 0 the extension's side, 1 Ringback, 2 the PSTN side."""
+
+    n: int
+    at_s: float
+    """Seconds since the call began."""
+    kind: Literal["sip", "rtp", "dtmf", "prompt", "event"]
+    source: int
+    target: int
+    title: str
+    text: str = ""
+    """The whole SIP message, or detail; empty when the title says all."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallView:
+    """One call as lists show it."""
+
+    id: str
+    kind: Literal["callnow", "internal", "outbound", "inbound"]
+    started: float
+    """Unix time."""
+    state: str
+    """`ringing`, `talking`, `ended`."""
+    reason: str
+    """Its one named reason once ended, for example `talked`, `refused`, `no-answer`; empty before."""
+    from_: str
+    to: str
+    talk_s: int
+    charge: str
+    """For example `0.12 USD`; empty while unknown."""
+    recorded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionView:
+    """One extension as lists show it."""
+
+    number: str
+    name: str
+    kind: str
+    public_number: str
+    contacts: Sequence[str]
+    """Where its phones are registered; empty when offline."""
+    callnow_url: str
+    account: str
+    balance: str
+
+
+@dataclass(frozen=True, slots=True)
+class DemoState:
+    """The simulated phone: how it behaves, and the PSTN numbers with what they do."""
+
+    behaviour: str
+    behaviours: Sequence[tuple[str, str]]
+    """(name, what it does): accept, refuse, ignore, busy, offline."""
+    numbers: Sequence[tuple[str, str]]
+    """(number, what it does)."""
+    page_url: str
+    phone: str
+
+
+class Desk(Protocol):
+    """Everything a web page can ask. Raises nothing of its own: refusals are values."""
+
+    @property
+    def demo(self) -> bool:
+        """True when the simulated phone and PSTN run."""
+
+    def callnow_page(self, page_id: str) -> CallNowPage | None:
+        """The page of one CallNow ID; None for unknown, disabled and not-permitted alike (SPEC H14)."""
+
+    async def request_call(self, request: VisitorRequest) -> Accepted | Refused:
+        """Place one CallNow call; the same caller and number within 30 s is one request (SPEC H10)."""
+
+    def visitor_status(self, token: str) -> VisitorStatus | None:
+        """Where the request stands; None for an unknown token."""
+
+    def watch_visitor(self, token: str) -> AsyncIterator[VisitorStatus]:
+        """The status now and at each change, ending after a final one; empty for an unknown token."""
+
+    def cancel_visitor(self, token: str) -> bool:
+        """The visitor no longer wants the call; False when it is over or unknown."""
+
+    def calls(self) -> Sequence[CallView]:
+        """Live and recent calls, newest first."""
+
+    def call(self, call_id: str) -> CallView | None:
+        """One call of `calls`."""
+
+    def ladder(self, call_id: str) -> Sequence[LadderRow]:
+        """The rows of one call so far."""
+
+    def watch_ladder(self, call_id: str, after: int = -1) -> AsyncIterator[LadderRow]:
+        """Rows with n > after, then each new one until the call ends."""
+
+    def watch_calls(self) -> AsyncIterator[Sequence[CallView]]:
+        """`calls` now and at each change."""
+
+    def recording(self, call_id: str) -> Path | None:
+        """The stereo WAV of an ended call, left the extension, right the PSTN."""
+
+    async def extensions(self) -> Sequence[ExtensionView]:
+        """Every extension with registration and balance."""
+
+    def open_admin_link(self, token: str) -> bool:
+        """Spend a one-time admin link; False when it was used or never given."""
+
+    def demo_state(self) -> DemoState | None:
+        """None outside demo mode."""
+
+    async def demo_set(self, behaviour: str) -> bool:
+        """How the simulated phone behaves from now on; False for an unknown behaviour."""

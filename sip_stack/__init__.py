@@ -1,0 +1,1 @@
+"""SIP as a sans-IO core (RFC 3261) under a thin UDP shell."""

@@ -1,0 +1,133 @@
+"""The vocabulary of kept things: frozen values, read from the database as one snapshot (see store.directory)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, NewType
+
+__all__ = ["Account", "CallNowSettings", "Did", "DialPlan", "Extension", "Micros", "Rate", "Route", "Trunk"]
+
+Micros = NewType("Micros", int)
+"""Money in millionths of the currency's unit: 0.12 USD is 120_000."""
+
+ExtensionKind = Literal["phone", "callback", "fax", "conference", "queue"]
+NumberFormat = Literal["+e164", "e164", "national", "as-is"]
+
+
+@dataclass(frozen=True, slots=True)
+class DialPlan:
+    """How a typed number becomes the number that rates and trunks see (SPEC H17)."""
+
+    mode: Literal["e164", "as-dialled"] = "e164"
+    country: str = "US"
+    """Region (ISO 3166) of a number typed without its country code."""
+    strip: tuple[str, ...] = ()
+    """`as-dialled`: prefixes removed where at least 10 digits stay, for example `+1`."""
+    refused: tuple[str, ...] = ()
+    """`as-dialled`: numbers refused when they begin so, `112`, `1900`; `e164` asks phonenumbers and this table."""
+    min_digits: int = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A client: who pays (SPEC H19)."""
+
+    id: int
+    name: str
+    currency: str = "USD"
+    plan: Literal["prepaid", "postpaid"] = "prepaid"
+    call_api: bool = True
+    """CallAPI access, already and-ed with every account above (SPEC 2)."""
+    dial_plan: DialPlan = field(default_factory=DialPlan)
+    rate_table: str = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class CallNowSettings:
+    """The CallNow preferences of one extension (SPEC 3-4, 16-23)."""
+
+    enabled: bool = False
+    id: str = ""
+    paused: bool = False
+    reject_while_on_phone: bool = True
+    confirm: bool = True
+    show_name: bool = True
+    ask_name: bool = True
+    image_validation: bool = True
+    language: str = "en"
+    message: str = ""
+    announce_to_visitor: bool = True
+    """The called visitor hears "this is the call you asked for" before the bridge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """One internal number, for example `001*002`."""
+
+    id: int
+    number: str
+    account_id: int
+    kind: ExtensionKind = "phone"
+    name: str = ""
+    """Contact name, for example `John Doe`."""
+    public_number: str = ""
+    ha1_md5: str = ""
+    ha1_sha256: str = ""
+    """Digest secrets H(user:realm:password), hex; the password itself is never kept."""
+    ring_s: int = 30
+    confirm_s: int = 10
+    """How long one asking of the confirmation waits for a key."""
+    callnow: CallNowSettings = field(default_factory=CallNowSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """A SIP trunk, the manual's channel or resource."""
+
+    id: int
+    name: str
+    host: str
+    port: int = 5060
+    user: str = ""
+    password: str = field(default="", repr=False)
+    trusted: bool = False
+    """Its P-Asserted-Identity is believed (SPEC H18)."""
+    sources: tuple[str, ...] = ()
+    """Networks (CIDR) its calls come from; its own host when empty."""
+    number_format: NumberFormat = "+e164"
+    codecs: tuple[str, ...] = ("PCMU", "PCMA")
+    ring_s: int = 60
+    media: Literal["relay", "direct"] = "relay"
+
+
+@dataclass(frozen=True, slots=True)
+class Did:
+    """A public number that arrives on a trunk and rings an extension."""
+
+    number: str
+    extension_id: int
+    trunk_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Numbers that begin with `prefix` leave by `trunk_id`; the longest prefix wins, then the lowest priority."""
+
+    prefix: str
+    trunk_id: int
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What a call costs (SPEC 72, 74, 75): fee, then the first interval whole, then every increment begun."""
+
+    prefix: str = ""
+    description: str = ""
+    connection_fee: Micros = Micros(0)
+    first_interval_s: int = 60
+    first_cost: Micros = Micros(0)
+    increment_s: int = 60
+    increment_cost: Micros = Micros(0)
+    minimum: Micros = Micros(0)
+    maximum: Micros | None = None

@@ -1,0 +1,1 @@
+"""The web pages: visitors, owners, admins. Imports b2bua.desk and nothing else of ours."""
