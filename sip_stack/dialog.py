@@ -1,0 +1,89 @@
+"""Dialogs (RFC 3261 12): the state two user agents share, and the requests it makes."""
+
+from __future__ import annotations
+
+from sip_stack.errors import PeerError
+from sip_stack.grammar import param
+from sip_stack.headers import NameAddr
+from sip_stack.message import Fields, Request, Response
+from sip_stack.uri import Uri
+
+__all__ = ["Dialog"]
+
+
+class Dialog:
+    """One dialog, early or confirmed."""
+
+    __slots__ = ("call_id", "local", "local_seq", "remote", "remote_seq", "remote_target", "route_set")
+
+    def __init__(
+        self, call_id: str, local: NameAddr, remote: NameAddr, *, local_seq: int, remote_seq: int | None,
+        remote_target: Uri, route_set: tuple[NameAddr, ...],
+    ) -> None:  # fmt: skip
+        self.call_id = call_id
+        self.local = local
+        self.remote = remote
+        self.local_seq = local_seq
+        self.remote_seq = remote_seq
+        self.remote_target = remote_target
+        self.route_set = route_set
+
+    @classmethod
+    def from_request(cls, invite: Request, local_tag: str) -> Dialog:
+        """12.1.1: the side that was invited.  Raises: BadMessage where the Contact cannot be read."""
+        contacts = invite.addresses("Contact")
+        return cls(
+            invite.call_id, invite.to.with_tag(local_tag), invite.from_, local_seq=0, remote_seq=invite.cseq.number,
+            remote_target=contacts[0].uri if contacts else invite.from_.uri,
+            route_set=invite.addresses("Record-Route"),
+        )  # fmt: skip
+
+    @classmethod
+    def from_response(cls, invite: Request, response: Response) -> Dialog:
+        """12.1.2: the side that invited; the route set is the Record-Route in reverse order."""
+        contacts = response.addresses("Contact")
+        return cls(
+            invite.call_id, invite.from_, response.to, local_seq=invite.cseq.number, remote_seq=None,
+            remote_target=contacts[0].uri if contacts else invite.uri,
+            route_set=response.addresses("Record-Route")[::-1],
+        )  # fmt: skip
+
+    @property
+    def next_hop(self) -> Uri:
+        """Where requests of this dialog go: the first route, else the remote target (12.2.1.1)."""
+        return self.route_set[0].uri if self.route_set else self.remote_target
+
+    def request(self, method: str, *, seq: int | None = None) -> Request:
+        """A request inside this dialog without Via and Contact; `seq` for an ACK, which repeats the INVITE's."""
+        if seq is None:
+            self.local_seq += 1
+            seq = self.local_seq
+        fields: Fields = {
+            "Max-Forwards": ["70"],
+            "From": [str(self.local)],
+            "To": [str(self.remote)],
+            "Call-ID": [self.call_id],
+            "CSeq": [f"{seq} {method}"],
+        }
+        if not self.route_set:
+            return Request(method, self.remote_target, fields)
+        routes = [str(route) for route in self.route_set]
+        first = self.route_set[0].uri
+        if param(first.params, "lr") is None:  # 12.2.1.1: a strict router gets itself as Request-URI
+            fields["Route"] = [*routes[1:], f"<{self.remote_target}>"]
+            return Request(method, first, fields)
+        fields["Route"] = routes
+        return Request(method, self.remote_target, fields)
+
+    def receive(self, request: Request) -> None:
+        """Take in a request of the far end.  Raises: PeerError 500 for a CSeq that goes back (12.2.2)."""
+        number = request.cseq.number
+        if self.remote_seq is not None and number < self.remote_seq:
+            raise PeerError("CSeq out of order", status=500)
+        self.remote_seq = number
+
+    def refresh(self, message: Request | Response) -> None:
+        """A re-INVITE or UPDATE, or the 2xx to one, may move the remote target (12.2)."""
+        contacts = message.addresses("Contact")
+        if contacts:
+            self.remote_target = contacts[0].uri

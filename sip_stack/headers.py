@@ -1,0 +1,178 @@
+"""Typed header values: frozen, read once, written by `str` (RFC 3261 section 20)."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from sip_stack.errors import BadMessage
+from sip_stack.grammar import Params, comma_list, param, parse_params, quote, unquote, write_params
+from sip_stack.uri import Uri, parse_uri
+
+__all__ = [
+    "CSeq",
+    "NameAddr",
+    "Via",
+    "canonical",
+    "parse_cseq",
+    "parse_name_addr",
+    "parse_name_addrs",
+    "parse_via",
+    "parse_vias",
+]
+
+_COMPACT = {
+    "i": "Call-ID", "m": "Contact", "e": "Content-Encoding", "l": "Content-Length", "c": "Content-Type", "f": "From",
+    "s": "Subject", "k": "Supported", "t": "To", "v": "Via", "u": "Allow-Events", "o": "Event", "r": "Refer-To",
+    "b": "Referred-By", "x": "Session-Expires", "y": "Identity", "d": "Request-Disposition", "j": "Reject-Contact",
+    "a": "Accept-Contact",
+}  # fmt: skip
+_KNOWN = (
+    "Accept", "Alert-Info", "Allow", "Authorization", "Call-ID", "Contact", "Content-Disposition",
+    "Content-Encoding", "Content-Length", "Content-Type", "CSeq", "Date", "Error-Info", "Event", "Expires",
+    "From", "Identity", "Max-Forwards", "MIME-Version", "Min-Expires", "Min-SE", "Organization",
+    "P-Asserted-Identity", "P-Preferred-Identity", "Path", "Privacy", "Proxy-Authenticate",
+    "Proxy-Authorization", "Proxy-Require", "RAck", "Reason", "Record-Route", "Refer-To", "Referred-By",
+    "Remote-Party-ID", "Replaces", "Require", "Retry-After", "Route", "RSeq", "Server", "Service-Route",
+    "Session-Expires", "Subject", "Supported", "Timestamp", "To", "Unsupported", "User-Agent", "Via", "Warning",
+    "WWW-Authenticate",
+)  # fmt: skip
+_CANONICAL = {name.lower(): name for name in _KNOWN} | _COMPACT
+_EXACT = {name: name for name in _KNOWN} | _CANONICAL
+
+
+def canonical(name: str) -> str:
+    """The usual spelling of a header name, compact forms expanded; unknown names in lower case."""
+    known = _EXACT.get(name)
+    if known is None:
+        name = name.rstrip(" \t").lower()
+        known = _CANONICAL.get(name, name)
+    return known
+
+
+class Via(NamedTuple):
+    """One Via value: where a response goes (20.42)."""
+
+    transport: str
+    host: str
+    port: int | None
+    params: Params = ()
+
+    @property
+    def branch(self) -> str:
+        """The branch parameter; empty where there is none (RFC 2543 peers)."""
+        return param(self.params, "branch") or ""
+
+    def seen_from(self, host: str, port: int) -> Via:
+        """The same Via with `received` and `rport` filled by what the packet showed (18.2.1, RFC 3581 4)."""
+        params = [(k, v) for k, v in self.params if k not in ("received", "rport")]
+        asked = any(k == "rport" for k, _ in self.params)
+        if asked or self.host.strip("[]") != host:
+            params.append(("received", host))
+        if asked:
+            params.append(("rport", str(port)))
+        return self._replace(params=tuple(params))
+
+    def __str__(self) -> str:
+        port = f":{self.port}" if self.port is not None else ""
+        return f"SIP/2.0/{self.transport} {self.host}{port}{write_params(self.params)}"
+
+
+_VIA = re.compile(
+    r"SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9.!%*_+`'~-]+)\s+(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)\s*(?::\s*([0-9]{1,5}))?\s*((?:;.*)?)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def parse_via(text: str) -> Via:
+    """Read one Via value.  Raises: BadMessage."""
+    match = _VIA.fullmatch(text)
+    if match is None:
+        raise BadMessage(f"Via cannot be read: {text[:60]!r}")
+    transport, host, port, params = match.groups()
+    return Via(transport.upper(), host, int(port) if port else None, parse_params(params))
+
+
+def parse_vias(values: list[str]) -> tuple[Via, ...]:
+    """Every Via of a message, topmost first.  Raises: BadMessage."""
+    return tuple(parse_via(element) for value in values for element in comma_list(value))
+
+
+class NameAddr(NamedTuple):
+    """A `name-addr` with its header parameters: From, To, Contact, Route, P-Asserted-Identity..."""
+
+    display: str
+    uri: Uri
+    params: Params = ()
+
+    @property
+    def tag(self) -> str:
+        """The tag parameter; empty where there is none."""
+        return param(self.params, "tag") or ""
+
+    def with_tag(self, tag: str) -> NameAddr:
+        """The same address in a dialog."""
+        return self._replace(params=(*(p for p in self.params if p[0] != "tag"), ("tag", tag)))
+
+    def __str__(self) -> str:
+        display = f"{quote(self.display)} " if self.display else ""
+        return f"{display}<{self.uri}>{write_params(self.params)}"
+
+
+_NAME_ADDR = re.compile(
+    r"\s*(?:(\"(?:[^\"\\]|\\.)*\")|([A-Za-z0-9\-.!%*_+`'~\s\x80-\U0010ffff]*?))\s*<([^<>\s][^<>]*)>\s*((?:;.*)?)",
+    re.DOTALL,
+)
+_ADDR_SPEC = re.compile(r"\s*([^;<>\"\s,?]+)\s*((?:;.*)?)", re.DOTALL)
+
+
+def parse_name_addr(text: str) -> NameAddr:
+    """Read one name-addr or addr-spec; parameters outside brackets are the header's (20.10).  Raises: BadMessage."""
+    match = _NAME_ADDR.fullmatch(text)
+    if match is not None:
+        quoted, token, uri, params = match.groups()
+        if uri[-1] in " \t":
+            raise BadMessage(f"spaces around an address: {text[:60]!r}")
+        return NameAddr(unquote(quoted) if quoted else token, _address(uri), parse_params(params))
+    match = _ADDR_SPEC.fullmatch(text)
+    if match is None:
+        raise BadMessage(f"address cannot be read: {text[:60]!r}")
+    return NameAddr("", _address(match[1]), parse_params(match[2]))
+
+
+def parse_name_addrs(values: list[str]) -> tuple[NameAddr, ...]:
+    """Every address of a header that may repeat.  Raises: BadMessage."""
+    return tuple(parse_name_addr(element) for value in values for element in comma_list(value) if element)
+
+
+_OTHER_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
+
+
+def _address(text: str) -> Uri:
+    """An address outside the Request-URI may have any scheme (RFC 4475 3.3.4): it is carried, not dialled."""
+    try:
+        return parse_uri(text)
+    except BadMessage as error:
+        if error.status != 416 or not _OTHER_SCHEME.fullmatch(text):
+            raise
+        scheme, _, rest = text.partition(":")
+        return Uri(scheme.lower(), rest, "")
+
+
+class CSeq(NamedTuple):
+    """Sequence number and method (20.16)."""
+
+    number: int
+    method: str
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.method}"
+
+
+def parse_cseq(text: str) -> CSeq:
+    """Read CSeq.  Raises: BadMessage; 8.1.1.5: the number MUST be below 2**31."""
+    number, _, method = text.strip().partition(" ")
+    method = method.strip()
+    if not (number.isascii() and number.isdigit()) or not method or int(number) >= 2**31:
+        raise BadMessage(f"CSeq cannot be read: {text[:40]!r}")
+    return CSeq(int(number), method)

@@ -1,0 +1,50 @@
+"""Who a request says is calling: P-Asserted-Identity, Privacy, From (RFC 3325, RFC 3323)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sip_stack.errors import BadMessage
+from sip_stack.headers import NameAddr
+from sip_stack.message import Request
+
+__all__ = ["Caller", "caller_of", "is_hidden_user"]
+
+_HIDDEN_USERS = frozenset({"", "anonymous", "restricted", "unavailable", "private", "unknown", "withheld"})
+
+
+class Caller(NamedTuple):
+    """A caller as far as the far end is believed (SPEC H18)."""
+
+    name: str
+    user: str
+    asserted: bool
+    """True when the number comes from a P-Asserted-Identity of a trusted peer."""
+    hidden: bool
+    """The caller asked not to be shown, or sends nothing that could be."""
+
+
+def is_hidden_user(user: str) -> bool:
+    """True for the user parts that mean "no caller identity" on trunks."""
+    return user.strip().lower() in _HIDDEN_USERS
+
+
+def caller_of(request: Request, *, trusted: bool) -> Caller:
+    """Read the caller: from a trusted peer P-Asserted-Identity first, else From (RFC 3325 9.1)."""
+    privacy = {p.strip().lower() for value in request.tokens("Privacy") for p in value.split(";")}
+    shown = request.from_
+    asserted = False
+    if trusted:
+        try:
+            identities = request.addresses("P-Asserted-Identity")
+        except BadMessage:
+            identities = ()
+        dialled = [i for i in identities if i.uri.scheme in ("sip", "sips", "tel")]
+        if dialled:
+            shown, asserted = dialled[0], True
+    hidden = "id" in privacy or "user" in privacy or _anonymous(request.from_) or is_hidden_user(shown.uri.user)
+    return Caller(shown.display or request.from_.display, shown.uri.user, asserted, hidden)
+
+
+def _anonymous(address: NameAddr) -> bool:
+    return is_hidden_user(address.uri.user) or address.uri.host == "anonymous.invalid"

@@ -1,0 +1,90 @@
+"""Bindings of one address of record (RFC 3261 10.3), pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sip_stack.errors import PeerError
+from sip_stack.grammar import param
+from sip_stack.message import Request
+from sip_stack.uri import Uri, parse_uri
+
+__all__ = ["Binding", "register"]
+
+DEFAULT_EXPIRES_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Where one phone of an extension is reached, until when (Unix time)."""
+
+    contact: str
+    """The Contact URI as the phone wrote it: the Request-URI of calls to it."""
+    source_ip: str
+    source_port: int
+    """Where the REGISTER came from: requests go there, which is what crosses a NAT (RFC 5626's idea of a flow)."""
+    transport: str
+    expires_at: float
+    call_id: str
+    cseq: int
+    user_agent: str = ""
+
+    @property
+    def uri(self) -> Uri:
+        """The contact, read."""
+        return parse_uri(self.contact)
+
+
+def register(
+    bindings: tuple[Binding, ...],
+    request: Request,
+    source: tuple[str, str, int],
+    now: float,
+    *,
+    min_s: int = 30,
+    max_s: int = 3600,
+    max_contacts: int = 10,
+) -> tuple[Binding, ...]:
+    """The bindings after one REGISTER from `source` (transport, ip, port): live ones, newest last.
+
+    Raises: PeerError 423 for a time below `min_s`, 400 for a misused `*`, 500 for an out-of-order CSeq (10.3 step 7),
+    403 beyond `max_contacts`; nothing is changed then.
+    """
+    live = {b.contact: b for b in bindings if b.expires_at > now}
+    if any(value.strip() == "*" for value in request.fields.get("Contact", ())):
+        return _remove_all(live, request)
+    for address in request.addresses("Contact"):
+        seconds = _seconds(request, param(address.params, "expires"))
+        contact = str(address.uri)
+        known = live.get(contact)
+        if known and known.call_id == request.call_id and request.cseq.number <= known.cseq:
+            raise PeerError("REGISTER out of order", status=500)
+        live.pop(contact, None)
+        if seconds == 0:
+            continue
+        if seconds < min_s:
+            raise PeerError(f"the shortest registration is {min_s} s", 423, (("Min-Expires", str(min_s)),))
+        transport, ip, port = source
+        expires_at = now + min(seconds, max_s)
+        agent = (request.get("User-Agent") or "")[:120]
+        live[contact] = Binding(contact, ip, port, transport, expires_at, request.call_id, request.cseq.number, agent)
+    if len(live) > max_contacts:
+        raise PeerError("too many contacts", status=403)
+    return tuple(live.values())
+
+
+def _remove_all(live: dict[str, Binding], request: Request) -> tuple[Binding, ...]:
+    """10.2.2: `*` only alone and with Expires 0."""
+    if len(request.tokens("Contact")) != 1 or (request.get("Expires") or "").strip() != "0":
+        raise PeerError("Contact * goes alone and with Expires: 0")
+    for binding in live.values():
+        if binding.call_id == request.call_id and request.cseq.number <= binding.cseq:
+            raise PeerError("REGISTER out of order", status=500)
+    return ()
+
+
+def _seconds(request: Request, parameter: str | None) -> int:
+    for text in (parameter, request.get("Expires")):
+        if text and text.strip().isascii() and text.strip().isdigit():
+            return min(int(text), 2**31)
+    return DEFAULT_EXPIRES_S  # 20.19: a malformed value counts as 3600

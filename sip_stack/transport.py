@@ -1,0 +1,99 @@
+"""The sockets of the SIP stack: UDP by `loop.add_reader`, drained many datagrams at a wake-up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+
+from sip_stack.core import Hop, SipCore
+
+__all__ = ["UdpTransport", "Alarm"]
+
+log = logging.getLogger(__name__)
+
+_AT_ONCE = 64
+_BUFFER = 4 << 20
+
+
+class UdpTransport:
+    """One UDP socket; asyncio's datagram protocol costs four times as much a datagram."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, host: str, port: int) -> None:
+        """Raises: OSError where the port is held: never shared (SO_REUSEPORT would steal traffic)."""
+        self._loop = loop
+        self._core: SipCore | None = None
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            self._socket.bind((host, port))
+        except OSError:
+            self._socket.close()
+            raise
+        self._socket.setblocking(False)
+        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+            self._socket.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
+        self.host, self.port = self._socket.getsockname()[:2]
+        self.dropped = 0
+
+    def start(self, core: SipCore) -> None:
+        """Hand what arrives to `core` from now on."""
+        self._core = core
+        self._loop.add_reader(self._socket.fileno(), self._readable)
+
+    def close(self) -> None:
+        """Stop and free the port."""
+        self._loop.remove_reader(self._socket.fileno())
+        self._socket.close()
+
+    def send(self, data: bytes, hop: Hop) -> None:
+        """Send one datagram; a full buffer or a dead peer loses it, as UDP may."""
+        try:
+            self._socket.sendto(data, (hop.host, hop.port))
+        except (BlockingIOError, OSError) as error:
+            self.dropped += 1
+            log.debug("sip send to %s:%s failed: %s", hop.host, hop.port, error)
+
+    def _readable(self) -> None:
+        assert self._core is not None
+        receive, recvfrom = self._core.receive, self._socket.recvfrom
+        for _ in range(_AT_ONCE):
+            try:
+                data, address = recvfrom(65535)
+            except BlockingIOError:
+                return
+            except OSError:  # ECONNREFUSED of an earlier datagram
+                continue
+            receive(data, Hop("UDP", address[0], address[1]))
+
+
+class Alarm:
+    """One loop timer for all the timers of a core: `Alarm(loop)` is its `alarm`, `wakes` names the core."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._handle: asyncio.TimerHandle | None = None
+        self._core: SipCore | None = None
+
+    def wakes(self, core: SipCore) -> None:
+        """The core whose `wake` is called."""
+        self._core = core
+
+    def __call__(self, when: float) -> None:
+        handle = self._handle
+        if handle is not None:
+            if handle.when() <= when:
+                return
+            handle.cancel()
+        self._handle = self._loop.call_at(when, self._fire)
+
+    def _fire(self) -> None:
+        self._handle = None
+        assert self._core is not None
+        self._core.wake()
+
+    def close(self) -> None:
+        """Disarm."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None

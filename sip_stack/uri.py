@@ -1,0 +1,89 @@
+"""SIP, SIPS and tel URIs (RFC 3261 19.1, RFC 3966)."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import quote as percent_encode
+from urllib.parse import unquote as percent_decode
+
+from sip_stack.errors import BadMessage
+from sip_stack.grammar import Params, param, parse_params, write_params
+
+__all__ = ["Uri", "parse_uri", "sip_uri"]
+
+_SIP = re.compile(
+    r"(?P<scheme>sips?):"
+    r"(?:(?P<userinfo>[^@\s<>\"]*)@)?"
+    r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)"
+    r"(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<params>(?:\s*;[^?]*)?)"
+    r"(?:\?(?P<headers>\S*))?",
+    re.IGNORECASE,
+)
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_USER_SAFE = "-_.!~*'()&=+$,;?/%"
+
+
+class Uri(NamedTuple):
+    """One URI; `userinfo` is kept as it was written, so that what we send back compares equal (19.1.4)."""
+
+    scheme: str
+    userinfo: str
+    host: str
+    port: int | None = None
+    params: Params = ()
+    headers: str = ""
+
+    @property
+    def user(self) -> str:
+        """The user part, percent-decoded, without password and user parameters."""
+        user = self.userinfo.partition(":")[0].partition(";")[0]
+        return percent_decode(user) if "%" in user else user
+
+    @property
+    def transport(self) -> str:
+        """`UDP`, `TCP`... from the transport parameter, in capitals; empty where none is named."""
+        return (param(self.params, "transport") or "").upper()
+
+    def __str__(self) -> str:
+        if self.scheme == "tel":
+            return f"tel:{self.userinfo}{write_params(self.params)}"
+        at = f"{self.userinfo}@" if self.userinfo else ""
+        port = f":{self.port}" if self.port is not None else ""
+        headers = f"?{self.headers}" if self.headers else ""
+        return f"{self.scheme}:{at}{self.host}{port}{write_params(self.params)}{headers}"
+
+
+def sip_uri(user: str, host: str, port: int | None = None, params: Params = ()) -> Uri:
+    """A SIP URI from plain text; the user part is percent-encoded as 25.1 asks."""
+    return Uri("sip", percent_encode(user, safe=_USER_SAFE.replace("%", "")), host, port, params)
+
+
+def parse_uri(text: str) -> Uri:
+    """Read one URI.  Raises: BadMessage, 416 for a scheme that is none of ours."""
+    match = _SIP.fullmatch(text)
+    if match is not None:
+        scheme, userinfo, host, port, params, headers = match.groups()
+        if port is not None and not 0 < int(port) < 65536:
+            raise BadMessage(f"port out of range in {text[:60]!r}")
+        return Uri(
+            scheme.lower(),
+            userinfo or "",
+            host.lower(),
+            int(port) if port is not None else None,
+            parse_params(params) if params else (),
+            headers or "",
+        )
+    scheme_match = _SCHEME.match(text)
+    if scheme_match is None:
+        raise BadMessage(f"not a URI: {text[:60]!r}")
+    scheme = scheme_match[1].lower()
+    if scheme in ("sip", "sips"):
+        raise BadMessage(f"malformed SIP URI: {text[:60]!r}")
+    if scheme == "tel":
+        number, semicolon, rest = text[4:].partition(";")
+        if not re.fullmatch(r"\+?[0-9A-Fa-f*#().-]+", number):
+            raise BadMessage(f"malformed tel URI: {text[:60]!r}")
+        return Uri("tel", number, "", None, parse_params(semicolon + rest))
+    raise BadMessage(f"URI scheme {scheme} is not supported", status=416)
