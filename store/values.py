@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NewType
 
-__all__ = ["Account", "CallNowSettings", "Did", "DialPlan", "Extension", "Micros", "Rate", "Route", "Trunk"]
+__all__ = ["Account", "CallNowSettings", "CallerId", "Did", "DialPlan", "Extension", "Micros", "Rate", "Route", "Trunk"]
 
 Micros = NewType("Micros", int)
 """Money in millionths of the currency's unit: 0.12 USD is 120_000."""
@@ -40,6 +40,19 @@ class Account:
     """CallAPI access, already and-ed with every account above (SPEC 2)."""
     dial_plan: DialPlan = field(default_factory=DialPlan)
     rate_table: str = "default"
+    credit_limit: Micros | None = None
+    """`postpaid`: how far below zero it may go; None: no limit."""
+    parent_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallerId:
+    """CallerID name and number in public calls, chosen independently (SPEC 38-40)."""
+
+    name_by: Literal["server", "user"] = "server"
+    name: str = ""
+    number_by: Literal["server", "user"] = "server"
+    number: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +71,10 @@ class CallNowSettings:
     message: str = ""
     announce_to_visitor: bool = True
     """The called visitor hears "this is the call you asked for" before the bridge."""
+    calls_a_day: int = 100
+    longest_call_s: int = 3600
+    money_a_day: Micros | None = None
+    """The spend firewall of this link (SPEC A12.2); None: only the account's credit ends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +95,7 @@ class Extension:
     confirm_s: int = 10
     """How long one asking of the confirmation waits for a key."""
     callnow: CallNowSettings = field(default_factory=CallNowSettings)
+    caller_id: CallerId = field(default_factory=CallerId)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +111,10 @@ class Trunk:
     trusted: bool = False
     """Its P-Asserted-Identity is believed (SPEC H18)."""
     sources: tuple[str, ...] = ()
-    """Networks (CIDR) its calls come from; its own host when empty."""
+    """Where its calls come from: networks (CIDR, any port) or `address:port`; its own host, any port, when empty."""
     number_format: NumberFormat = "+e164"
+    country: str = "US"
+    """Region of the numbers that a `national` trunk sends and takes."""
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
     ring_s: int = 60
     media: Literal["relay", "direct"] = "relay"

@@ -1,0 +1,204 @@
+"""All configuration as one immutable snapshot with dict lookups; a running server reads it, never the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import Connection, RowMapping, Table, select
+
+from store import tables
+from store.meta import CONFIG_VERSION, REALM, read_meta
+from store.rates import find_rate
+from store.values import Account, CallNowSettings, Did, Extension, Rate, Route, Trunk
+
+__all__ = ["DEFAULT_REALM", "Directory", "build", "config_version", "load", "split_source"]
+
+DEFAULT_REALM = "ringback"
+K = TypeVar("K")
+V = TypeVar("V")
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """Who exists, what is allowed, where numbers lead and what they cost. Lookups answer None for the unknown."""
+
+    version: int = 0
+    realm: str = DEFAULT_REALM
+    accounts: Mapping[int, Account] = field(default_factory=dict)
+    extensions: Mapping[str, Extension] = field(default_factory=dict)
+    """By number."""
+    trunks: Mapping[int, Trunk] = field(default_factory=dict)
+    dids: Mapping[tuple[str, int | None], Did] = field(default_factory=dict)
+    """By number and trunk; trunk None: whichever trunk it arrives on."""
+    routes: Mapping[str, tuple[Route, ...]] = field(default_factory=dict)
+    """By prefix, each in order of priority."""
+    rate_tables: Mapping[str, Mapping[str, Rate]] = field(default_factory=dict)
+    internal_numbers: frozenset[str] = frozenset()
+    """Extension numbers as written and as a keypad dials them: `001*002` and `001002` (SPEC 8)."""
+    _by_id: Mapping[int, Extension] = field(default_factory=dict)
+    _by_digits: Mapping[str, Extension] = field(default_factory=dict)
+    _by_page: Mapping[str, Extension] = field(default_factory=dict)
+    _by_trunk_name: Mapping[str, Trunk] = field(default_factory=dict)
+    _by_address: Mapping[tuple[str, int | None], Trunk] = field(default_factory=dict)
+    _networks: tuple[tuple[Network, Trunk], ...] = ()
+
+    def extension(self, number: str) -> Extension | None:
+        """By its number as written, `001*002`, or as a keypad dials it, `001002`."""
+        return self.extensions.get(number) or self._by_digits.get(number)
+
+    def extension_by_id(self, extension_id: int) -> Extension | None:
+        """By row id."""
+        return self._by_id.get(extension_id)
+
+    def callnow(self, page_id: str) -> Extension | None:
+        """The extension of a CallNow ID that is enabled and permitted: a phone with CallAPI access (SPEC 1, 2)."""
+        return self._by_page.get(page_id)
+
+    def trunk(self, trunk_id: int) -> Trunk | None:
+        """By row id."""
+        return self.trunks.get(trunk_id)
+
+    def trunk_by_name(self, name: str) -> Trunk | None:
+        """By name, the manual's channel ID."""
+        return self._by_trunk_name.get(name)
+
+    def trunk_for_source(self, ip: str, port: int) -> Trunk | None:
+        """The trunk whose calls come from here: address with port first, then address, then the narrowest network."""
+        if found := self._by_address.get((ip, port)) or self._by_address.get((ip, None)):
+            return found
+        if not self._networks:
+            return None
+        address = ip_address(ip)
+        return next((trunk for network, trunk in self._networks if address in network), None)
+
+    def did(self, number: str, trunk_id: int | None = None) -> Did | None:
+        """The public number, arriving on this trunk."""
+        return self.dids.get((number, trunk_id)) or self.dids.get((number, None))
+
+    def rates(self, account: Account) -> Mapping[str, Rate]:
+        """The account's rates by prefix."""
+        return self.rate_tables.get(account.rate_table, MappingProxyType({}))
+
+    def rate(self, account: Account, number: str) -> Rate | None:
+        """What this number costs the account; None: it cannot be called."""
+        return find_rate(self.rates(account), number)
+
+
+def build(
+    *, accounts: Iterable[Account] = (), extensions: Iterable[Extension] = (), trunks: Iterable[Trunk] = (),
+    dids: Iterable[Did] = (), routes: Iterable[Route] = (), rates: Iterable[tuple[str, Rate]] = (), version: int = 0,
+    realm: str = DEFAULT_REALM,
+) -> Directory:
+    """Index the values once. `rates` are pairs of table name and rate."""
+    payers, phones, lines = _by(accounts, "id"), _by(extensions, "number"), _by(trunks, "id")
+    everyone = list(phones.values())
+    return Directory(
+        version=version, realm=realm, accounts=payers, extensions=phones, trunks=lines,
+        dids={(did.number, did.trunk_id): did for did in dids},
+        routes={
+            prefix: tuple(sorted(group, key=lambda route: (route.priority, route.trunk_id)))
+            for prefix, group in _groups((route.prefix, route) for route in routes).items()
+        },
+        rate_tables={name: {rate.prefix: rate for rate in group} for name, group in _groups(rates).items()},
+        internal_numbers=frozenset(phones) | {_digits(number) for number in phones},
+        _by_id=_by(everyone, "id"), _by_digits={_digits(extension.number): extension for extension in everyone},
+        _by_page={
+            extension.callnow.id: extension for extension in everyone
+            if extension.callnow.enabled and extension.kind == "phone" and payers[extension.account_id].call_api
+        },
+        _by_trunk_name=_by(lines.values(), "name"), **_sources(lines.values()),
+    )
+
+
+def _by(values: Iterable[V], name: str) -> dict[Any, V]:
+    return {getattr(value, name): value for value in values}
+
+
+def _groups(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:
+    groups: dict[K, list[V]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
+    return groups
+
+
+def _digits(number: str) -> str:
+    return number.replace("*", "")
+
+
+def _sources(trunks: Iterable[Trunk]) -> dict[str, Any]:
+    exact: dict[tuple[str, int | None], Trunk] = {}
+    networks: list[tuple[Network, Trunk]] = []
+    for trunk in trunks:
+        for source in trunk.sources or (trunk.host,):
+            try:
+                network, port = split_source(source)
+            except ValueError:  # a host name: its addresses must be listed in `sources`
+                continue
+            if network.num_addresses == 1:
+                exact.setdefault((str(network.network_address), port), trunk)
+            else:
+                networks.append((network, trunk))
+    networks.sort(key=lambda pair: -pair[0].prefixlen)
+    return {"_by_address": exact, "_networks": tuple(networks)}
+
+
+def split_source(source: str) -> tuple[Network, int | None]:
+    """Read `network`, `address` or `address:port` (IPv6 with a port in brackets). Raises: ValueError."""
+    address, colon, port = source.rpartition(":")
+    if colon and (address.startswith("[") or ":" not in address):
+        return ip_network(address.strip("[]")), int(port)
+    return ip_network(source.strip("[]")), None
+
+
+def config_version(conn: Connection) -> int:
+    """The number that every change of configuration raises: a running server polls it and loads again."""
+    return int(read_meta(conn, CONFIG_VERSION) or 0)
+
+
+def load(conn: Connection) -> Directory:
+    """Read all configuration as one snapshot."""
+    settings = {row["extension_id"]: _callnow(row) for row in _rows(conn, tables.callnow)}
+    accounts = [_value(Account, row) for row in _rows(conn, tables.accounts)]
+    return build(
+        accounts=_with_permission(accounts),
+        extensions=[
+            _value(Extension, row, callnow=settings.get(row["id"], CallNowSettings()))
+            for row in _rows(conn, tables.extensions)
+        ],
+        trunks=[_value(Trunk, row) for row in _rows(conn, tables.trunks)],
+        dids=[_value(Did, row) for row in _rows(conn, tables.dids)],
+        routes=[_value(Route, row) for row in _rows(conn, tables.routes)],
+        rates=[(row["rate_table"], _value(Rate, row)) for row in _rows(conn, tables.rates)],
+        version=config_version(conn), realm=read_meta(conn, REALM) or DEFAULT_REALM,
+    )
+
+
+def _rows(conn: Connection, table: Table) -> list[RowMapping]:
+    return list(conn.execute(select(table).order_by(*table.primary_key)).mappings())
+
+
+def _value(cls: type[V], row: Mapping[Any, Any], **more: Any) -> V:
+    """A value from the columns that carry its fields' names."""
+    known = {name: row[name] for name in cls.__dict__["__slots__"] if name in row}
+    return msgspec.convert({**known, **{name: msgspec.to_builtins(value) for name, value in more.items()}}, cls)
+
+
+def _callnow(row: RowMapping) -> CallNowSettings:
+    return _value(CallNowSettings, {**row, "id": row["page_id"]})
+
+
+def _with_permission(accounts: list[Account]) -> list[Account]:
+    """CallAPI access counts only when every account above has it too (SPEC 2)."""
+    known = {account.id: account for account in accounts}
+
+    def allowed(account: Account) -> bool:
+        above = None if account.parent_id is None else known.get(account.parent_id)
+        return account.call_api and (above is None or allowed(above))
+
+    return [replace(account, call_api=allowed(account)) for account in accounts]

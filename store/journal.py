@@ -1,0 +1,183 @@
+"""What happened: one row per CallNow request, per call and per leg. Rows are never money; store.ledger is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Table, case, func, insert, or_, select, update
+
+from store.tables import call_legs, calls, requests
+from store.values import Micros
+
+__all__ = [
+    "INSERT_CALL", "INSERT_LEG", "INSERT_REQUEST", "RESTARTED", "CallRecord", "LegRecord", "RequestRecord", "calls_of",
+    "close_open_requests", "close_request", "find_call", "legs_of", "open_request", "recent_calls", "recent_requests",
+    "record_crash", "requests_of", "row", "spent_since", "write_call",
+]
+
+RESTARTED = "server-restarted"
+"""The reason of what a dead server left open."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """One CallNow request, accepted or refused; `reason` is its one named end, empty while it is under way."""
+
+    token: str
+    at: float
+    page_id: str
+    extension: str = ""
+    name: str = ""
+    number: str = ""
+    ip: str = ""
+    reason: str = ""
+    call_id: str = ""
+    cost: Micros = Micros(0)
+    ended: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One call, written when it ended."""
+
+    id: str
+    kind: str
+    """`callnow`, `internal`, `outbound`, `inbound`."""
+    account_id: int | None
+    started: float
+    extension: str = ""
+    from_: str = ""
+    to: str = ""
+    ended: float | None = None
+    reason: str = ""
+    talk_ms: int = 0
+    cost: Micros = Micros(0)
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LegRecord:
+    """One leg of a call."""
+
+    call_id: str
+    lane: int
+    """0 the extension's side, 2 the PSTN side, as in ladders."""
+    direction: str
+    """`out`: we invited; `in`: we were invited."""
+    invited: float
+    from_: str = ""
+    to: str = ""
+    party: str = ""
+    """Extension number or trunk name."""
+    answered: float | None = None
+    ended: float | None = None
+    status: int = 0
+    """Final SIP status; 0 when none came."""
+    cause: str = ""
+    talk_ms: int = 0
+    cost: Micros = Micros(0)
+
+
+INSERT_REQUEST, INSERT_CALL, INSERT_LEG = insert(requests), insert(calls), insert(call_legs)
+
+
+def row(record: RequestRecord | CallRecord | LegRecord) -> dict[str, Any]:
+    """A record as Database.post takes it, with the INSERT_ statement of its kind."""
+    return asdict(record)
+
+
+def open_request(conn: Connection, request: RequestRecord) -> None:
+    """Write a request: accepted, or refused at once."""
+    conn.execute(INSERT_REQUEST, row(request))
+
+
+def close_request(conn: Connection, token: str, reason: str, cost: Micros, at: float) -> None:
+    """Give an open request its one reason; a closed one keeps what it has."""
+    conn.execute(update(requests).where(requests.c.token == token, requests.c.reason == "").values(
+        reason=reason, cost=cost, ended=at,
+    ))
+
+
+def close_open_requests(conn: Connection, at: float) -> None:
+    """End the requests that a dead server left open."""
+    conn.execute(update(requests).where(requests.c.reason == "").values(reason=RESTARTED, ended=at))
+
+
+def write_call(conn: Connection, call: CallRecord, legs: Sequence[LegRecord]) -> None:
+    """Write a call with its legs: in the transaction that settles it, so that money and record are kept together."""
+    conn.execute(INSERT_CALL, row(call))
+    if legs:
+        conn.execute(INSERT_LEG, [row(leg) for leg in legs])
+
+
+def record_crash(conn: Connection, call: CallRecord, leg: LegRecord) -> None:
+    """Write one leg that was up at a crash, its call, which another leg may have written already, and what it cost."""
+    asked = conn.execute(update(requests).where(requests.c.call_id == call.id).values(
+        cost=requests.c.cost + call.cost,
+    )).rowcount
+    known = conn.execute(update(calls).where(calls.c.id == call.id).values(
+        cost=calls.c.cost + call.cost,
+        talk_ms=case((calls.c.talk_ms < call.talk_ms, call.talk_ms), else_=calls.c.talk_ms),
+    )).rowcount
+    if not known:
+        conn.execute(INSERT_CALL, row(replace(call, kind="callnow") if asked else call))
+    conn.execute(INSERT_LEG, row(leg))
+
+
+def find_call(conn: Connection, call_id: str) -> CallRecord | None:
+    """One call."""
+    found = _read(conn, CallRecord, calls, calls.c.id == call_id)
+    return found[0] if found else None
+
+
+def legs_of(conn: Connection, call_id: str) -> list[LegRecord]:
+    """The legs of one call, in the order they were invited."""
+    rows = conn.execute(select(call_legs).where(call_legs.c.call_id == call_id).order_by(
+        call_legs.c.invited, call_legs.c.id,
+    )).mappings()
+    return list(_values(LegRecord, rows))
+
+
+def recent_calls(conn: Connection, limit: int = 100) -> list[CallRecord]:
+    """The newest calls, newest first."""
+    return _read(conn, CallRecord, calls, newest=calls.c.started, limit=limit)
+
+
+def calls_of(conn: Connection, number: str, limit: int = 100) -> list[CallRecord]:
+    """The calls from or to a number or extension, newest first."""
+    concerned = or_(calls.c.to == number, calls.c.from_ == number, calls.c.extension == number)
+    return _read(conn, CallRecord, calls, concerned, newest=calls.c.started, limit=limit)
+
+
+def recent_requests(conn: Connection, since: float) -> list[RequestRecord]:
+    """The accepted and refused requests since then, newest first."""
+    return _read(conn, RequestRecord, requests, requests.c.at >= since, newest=requests.c.at)
+
+
+def requests_of(conn: Connection, number: str, limit: int = 100) -> list[RequestRecord]:
+    """Why not? The requests for a number, newest first (SPEC A12.5)."""
+    return _read(conn, RequestRecord, requests, requests.c.number == number, newest=requests.c.at, limit=limit)
+
+
+def spent_since(conn: Connection, page_id: str, since: float) -> Micros:
+    """What one CallNow link has cost since then (SPEC A12.2)."""
+    total = select(func.coalesce(func.sum(requests.c.cost), 0)).where(
+        requests.c.page_id == page_id, requests.c.at >= since,
+    )
+    return Micros(conn.execute(total).scalar_one())
+
+
+def _read(
+    conn: Connection, cls: type[Any], table: Table, *where: ColumnElement[bool],
+    newest: ColumnElement[Any] | None = None, limit: int | None = None,
+) -> list[Any]:
+    wanted = select(table).where(*where).limit(limit)
+    rows = conn.execute(wanted if newest is None else wanted.order_by(newest.desc())).mappings()
+    return list(_values(cls, rows))
+
+
+def _values(cls: type[Any], rows: Iterable[Mapping[Any, Any]]) -> Iterable[Any]:
+    for found in rows:
+        yield cls(**{name: found[name] for name in cls.__slots__})

@@ -1,0 +1,24 @@
+"""Single settings of the whole server, by key."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, insert, select, update
+
+from store.tables import meta
+
+__all__ = ["ADMIN_TOKEN_HASH", "CONFIG_VERSION", "REALM", "read_meta", "write_meta"]
+
+ADMIN_TOKEN_HASH = "admin_token_sha256"
+CONFIG_VERSION = "config_version"
+REALM = "realm"
+
+
+def read_meta(conn: Connection, key: str) -> str | None:
+    """The setting, None when it was never written."""
+    return conn.execute(select(meta.c.value).where(meta.c.key == key)).scalar_one_or_none()
+
+
+def write_meta(conn: Connection, key: str, value: str) -> None:
+    """Keep the setting."""
+    if not conn.execute(update(meta).where(meta.c.key == key).values(value=value)).rowcount:
+        conn.execute(insert(meta).values(key=key, value=value))

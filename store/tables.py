@@ -1,0 +1,131 @@
+"""The tables. Money is integer micros, times are unix seconds; every change here is also a file in store/migrations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Column, Table
+
+__all__ = [
+    "accounts", "bindings", "call_legs", "callnow", "calls", "dids", "extensions", "holds", "ledger", "meta",
+    "metadata", "rates", "requests", "routes", "trunks",
+]
+
+metadata = sa.MetaData(naming_convention={
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s", "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+})
+RowId = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite numbers rows by itself only for INTEGER
+
+
+def _id() -> Column[int]:
+    return Column("id", RowId, primary_key=True)
+
+
+def _text(name: str, length: int = 255) -> Column[str]:
+    return Column(name, sa.String(length), nullable=False, default="", server_default="")
+
+
+def _micros(name: str) -> Column[int]:
+    return Column(name, sa.BigInteger, nullable=False, default=0, server_default="0")
+
+
+def _flag(name: str) -> Column[bool]:
+    return Column(name, sa.Boolean, nullable=False)
+
+
+def _number(name: str) -> Column[int]:
+    return Column(name, sa.Integer, nullable=False)
+
+
+def _time(name: str, nullable: bool = True) -> Column[float]:
+    return Column(name, sa.Double, nullable=nullable)
+
+
+def _ref(name: str, target: str, nullable: bool = False, **more: Any) -> Column[int]:
+    return Column(name, RowId, sa.ForeignKey(target), nullable=nullable, **more)
+
+
+accounts = Table(
+    "accounts", metadata, _id(),
+    Column("name", sa.String(255), nullable=False, unique=True),
+    _ref("parent_id", "accounts.id", nullable=True),
+    _text("currency", 3), _text("plan", 16), _flag("call_api"),
+    Column("credit_limit", sa.BigInteger), Column("dial_plan", sa.JSON, nullable=False), _text("rate_table"),
+    _micros("balance"), _micros("held"),
+    sa.CheckConstraint("plan <> 'prepaid' OR balance >= held", name="prepaid_never_negative"),
+    sa.CheckConstraint("held >= 0", name="held_not_negative"),
+)
+extensions = Table(
+    "extensions", metadata, _id(),
+    Column("number", sa.String(32), nullable=False, unique=True), _ref("account_id", "accounts.id"),
+    _text("kind", 16), _text("name"), _text("public_number", 32), _text("ha1_md5", 32), _text("ha1_sha256", 64),
+    _number("ring_s"), _number("confirm_s"), Column("caller_id", sa.JSON, nullable=False),
+)
+callnow = Table(
+    "callnow", metadata, _ref("extension_id", "extensions.id", primary_key=True),
+    _flag("enabled"), Column("page_id", sa.String(64), nullable=False, unique=True),
+    _flag("paused"), _flag("reject_while_on_phone"), _flag("confirm"), _flag("show_name"), _flag("ask_name"),
+    _flag("image_validation"), _text("language", 16), Column("message", sa.Text, nullable=False),
+    _flag("announce_to_visitor"), _number("calls_a_day"), _number("longest_call_s"),
+    Column("money_a_day", sa.BigInteger),
+)
+trunks = Table(
+    "trunks", metadata, _id(), Column("name", sa.String(255), nullable=False, unique=True),
+    _text("host"), _number("port"), _text("user"), _text("password"), _flag("trusted"),
+    Column("sources", sa.JSON, nullable=False), _text("number_format", 16), _text("country", 2),
+    Column("codecs", sa.JSON, nullable=False), _number("ring_s"), _text("media", 16),
+)
+dids = Table(
+    "dids", metadata, _id(), Column("number", sa.String(32), nullable=False, unique=True),
+    _ref("extension_id", "extensions.id"), _ref("trunk_id", "trunks.id", nullable=True),
+)
+routes = Table(
+    "routes", metadata, _id(), Column("prefix", sa.String(32), nullable=False), _ref("trunk_id", "trunks.id"),
+    _number("priority"), sa.UniqueConstraint("prefix", "trunk_id"),
+)
+rates = Table(
+    "rates", metadata, _id(), Column("rate_table", sa.String(255), nullable=False),
+    Column("prefix", sa.String(32), nullable=False), _text("description"), _micros("connection_fee"),
+    _number("first_interval_s"), _micros("first_cost"), _number("increment_s"), _micros("increment_cost"),
+    _micros("minimum"), Column("maximum", sa.BigInteger), sa.UniqueConstraint("rate_table", "prefix"),
+)
+ledger = Table(  # append-only: triggers refuse UPDATE and DELETE; the sum of `amount` is the account's balance
+    "ledger", metadata, _id(), _ref("account_id", "accounts.id"), _time("at", nullable=False), _text("kind", 16),
+    _micros("amount"), _micros("asked"), _micros("balance_after"),
+    _ref("hold_id", "holds.id", nullable=True, unique=True), Column("order_number", sa.String(64)),
+    sa.UniqueConstraint("account_id", "order_number"), sa.Index(None, "account_id", "at"),
+)
+holds = Table(
+    "holds", metadata, _id(), Column("call_id", sa.String(255), nullable=False),
+    Column("leg", sa.String(32), nullable=False), _ref("account_id", "accounts.id"),
+    _text("extension", 32), _text("number", 32), Column("rate", sa.JSON, nullable=False),
+    _micros("amount"), _time("placed_at", nullable=False), _time("answered_at"), _time("heartbeat_at"),
+    _time("settled_at"), _micros("charged"),
+    sa.UniqueConstraint("call_id", "leg"), sa.Index(None, "settled_at"),
+)
+requests = Table(
+    "requests", metadata, Column("token", sa.String(64), primary_key=True), _time("at", nullable=False),
+    _text("page_id", 64), _text("extension", 32), _text("name"), _text("number", 64), _text("ip", 64),
+    _text("reason", 64), _text("call_id"), _micros("cost"), _time("ended"),
+    sa.Index(None, "number"), sa.Index(None, "page_id", "at"),
+)
+calls = Table(
+    "calls", metadata, Column("id", sa.String(255), primary_key=True), _text("kind", 16),
+    _ref("account_id", "accounts.id", nullable=True), _text("extension", 32), _text("from_", 64), _text("to", 64),
+    _time("started", nullable=False), _time("ended"), _text("reason", 64), _number("talk_ms"), _micros("cost"),
+    _text("currency", 3), sa.Index(None, "started"), sa.Index(None, "to"), sa.Index(None, "from_"),
+)
+call_legs = Table(
+    "call_legs", metadata, _id(), Column("call_id", sa.String(255), nullable=False, index=True), _number("lane"),
+    _text("direction", 8), _text("from_", 64), _text("to", 64), _text("party"), _time("invited", nullable=False),
+    _time("answered"), _time("ended"), _number("status"), _text("cause"), _number("talk_ms"), _micros("cost"),
+)
+bindings = Table(
+    "bindings", metadata, Column("number", sa.String(32), primary_key=True),
+    Column("contact", sa.String(512), primary_key=True), _text("received", 128), _time("expires", nullable=False),
+    _text("call_id"), _number("cseq"), _text("user_agent"), _text("path", 1024),
+)
+meta = Table("meta", metadata, Column("key", sa.String(64), primary_key=True), Column("value", sa.Text, nullable=False))
