@@ -1,0 +1,248 @@
+"""Whether a CallNow request becomes a call: every refusal is one named reason (SPEC A12.3, A12.5, A12.12, H13, H14).
+
+The order, so that each request ends in one reason: page, name, number (b2bua.numbers), the same request again
+(`RecentRequests`), `admit_callnow`, `Limits.take`. Only accepted requests count against a limit.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Generic, Literal, TypeVar
+
+from b2bua.desk import Refused
+from b2bua.meter import first_hold, talk_limit
+from b2bua.numbers import BadNumber
+from store.values import Extension, Micros, Rate
+
+__all__ = [
+    "Facts", "LimitNumbers", "Limits", "Reason", "RecentRequests", "TooMany", "admit_callnow", "refuse",
+    "refuse_number",
+]
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+MOST_KEYS = 50_000
+"""Addresses, numbers or links remembered at once; the one longest unused is forgotten first."""
+
+
+class Reason(StrEnum):
+    """Why a request is no call; a bad number's reasons are b2bua.numbers.NumberFault."""
+
+    UNKNOWN_PAGE = "unknown-page"
+    NAME_REQUIRED = "name-required"
+    PAUSED = "paused"
+    ON_PHONE = "on-phone"
+    OFFLINE = "offline"
+    NO_ROUTE = "no-route"
+    NO_RATE = "no-rate"
+    NO_CREDIT = "no-credit"
+    LINK_MONEY_TODAY = "link-money-today"
+    LINK_CALLS_TODAY = "link-calls-today"
+    IP_QUARTER_HOUR = "ip-15-minutes"
+    IP_DAY = "ip-day"
+    IP_NUMBERS = "ip-numbers"
+    NUMBER_PENDING = "number-pending"
+    NUMBER_DAY = "number-day"
+
+
+NOT_AVAILABLE = "This person is not available right now. Please try again later."
+TOO_MANY = "There were too many requests. Please try again later."
+_Shown = tuple[int, str, Literal["name", "number", ""]]
+_SHOWN: dict[Reason, _Shown] = {
+    Reason.UNKNOWN_PAGE: (404, "There is no such page.", ""),
+    Reason.NAME_REQUIRED: (422, "Enter your name.", "name"),
+    **{reason: (409, NOT_AVAILABLE, "") for reason in (  # one neutral sentence, never why (SPEC H13)
+        Reason.PAUSED, Reason.ON_PHONE, Reason.OFFLINE, Reason.NO_CREDIT, Reason.LINK_MONEY_TODAY,
+        Reason.LINK_CALLS_TODAY,
+    )},
+    **{reason: (422, "This number cannot be called from here.", "number") for reason in (
+        Reason.NO_ROUTE, Reason.NO_RATE,
+    )},
+    **{reason: (429, TOO_MANY, "") for reason in (Reason.IP_QUARTER_HOUR, Reason.IP_DAY, Reason.IP_NUMBERS)},
+    Reason.NUMBER_PENDING: (429, "A call to this number is already under way.", "number"),
+    Reason.NUMBER_DAY: (429, TOO_MANY, "number"),
+}
+
+
+def refuse(reason: Reason, retry_after_s: int | None = None) -> Refused:
+    """What the visitor gets for a reason."""
+    status, sentence, field = _SHOWN[reason]
+    return Refused(reason, sentence, status, field, retry_after_s)
+
+
+def refuse_number(bad: BadNumber) -> Refused:
+    """What the visitor gets for a number that is not called."""
+    return Refused(bad.reason, bad.sentence, 422, "number")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known when a request comes in."""
+
+    on_phone: bool
+    """Any dialog of the extension, a pending confirmation included (SPEC 17)."""
+    registered: bool
+    routed: bool
+    rate: Rate | None
+    available: Micros | None
+    """What the paying account may still use; None: no limit."""
+    spent_today: Micros = Micros(0)
+    """By this link, its live calls' holds included."""
+
+
+def admit_callnow(extension: Extension | None, name: str, facts: Facts) -> Reason | None:
+    """The one reason against this call, None when it may begin. `extension` is Directory.callnow's answer."""
+    if extension is None:
+        return Reason.UNKNOWN_PAGE
+    settings = extension.callnow
+    if settings.ask_name and not name.strip():
+        return Reason.NAME_REQUIRED
+    if settings.paused:
+        return Reason.PAUSED
+    if settings.reject_while_on_phone and facts.on_phone:
+        return Reason.ON_PHONE
+    if not facts.registered:
+        return Reason.OFFLINE
+    if not facts.routed:
+        return Reason.NO_ROUTE
+    if facts.rate is None:
+        return Reason.NO_RATE
+    if facts.available is not None and facts.available < first_hold(facts.rate).least:
+        return Reason.NO_CREDIT
+    if talk_limit(settings, facts.rate, facts.spent_today) == 0:
+        return Reason.LINK_MONEY_TODAY
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class LimitNumbers:
+    """How many accepted requests are too many."""
+
+    per_ip_15_min: int = 7
+    per_ip_day: int = 15
+    numbers_per_ip_hour: int = 3
+    per_number_day: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class TooMany:
+    """A limit that is reached, and when it will not be."""
+
+    reason: Reason
+    retry_after_s: int | None = None
+
+
+V = TypeVar("V")
+
+
+class _Recent(Generic[V]):
+    """What happened per key in the last day, oldest first, for a bounded number of keys."""
+
+    def __init__(self, most_keys: int) -> None:
+        self._events: OrderedDict[str, deque[tuple[float, V]]] = OrderedDict()
+        self._most_keys = most_keys
+
+    def since(self, key: str, then: float) -> list[tuple[float, V]]:
+        return [event for event in self._events.get(key, ()) if event[0] > then]
+
+    def add(self, key: str, now: float, what: V) -> None:
+        events = self._events.setdefault(key, deque())
+        while events and events[0][0] <= now - DAY:
+            events.popleft()
+        events.append((now, what))
+        self._events.move_to_end(key)
+        if len(self._events) > self._most_keys:
+            self._events.popitem(last=False)
+
+
+class Limits:
+    """Sliding windows over accepted requests: per visitor address, called number and link."""
+
+    def __init__(self, numbers: LimitNumbers | None = None, most_keys: int = MOST_KEYS) -> None:
+        self._numbers = numbers or LimitNumbers()
+        self._by_ip: _Recent[str] = _Recent(most_keys)
+        self._by_number: _Recent[None] = _Recent(most_keys)
+        self._by_page: _Recent[None] = _Recent(most_keys)
+        self._pending: set[str] = set()
+
+    def take(self, now: float, *, ip: str, number: str, page_id: str, calls_a_day: int) -> TooMany | None:
+        """Count one request and mark its number as pending, or say which limit forbids it and count nothing."""
+        if number in self._pending:
+            return TooMany(Reason.NUMBER_PENDING)
+        source, limit = _source(ip), self._numbers
+        reached = (
+            _too_many(self._by_ip.since(source, now - 15 * MINUTE), limit.per_ip_15_min, 15 * MINUTE, now,
+                      Reason.IP_QUARTER_HOUR)
+            or _too_many(self._by_ip.since(source, now - DAY), limit.per_ip_day, DAY, now, Reason.IP_DAY)
+            or self._too_many_numbers(source, number, now)
+            or _too_many(self._by_number.since(number, now - DAY), limit.per_number_day, DAY, now, Reason.NUMBER_DAY)
+            or _too_many(self._by_page.since(page_id, now - DAY), calls_a_day, DAY, now, Reason.LINK_CALLS_TODAY)
+        )
+        if reached is None:
+            self.note(now, ip=ip, number=number, page_id=page_id)
+            self._pending.add(number)
+        return reached
+
+    def note(self, at: float, *, ip: str, number: str, page_id: str) -> None:
+        """Count a request that was accepted before a restart; call in order of time."""
+        self._by_ip.add(_source(ip), at, number)
+        self._by_number.add(number, at, None)
+        self._by_page.add(page_id, at, None)
+
+    def done(self, number: str) -> None:
+        """The call to this number is over: it may be asked for again."""
+        self._pending.discard(number)
+
+    def _too_many_numbers(self, source: str, number: str, now: float) -> TooMany | None:
+        last = {called: at for at, called in self._by_ip.since(source, now - HOUR)}
+        if number in last or len(last) < self._numbers.numbers_per_ip_hour:
+            return None
+        # a place is free when enough of the called numbers have left the window
+        leaving = sorted(last.values())[len(last) - self._numbers.numbers_per_ip_hour]
+        return TooMany(Reason.IP_NUMBERS, _seconds_until(leaving + HOUR, now))
+
+
+def _too_many(
+    events: list[tuple[float, V]], limit: int, span: float, now: float, reason: Reason,
+) -> TooMany | None:
+    if len(events) < limit:
+        return None
+    if limit == 0:
+        return TooMany(reason)
+    return TooMany(reason, _seconds_until(events[-limit][0] + span, now))
+
+
+def _seconds_until(then: float, now: float) -> int:
+    return max(1, int(-(-(then - now) // 1)))
+
+
+def _source(ip: str) -> str:
+    """One visitor: an IPv4 address, or the /64 in which an IPv6 host picks its own."""
+    address = ip_address(ip)
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(ip_network((address, 64), strict=False))
+    return ip
+
+
+class RecentRequests:
+    """The same visitor and number on the same page within 30 s is one request (SPEC H10, AT-05)."""
+
+    def __init__(self, window_s: float = 30.0, most_keys: int = MOST_KEYS) -> None:
+        self._window_s, self._most_keys = window_s, most_keys
+        self._tokens: OrderedDict[tuple[str, str, str], tuple[float, str]] = OrderedDict()
+
+    def find(self, now: float, *, page_id: str, ip: str, number: str) -> str | None:
+        """The token of the request that this one repeats."""
+        at, token = self._tokens.get((page_id, ip, number), (-self._window_s, ""))
+        return token if token and now - at < self._window_s else None
+
+    def remember(self, now: float, token: str, *, page_id: str, ip: str, number: str) -> None:
+        """A request was accepted."""
+        self._tokens[page_id, ip, number] = (now, token)
+        self._tokens.move_to_end((page_id, ip, number))
+        if len(self._tokens) > self._most_keys:
+            self._tokens.popitem(last=False)

@@ -1,0 +1,170 @@
+"""A typed number becomes the number that rates and trunks see, or is refused (SPEC 8, 9, H17, H20)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Container
+from enum import StrEnum
+
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
+
+from store.values import DialPlan, Trunk
+
+__all__ = ["BadNumber", "NumberFault", "from_trunk", "read_number", "to_trunk"]
+
+MAX_DIGITS = 18
+"""E.164 has 15; an international prefix comes before them."""
+
+
+class NumberFault(StrEnum):
+    """Why a typed number is not called."""
+
+    EMPTY = "number-empty"
+    CHARACTERS = "number-characters"
+    INTERNAL = "number-internal"
+    EMERGENCY = "number-emergency"
+    PREMIUM = "number-premium"
+    SHORT_CODE = "number-short-code"
+    REFUSED = "number-refused"
+    TOO_SHORT = "number-too-short"
+    TOO_LONG = "number-too-long"
+    IMPOSSIBLE = "number-impossible"
+
+
+SENTENCES = {
+    NumberFault.EMPTY: "Enter your telephone number.",
+    NumberFault.CHARACTERS: "A telephone number has digits only.",
+    NumberFault.INTERNAL: "This is an internal number. Enter a public telephone number.",
+    NumberFault.EMERGENCY: "Emergency numbers cannot be called from here.",
+    NumberFault.PREMIUM: "Premium-rate numbers cannot be called from here.",
+    NumberFault.SHORT_CODE: "Short numbers cannot be called from here.",
+    NumberFault.REFUSED: "This number cannot be called from here.",
+    NumberFault.TOO_SHORT: "This number is too short. Enter it with its area code.",
+    NumberFault.TOO_LONG: "This number is too long.",
+    NumberFault.IMPOSSIBLE: "This is not a telephone number of the chosen country.",
+}
+
+
+class BadNumber(Exception):
+    """The typed number is not called; the sentence is for whoever typed it."""
+
+    def __init__(self, reason: NumberFault) -> None:
+        super().__init__(SENTENCES[reason])
+        self.reason, self.sentence = reason, SENTENCES[reason]
+
+
+def read_number(typed: str, plan: DialPlan, country: str = "", *, extensions: Container[str] = ()) -> str:
+    """The number to rate and dial: `+` and digits in E.164, or the digits themselves where the plan is as-dialled.
+
+    `extensions` holds the internal numbers, with and without their `*`. Raises: BadNumber.
+    """
+    number = _bare(typed)
+    if "*" in number or number in extensions:
+        raise BadNumber(NumberFault.INTERNAL)
+    if not re.fullmatch(r"\+?[0-9]+", number):
+        raise BadNumber(NumberFault.CHARACTERS if number.strip("+") else NumberFault.EMPTY)
+    if len(number.lstrip("+")) > MAX_DIGITS:
+        raise BadNumber(NumberFault.TOO_LONG)
+    return _e164(number, plan, country or plan.country) if plan.mode == "e164" else _as_dialled(number, plan)
+
+
+def _bare(typed: str) -> str:
+    """Without separators: those of SPEC 9, and the dashes, spaces and direction marks that pasted numbers carry."""
+    return "".join(_plain(character) for character in typed)
+
+
+def _plain(character: str) -> str:
+    if character in "-.()/" or unicodedata.category(character) in ("Pd", "Zs", "Cf"):
+        return ""
+    digit = unicodedata.decimal(character, None)
+    return character if digit is None else str(digit)
+
+
+def _as_dialled(number: str, plan: DialPlan) -> str:
+    digits = number.removeprefix("+")
+    kept = _stripped(number, plan)
+    # the typed form too: +1 900 ... must not pass as 900 ...
+    if any(form.startswith(prefix) for form in (digits, kept) for prefix in plan.refused):
+        raise BadNumber(NumberFault.REFUSED)
+    if len(kept) < plan.min_digits:
+        raise BadNumber(NumberFault.TOO_SHORT)
+    return kept
+
+
+def _stripped(number: str, plan: DialPlan) -> str:
+    for prefix in plan.strip:
+        rest = number.removeprefix(prefix)
+        if rest != number and len(rest) >= 10:
+            return rest.removeprefix("+")
+    return number.removeprefix("+")
+
+
+def _e164(number: str, plan: DialPlan, country: str) -> str:
+    if phonenumbers.is_emergency_number(number, country):
+        raise BadNumber(NumberFault.EMERGENCY)
+    try:
+        parsed = phonenumbers.parse(number, country)
+    except NumberParseException as fault:
+        short = fault.error_type in (NumberParseException.TOO_SHORT_NSN, NumberParseException.TOO_SHORT_AFTER_IDD)
+        raise BadNumber(NumberFault.TOO_SHORT if short else NumberFault.IMPOSSIBLE) from fault
+    national = phonenumbers.national_significant_number(parsed)
+    if (special := _special(parsed, national)) is not None:
+        raise BadNumber(special)
+    e164 = phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
+    if any((e164 if prefix.startswith("+") else national).startswith(prefix) for prefix in plan.refused):
+        raise BadNumber(NumberFault.REFUSED)
+    return e164
+
+
+def _special(parsed: PhoneNumber, national: str) -> NumberFault | None:
+    """Emergency, short, premium or of a length that its country does not have."""
+    region = phonenumbers.region_code_for_country_code(parsed.country_code or 0)
+    if phonenumbers.is_emergency_number(national, region):
+        return NumberFault.EMERGENCY
+    kind = phonenumbers.number_type(parsed)
+    if kind == PhoneNumberType.PREMIUM_RATE:
+        return NumberFault.PREMIUM
+    if kind == PhoneNumberType.UNKNOWN and phonenumbers.is_valid_short_number_for_region(parsed, region):
+        return NumberFault.SHORT_CODE
+    return _LENGTHS.get(phonenumbers.is_possible_number_with_reason(parsed))
+
+
+# never is_valid: the manual's own 555-555-5555 is possible and not valid
+_LENGTHS = {
+    ValidationResult.TOO_SHORT: NumberFault.TOO_SHORT,
+    ValidationResult.IS_POSSIBLE_LOCAL_ONLY: NumberFault.TOO_SHORT,
+    ValidationResult.TOO_LONG: NumberFault.TOO_LONG,
+    ValidationResult.INVALID_LENGTH: NumberFault.IMPOSSIBLE,
+    ValidationResult.INVALID_COUNTRY_CODE: NumberFault.IMPOSSIBLE,
+}
+
+
+def to_trunk(number: str, trunk: Trunk) -> str:
+    """The number as this trunk takes it; one without a plus was dialled as it is and stays so."""
+    if not number.startswith("+") or trunk.number_format in ("+e164", "as-is"):
+        return number
+    if trunk.number_format == "e164":
+        return number[1:]
+    parsed = _parsed(number, trunk)
+    if parsed is None or parsed.country_code != phonenumbers.country_code_for_region(trunk.country):
+        return number
+    return re.sub(r"\D", "", phonenumbers.format_number(parsed, PhoneNumberFormat.NATIONAL))
+
+
+def from_trunk(number: str, trunk: Trunk) -> str:
+    """The number as Ringback writes it; what is no number (`anonymous`) stays as it came."""
+    if not re.fullmatch("[0-9]+", number) or trunk.number_format in ("+e164", "as-is"):
+        return number
+    if trunk.number_format == "e164":
+        return f"+{number}"
+    parsed = _parsed(number, trunk)
+    return number if parsed is None else phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
+
+
+def _parsed(number: str, trunk: Trunk) -> PhoneNumber | None:
+    try:
+        return phonenumbers.parse(number, trunk.country)
+    except NumberParseException:
+        return None
