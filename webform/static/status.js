@@ -1,0 +1,21 @@
+"use strict";
+// Follows the visitor's call: writes each stage into the page until the last one.
+const call = document.getElementById("call");
+const stages = new EventSource(call.dataset.events);
+
+stages.addEventListener("status", (event) => {
+  const { stage, final, headline, sentence } = JSON.parse(event.data);
+  call.dataset.stage = stage;
+  document.title = headline;
+  document.getElementById("headline").textContent = headline;
+  document.getElementById("sentence").textContent = sentence;
+  document.querySelector("#cancel button").textContent = stage === "talking" ? "Hang up" : "Cancel the call";
+  document.getElementById("cancel").hidden = final;
+  document.getElementById("again").hidden = !final;
+  if (final) stages.close();
+});
+
+// The browser reconnects by itself; where the server refused for good, the page asks again as without JavaScript.
+stages.addEventListener("error", () => {
+  if (stages.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 3000);
+});
