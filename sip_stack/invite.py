@@ -284,9 +284,10 @@ class OutgoingInvite(Usage):
         credentials: Credentials | None = None,
         max_forwards: int = 70,
         nat: bool = False,
+        call_id: str = "",
     ) -> None:
-        """Send an INVITE with an offer to `target` through `hop`."""
-        super().__init__(core, hop, core.new_id() + core.new_id(), core.new_id(), credentials)
+        """Send an INVITE with an offer to `target` through `hop`; `call_id` where the caller wants to know it first."""
+        super().__init__(core, hop, call_id or core.new_id() + core.new_id(), core.new_id(), credentials)
         self.owner = owner
         self.nat = nat
         self.reason = ""
