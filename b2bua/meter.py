@@ -11,8 +11,8 @@ __all__ = ["FirstHold", "NextHold", "charge", "first_hold", "next_hold", "price"
 
 AHEAD_S = 60
 """How much talk one hold pays for, where the credit allows."""
-LEADS_S = (5, 1)
-"""How long before the held money is used up more is asked for; in vain, it is asked once again: for a late recharge."""
+LEADS_S = (5, 1, 0.2)
+"""How long before the held money is used up more is asked for: in vain, it is asked again, for a late recharge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class FirstHold:
 class NextHold:
     """Ask for `more` when the talk has lasted `at_s`."""
 
-    at_s: int
+    at_s: float
     more: Micros
 
 
@@ -37,17 +37,17 @@ def first_hold(rate: Rate, ahead_s: int = AHEAD_S) -> FirstHold:
 
 
 def next_hold(
-    rate: Rate, held: Micros, vain: int = 0, limit_s: int | None = None, ahead_s: int = AHEAD_S,
+    rate: Rate, held: Micros, talked_s: float, limit_s: int | None = None, ahead_s: int = AHEAD_S,
 ) -> NextHold | None:
-    """When to ask for more, and how much; None: never, the held money or the longest talk decides the end.
-
-    `vain` counts the askings since the last one that bought more talk.
-    """
+    """When to ask for more, and how much; None: no more, the held money or the longest talk decides the end."""
     paid_s = talk_seconds(held, rate)
-    if paid_s is None or vain >= len(LEADS_S) or (limit_s is not None and limit_s <= paid_s):
+    if paid_s is None or (limit_s is not None and limit_s <= paid_s):
+        return None
+    at_s = next((at_s for at_s in (paid_s - lead_s for lead_s in LEADS_S) if at_s > talked_s), None)
+    if at_s is None:
         return None
     wanted_s = paid_s + ahead_s if limit_s is None else min(paid_s + ahead_s, limit_s)
-    return NextHold(max(0, paid_s - LEADS_S[vain]), Micros(price(rate, wanted_s) - held))
+    return NextHold(at_s, Micros(price(rate, wanted_s) - held))
 
 
 def talk_limit(settings: CallNowSettings, rate: Rate, spent_today: Micros) -> int:

@@ -21,7 +21,7 @@ from store.values import Micros, Rate
 
 __all__ = [
     "Balance", "Entry", "Hold", "Settlement", "audit", "balance", "entries", "extend_hold", "heartbeat",
-    "mark_answered", "open_holds", "place_hold", "recharge", "settle", "settle_after_crash",
+    "mark_answered", "open_holds", "order_amount", "place_hold", "recharge", "settle", "settle_after_crash",
 ]
 
 
@@ -165,7 +165,7 @@ def recharge(conn: Connection, account_id: int, amount: Micros, order_number: st
     One order number is posted once. Raises: StoreError when it was used for another amount.
     """
     account = _account(conn, account_id)
-    if order_number and (seen := _order(conn, account_id, order_number)) is not None:
+    if order_number and (seen := order_amount(conn, account_id, order_number)) is not None:
         if seen != amount:
             raise StoreError(f"order number {order_number} was already posted with another amount")
         return balance(conn, account_id)
@@ -292,7 +292,8 @@ def _post(
     })
 
 
-def _order(conn: Connection, account_id: int, order_number: str) -> Micros | None:
+def order_amount(conn: Connection, account_id: int, order_number: str) -> Micros | None:
+    """What was asked for with this order number; None when it was never used."""
     return conn.execute(select(ledger.c.asked).where(
         ledger.c.account_id == account_id, ledger.c.order_number == order_number,
     )).scalar_one_or_none()

@@ -1,0 +1,168 @@
+"""What the file of `ringback apply` may say; b2bua.plan_reader reads it.
+
+    [server]      realm                                   (the rest of [server] and [media] is for `serve`)
+    [[account]]   name currency plan credit credit_limit call_api parent rate_table
+                  dial_plan = {mode, country, strip, refused, min_digits}
+    [[extension]] number account kind name password public_number ring_s confirm_s
+                  caller_id = {name_by, name, number_by, number}
+    [extension.callnow]  enabled id paused reject_while_on_phone confirm show_name ask_name image_validation language
+                  message announce_to_visitor calls_a_day longest_call_s money_a_day
+    [[trunk]]     name host port user password trusted sources number_format country codecs ring_s media
+    [[did]]       number extension trunk
+    [[route]]     prefix trunk priority
+    [[rate]]      table prefix description connection_fee first_interval_s first_cost increment_s increment_cost
+                  minimum maximum
+
+Money is written as text, "0.12", because 0.12 is no exact binary number. A kind of table that the file does not mention
+at all is left alone; of a kind that it mentions, what is not in the file is removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from b2bua.toml_lines import Path, line_of
+from store.directory import DEFAULT_REALM
+from store.values import CallerId, DialPlan, ExtensionKind, NumberFormat
+
+__all__ = [
+    "AccountEntry", "BadPlan", "CallNowEntry", "DidEntry", "ExtensionEntry", "Fault", "Money", "Plan", "RateEntry",
+    "RouteEntry", "TrunkEntry",
+]
+
+Seconds = Annotated[int, Meta(ge=1, le=86400)]
+Interval = Annotated[int, Meta(ge=1, le=86400)]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+
+
+class Money(int):
+    """Micros, written in the file as text."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountEntry:
+    name: str
+    currency: str = "USD"
+    plan: Literal["prepaid", "postpaid"] = "prepaid"
+    credit: Money | None = None
+    """Opening balance, posted once."""
+    credit_limit: Money | None = None
+    call_api: bool = True
+    parent: str = ""
+    dial_plan: DialPlan = field(default_factory=DialPlan)
+    rate_table: str = "default"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallNowEntry:
+    enabled: bool = True
+    id: str = ""
+    paused: bool = False
+    reject_while_on_phone: bool = True
+    confirm: bool = True
+    show_name: bool = True
+    ask_name: bool = True
+    image_validation: bool = True
+    language: str = "en"
+    message: str = ""
+    announce_to_visitor: bool = True
+    calls_a_day: Annotated[int, Meta(ge=0)] = 100
+    longest_call_s: Seconds = 3600
+    money_a_day: Money | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtensionEntry:
+    number: str
+    account: str
+    kind: ExtensionKind = "phone"
+    name: str = ""
+    password: str = field(default="", repr=False)
+    public_number: str = ""
+    ring_s: Seconds = 30
+    confirm_s: Seconds = 10
+    caller_id: CallerId = field(default_factory=CallerId)
+    callnow: CallNowEntry | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrunkEntry:
+    name: str
+    host: str
+    port: Port = 5060
+    user: str = ""
+    password: str = field(default="", repr=False)
+    trusted: bool = False
+    sources: tuple[str, ...] = ()
+    number_format: NumberFormat = "+e164"
+    country: str = "US"
+    codecs: tuple[Literal["PCMU", "PCMA"], ...] = ("PCMU", "PCMA")
+    ring_s: Seconds = 60
+    media: Literal["relay", "direct"] = "relay"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DidEntry:
+    number: str
+    extension: str
+    trunk: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouteEntry:
+    trunk: str
+    prefix: str = ""
+    priority: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateEntry:
+    table: str = "default"
+    prefix: str = ""
+    description: str = ""
+    connection_fee: Money = Money(0)
+    first_interval_s: Annotated[int, Meta(ge=0, le=86400)] = 60
+    first_cost: Money = Money(0)
+    increment_s: Interval = 60
+    increment_cost: Money = Money(0)
+    minimum: Money = Money(0)
+    maximum: Money | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong, and its line."""
+
+    line: int
+    sentence: str
+
+
+class BadPlan(Exception):
+    """The file cannot be applied; nothing was. `str()` is one `file:LINE: sentence` a line."""
+
+    def __init__(self, filename: str, faults: Sequence[Fault]) -> None:
+        self.faults = sorted(faults, key=lambda fault: fault.line)
+        super().__init__("\n".join(f"{filename}:{fault.line}: {fault.sentence}" for fault in self.faults))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The checked file; None stands for a kind of table that it does not mention."""
+
+    filename: str
+    lines: dict[Path, int]
+    realm: str = DEFAULT_REALM
+    account: tuple[AccountEntry, ...] | None = None
+    extension: tuple[ExtensionEntry, ...] | None = None
+    trunk: tuple[TrunkEntry, ...] | None = None
+    did: tuple[DidEntry, ...] | None = None
+    route: tuple[RouteEntry, ...] | None = None
+    rate: tuple[RateEntry, ...] | None = None
+
+    def fault(self, sentence: str, *path: str | int) -> Fault:
+        """A fault at the line of this table or key."""
+        return Fault(line_of(self.lines, path), sentence)

@@ -1,0 +1,111 @@
+"""What the entries of a plan must be together, beyond what each must be alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from b2bua.plan import AccountEntry, CallNowEntry, ExtensionEntry, Fault, Plan
+from b2bua.toml_lines import line_of
+from store.directory import split_source
+
+__all__ = ["faults_between"]
+
+
+def faults_between(plan: Plan) -> list[Fault]:
+    """Every fault of a file whose tables are each well written."""
+    return [*_twice(plan), *_accounts(plan), *_extensions(plan), *_others(plan)]
+
+
+def _twice(plan: Plan) -> Iterable[Fault]:
+    keys: list[tuple[str, tuple[str, ...], Callable[[Any], Any]]] = [
+        ("account", ("name",), lambda entry: entry.name),
+        ("extension", ("number",), lambda entry: entry.number),
+        ("extension", ("callnow", "id"), lambda entry: entry.callnow.id or None if entry.callnow else None),
+        ("trunk", ("name",), lambda entry: entry.name),
+        ("did", ("number",), lambda entry: entry.number),
+        ("route", ("prefix",), lambda entry: (entry.prefix, entry.trunk)),
+        ("rate", ("prefix",), lambda entry: (entry.table, entry.prefix)),
+    ]
+    for kind, path, key_of in keys:
+        first: dict[Any, int] = {}
+        for index, entry in enumerate(getattr(plan, kind) or ()):
+            key = key_of(entry)
+            if key is not None and first.setdefault(key, index) != index:
+                before = line_of(plan.lines, (kind, first[key], *path))
+                shown = " ".join(key) if isinstance(key, tuple) else key
+                yield plan.fault(f'a second {kind} with {".".join(path)} "{shown}" (the first: line {before})',
+                                 kind, index, *path)
+
+
+def _accounts(plan: Plan) -> Iterable[Fault]:
+    parents = {entry.name: entry.parent for entry in plan.account or ()}
+    for index, entry in enumerate(plan.account or ()):
+        if not re.fullmatch("[A-Z]{3}", entry.currency):
+            yield plan.fault('currency: expected three capitals, as in "USD"', "account", index, "currency")
+        if entry.credit_limit is not None and entry.plan == "prepaid":
+            yield plan.fault("credit_limit is for postpaid accounts", "account", index, "credit_limit")
+        above, seen = entry.parent, {entry.name}
+        while above and above not in seen:
+            seen.add(above)
+            above = parents.get(above, "")
+        if above:
+            yield plan.fault(f'parent: "{entry.name}" would be above itself', "account", index, "parent")
+        if entry.dial_plan.mode == "e164":
+            yield from _plus(plan, entry)
+
+
+def _plus(plan: Plan, account: AccountEntry) -> Iterable[Fault]:
+    for index, rate in enumerate(plan.rate or ()):
+        if rate.table == account.rate_table and rate.prefix and not rate.prefix.startswith("+"):
+            yield plan.fault(
+                f'prefix "{rate.prefix}" matches nothing: numbers of account "{account.name}" begin with +',
+                "rate", index, "prefix",
+            )
+
+
+_PUBLIC = re.compile(r"\+?[0-9]{3,18}")
+
+
+def _extensions(plan: Plan) -> Iterable[Fault]:
+    for index, entry in enumerate(plan.extension or ()):
+        at = ("extension", index)
+        if not re.fullmatch(r"[0-9][0-9*]{1,30}", entry.number):
+            yield plan.fault('number: expected digits and *, as in "001*002"', *at, "number")
+        if entry.public_number and not _PUBLIC.fullmatch(entry.public_number):
+            yield plan.fault("public_number: expected digits, with + before them in E.164", *at, "public_number")
+        if entry.caller_id.number_by == "user" and not re.fullmatch(r"\+?[0-9]{3,18}", entry.caller_id.number):
+            yield plan.fault("caller_id: the number by user has three or more digits", *at, "caller_id", "number")
+        if entry.callnow is not None:
+            yield from _callnow(plan, entry, entry.callnow, at)
+
+
+def _callnow(plan: Plan, entry: ExtensionEntry, callnow: CallNowEntry, at: tuple[str, int]) -> Iterable[Fault]:
+    if entry.kind != "phone":  # SPEC 1
+        yield plan.fault(f"{entry.number} is a {entry.kind} extension: CallNow is for phones only", *at, "callnow")
+    if callnow.enabled and not entry.public_number:  # SPEC 11: the visitor is called from it
+        yield plan.fault(f'CallNow of {entry.number} needs the extension\'s "public_number"', *at, "callnow")
+    if callnow.id and (not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", callnow.id) or callnow.id in ("captcha", "status")):
+        yield plan.fault("id: expected up to 64 letters, digits, - and _, and not captcha or status",
+                         *at, "callnow", "id")
+
+
+def _others(plan: Plan) -> Iterable[Fault]:
+    for index, did in enumerate(plan.did or ()):
+        if not _PUBLIC.fullmatch(did.number):
+            yield plan.fault("number: expected digits, with + before them in E.164", "did", index, "number")
+    for kind in ("route", "rate"):
+        for index, entry in enumerate(getattr(plan, kind) or ()):
+            if not re.fullmatch(r"\+?[0-9]*", entry.prefix):
+                yield plan.fault("prefix: expected digits, with + before them in E.164", kind, index, "prefix")
+    for index, rate in enumerate(plan.rate or ()):
+        if rate.maximum is not None and rate.maximum < rate.minimum:
+            yield plan.fault("maximum is below minimum", "rate", index, "maximum")
+    for index, trunk in enumerate(plan.trunk or ()):
+        for source in trunk.sources:
+            try:
+                split_source(source)
+            except ValueError:
+                yield plan.fault(f'sources: "{source}" is no network, address or address:port',
+                                 "trunk", index, "sources")

@@ -1,0 +1,153 @@
+"""Reads the file of `ringback apply`; every fault is told with its line."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import MISSING, fields, is_dataclass
+from difflib import get_close_matches
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from b2bua.money import parse_money
+from b2bua.plan import (
+    AccountEntry,
+    BadPlan,
+    DidEntry,
+    ExtensionEntry,
+    Fault,
+    Plan,
+    RateEntry,
+    RouteEntry,
+    TrunkEntry,
+)
+from b2bua.plan_checks import faults_between
+from b2bua.toml_lines import Path, key_lines, line_of
+from store.directory import DEFAULT_REALM
+
+__all__ = ["parse"]
+
+T = TypeVar("T")
+ENTRIES: dict[str, type[Any]] = {
+    "account": AccountEntry, "extension": ExtensionEntry, "trunk": TrunkEntry, "did": DidEntry, "route": RouteEntry,
+    "rate": RateEntry,
+}
+OURS = {*ENTRIES, "server", "media"}
+
+
+def parse(text: str, filename: str) -> Plan:
+    """Read the whole file. Raises: BadPlan with every fault found."""
+    text = text.replace("\r\n", "\n")
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as broken:
+        raise BadPlan(filename, [_syntax(str(broken), text)]) from broken
+    reader = _Reader(key_lines(text))
+    reader.known((), document, OURS)
+    kinds = {kind: reader.tables(kind, document[kind]) for kind in ENTRIES if kind in document}
+    realm = reader.realm(document.get("server", {}))
+    if reader.faults:
+        raise BadPlan(filename, reader.faults)
+    plan = Plan(filename=filename, lines=reader.lines, realm=realm, **kinds)
+    if faults := faults_between(plan):
+        raise BadPlan(filename, faults)
+    return plan
+
+
+def _syntax(message: str, text: str) -> Fault:
+    found = re.search(r" \(at line (\d+), column \d+\)", message)
+    line = int(found[1]) if found else text.count("\n") + 1
+    return Fault(line, f"not TOML: {message[:found.start()] if found else message}")
+
+
+class _Reader:
+    """Reads tables into entries and gathers faults."""
+
+    def __init__(self, lines: dict[Path, int]) -> None:
+        self.lines = lines
+        self.faults: list[Fault] = []
+
+    def fault(self, path: Path, sentence: str) -> None:
+        self.faults.append(Fault(line_of(self.lines, path), sentence))
+
+    def known(self, path: Path, table: dict[str, Any], names: Iterable[str]) -> None:
+        for key in table.keys() - set(names):
+            near = get_close_matches(key, sorted(names), 1)
+            self.fault((*path, key), f'unknown key "{key}"' + (f'; did you mean "{near[0]}"?' if near else ""))
+
+    def realm(self, server: Any) -> str:
+        realm = server.get("realm", DEFAULT_REALM) if isinstance(server, dict) else None
+        if not isinstance(realm, str) or not re.fullmatch(r'[^"\\\x00-\x1f]+', realm):
+            self.fault(("server", "realm"), "realm: expected text without quotes")
+        return str(realm)
+
+    def tables(self, kind: str, tables: Any) -> tuple[Any, ...]:
+        if not isinstance(tables, list):
+            self.fault((kind,), f"write [[{kind}]], with two brackets")
+            return ()
+        entries = (self.entry((kind, index), table, ENTRIES[kind]) for index, table in enumerate(tables))
+        return tuple(entry for entry in entries if entry is not None)
+
+    def entry(self, path: Path, table: Any, cls: type[T]) -> T | None:
+        if not isinstance(table, dict):
+            self.fault(path, f"{path[0]}: expected a table")
+            return None
+        before = len(self.faults)
+        self.keys(path, table, cls)
+        try:
+            return msgspec.convert(table, cls, dec_hook=_money) if len(self.faults) == before else None
+        except msgspec.ValidationError as wrong:
+            sentence, _, where = str(wrong).partition(" - at `$")
+            inner: Path = tuple(re.findall(r"\.([^.\[\]`]+)", where))
+            self.fault((*path, *inner), _friendly(sentence, inner, cls))
+            return None
+
+    def keys(self, path: Path, table: dict[str, Any], cls: type[Any]) -> None:
+        """Unknown and missing keys, of the tables inside too."""
+        kinds = get_type_hints(cls)
+        self.known(path, table, kinds)
+        for known in fields(cls):
+            if known.name not in table and known.default is MISSING and known.default_factory is MISSING:
+                self.fault(path, f'this {path[0]} needs "{known.name}"')
+        for key, value in table.items():
+            inner = _table_class(kinds.get(key))
+            if inner is not None and isinstance(value, dict):
+                self.keys((*path, key), value, inner)
+
+
+def _table_class(hint: Any) -> type[Any] | None:
+    return next((kind for kind in (hint, *get_args(hint)) if isinstance(kind, type) and is_dataclass(kind)), None)
+
+
+def _money(kind: type[Any], value: Any) -> Any:
+    if not isinstance(value, str):
+        raise ValueError('write money as text, in quotes: "0.12"')
+    micros = parse_money(value)
+    if micros < 0:
+        raise ValueError("money here cannot be negative")
+    return kind(micros)
+
+
+_PLAIN = {
+    "`int`": "a whole number", "`str`": "text in quotes", "`bool`": "true or false", "`array`": "a list in [ ]",
+    "`object`": "a table", "`float`": "a number with a point",
+}
+
+
+def _friendly(sentence: str, inner: Path, cls: type[Any]) -> str:
+    """msgspec's message in the words of whoever writes the file."""
+    if choices := _choices(inner, cls):
+        return f"{inner[-1]}: choose one of {', '.join(choices)}"
+    for word, plain in _PLAIN.items():
+        sentence = sentence.replace(word, plain)
+    return f"{'.'.join(map(str, inner))}: {sentence[:1].lower()}{sentence[1:]}"
+
+
+def _choices(inner: Path, cls: type[Any]) -> list[str]:
+    hint: Any = cls
+    for key in inner:
+        hint = get_type_hints(_table_class(hint) or hint)[str(key)]
+    options = [hint, *get_args(hint)]
+    return next(([str(each) for each in get_args(option)] for option in options if get_origin(option) is Literal), [])

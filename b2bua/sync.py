@@ -1,0 +1,103 @@
+"""Makes the rows of configuration tables what a file says, and remembers what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from store import tables
+
+__all__ = ["ACCOUNTS", "CALLNOW", "DIDS", "EXTENSIONS", "RATES", "ROUTES", "TRUNKS", "Kind", "Sync"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of row: how it is named to people, and which columns name it."""
+
+    word: str
+    table: Table
+    key: tuple[str, ...]
+
+    def name(self, key: tuple[Any, ...]) -> str:
+        return f"{self.word} {' '.join(str(part) for part in key if part != '') or '(any)'}"
+
+
+ACCOUNTS = Kind("account", tables.accounts, ("name",))
+TRUNKS = Kind("trunk", tables.trunks, ("name",))
+RATES = Kind("rate", tables.rates, ("rate_table", "prefix"))
+EXTENSIONS = Kind("extension", tables.extensions, ("number",))
+CALLNOW = Kind("callnow", tables.callnow, ("extension_id",))
+DIDS = Kind("did", tables.dids, ("number",))
+ROUTES = Kind("route", tables.routes, ("prefix", "trunk_id"))
+
+
+class Sync:
+    """Writes the rows that differ and remembers what it did."""
+
+    def __init__(self, conn: Connection) -> None:
+        self.conn = conn
+        self.changed = False
+        self._lines: list[str] = []
+        self._unchanged: dict[str, int] = {}
+        self._gone: list[tuple[Kind, dict[str, Any], str]] = []
+
+    def rows(self, kind: Kind) -> dict[tuple[Any, ...], dict[str, Any]]:
+        found = self.conn.execute(select(kind.table)).mappings()
+        return {tuple(row[name] for name in kind.key): dict(row) for row in found}
+
+    def write(self, kind: Kind, wanted: Mapping[tuple[Any, ...], dict[str, Any]],
+              name: Callable[[tuple[Any, ...]], str] | None = None, keep: bool = False) -> None:
+        """Create and change rows; those not wanted are removed at the end, unless `keep`."""
+        shown, there = name or kind.name, self.rows(kind)
+        for key, values in wanted.items():
+            named = dict(zip(kind.key, key, strict=True))
+            before = there.get(key)
+            if before is None:
+                self.conn.execute(insert(kind.table).values(**named, **values))
+                self._tell(f"created   {shown(key)}")
+            elif differs := [column for column, value in values.items() if before[column] != value]:
+                self.conn.execute(update(kind.table).where(*is_row(kind, named)).values(
+                    {column: values[column] for column in differs},
+                ))
+                self._tell(f"changed   {shown(key)}: {', '.join(differs)}")
+            else:
+                self._unchanged[kind.word] = self._unchanged.get(kind.word, 0) + 1
+        for key, row in () if keep else there.items():
+            if key not in wanted:
+                self._gone.append((kind, row, shown(key)))
+
+    def remove(self) -> None:
+        """Remove what is not wanted, users before what they use; what is still in use stays and is said to."""
+        for kind, row, shown in reversed(self._gone):
+            try:
+                with self.conn.begin_nested():
+                    self._delete(kind, row)
+            except IntegrityError:
+                self._lines.append(f"kept      {shown}: other rows still refer to it")
+            else:
+                self._tell(f"removed   {shown}")
+
+    def _delete(self, kind: Kind, row: dict[str, Any]) -> None:
+        if kind is EXTENSIONS:
+            self.conn.execute(delete(tables.callnow).where(tables.callnow.c.extension_id == row["id"]))
+            self.conn.execute(delete(tables.bindings).where(tables.bindings.c.number == row["number"]))
+        self.conn.execute(delete(kind.table).where(*is_row(kind, row)))
+
+    def _tell(self, line: str) -> None:
+        self.changed = True
+        self._lines.append(line)
+
+    def report(self) -> list[str]:
+        counts = [f"{count} {word}{'s' if count != 1 else ''}" for word, count in self._unchanged.items()]
+        return self._lines + ([f"unchanged {', '.join(counts)}"] if counts else [])
+
+    def ids(self, kind: Kind) -> dict[Any, int]:
+        return {key[0]: row["id"] for key, row in self.rows(kind).items()}
+
+
+def is_row(kind: Kind, row: Mapping[str, Any]) -> list[Any]:
+    return [kind.table.c[name] == row[name] for name in kind.key]
