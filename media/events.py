@@ -44,6 +44,8 @@ class Stats(Struct, frozen=True, tag=True):
     strangers: int
     """Packets refused for their source address."""
     round_trip_ms: float | None
+    refused: int = 0
+    """Packets we could not send, for example because nothing listens at the far end (ECONNREFUSED)."""
 
 
 class Closed(Struct, frozen=True, tag=True):

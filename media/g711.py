@@ -31,11 +31,12 @@ def _alaw_levels() -> Samples:
     segment = octet >> 4 & 7
     mantissa = ((octet & 0x0F) << 4) + 8
     magnitude = np.where(segment > 1, mantissa + 0x100 << np.maximum(segment, 1) - 1, mantissa + 0x100 * (segment == 1))
-    return np.where(octet & 0x80, magnitude, -magnitude).astype(np.int16)
+    levels: Samples = np.where(octet & 0x80, magnitude, -magnitude).astype(np.int16)
+    return levels
 
 
 def _ulaw_octets() -> Octets:
-    """The mu-law octet of every 16-bit level, indexed by its unsigned form; a level and its complement differ in sign."""
+    """The mu-law octet of every 16-bit level, indexed by its unsigned form; a level and ~level differ in sign only."""
     level = np.arange(65536).astype(np.uint16).view(np.int16).astype(np.int32)
     magnitude = np.minimum((np.where(level < 0, ~level, level) >> 2) + 33, 0x1FFF)
     segment = np.floor(np.log2(magnitude)).astype(np.int32) - 5

@@ -204,8 +204,8 @@ def _formats(audio: MediaDescription) -> Iterator[tuple[int, str]]:
     """(payload type, upper-case encoding at 8000 Hz) for each number of the m= line, in its order."""
     named: dict[str, str] = {}
     for value in audio.values("rtpmap"):
-        number, _, encoding = value.partition(" ")
-        named.setdefault(number, encoding.strip().upper())
+        text, _, encoding = value.partition(" ")
+        named.setdefault(text, encoding.strip().upper())
     for number in (int(text) for text in audio.formats if text.isascii() and text.isdecimal() and int(text) < 128):
         name, _, rate = named.get(str(number), f"{_STATIC.get(number, '')}/8000").partition("/")
         if rate.partition("/")[0] == "8000":

@@ -13,7 +13,7 @@ _END_PACKETS = 3
 
 
 class KeyReader:
-    """Reads the events of one leg; a key is told at the first packet of a new RTP timestamp: lost End packets cost nothing."""
+    """Reads one leg's events: a key is told at the first packet of a new timestamp; lost End packets cost nothing."""
 
     __slots__ = ("_last",)
 

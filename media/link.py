@@ -1,0 +1,43 @@
+"""What travels between engine and worker: verbs down, notes up, one msgpack message a datagram. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+from media import verbs
+from media.events import Event
+
+__all__ = ["MESSAGE_BYTES", "Note", "Ready", "Stock", "Up", "decode_up", "decode_verb", "encode"]
+
+MESSAGE_BYTES = 65536
+
+
+class Ready(Struct, frozen=True, tag=True):
+    """The worker serves; `files` is its limit of open files, two a port."""
+
+    files: int
+
+
+class Stock(Struct, frozen=True, tag=True):
+    """More pairs are bound, known by their RTP ports."""
+
+    rtp_ports: tuple[int, ...]
+
+
+class Note(Struct, frozen=True, tag=True):
+    """A fact about one port."""
+
+    port: int
+    event: Event
+
+
+Up = Ready | Stock | Note
+_Down = (
+    verbs.Open | verbs.Describe | verbs.Play | verbs.Tone | verbs.Speak | verbs.Stop | verbs.Listen | verbs.SendDigits
+    | verbs.Watch | verbs.Bridge | verbs.Unbridge | verbs.Record | verbs.Close
+)
+
+encode = msgspec.msgpack.Encoder().encode
+decode_up = msgspec.msgpack.Decoder[Up](Up).decode
+decode_verb = msgspec.msgpack.Decoder[_Down](_Down).decode

@@ -1,0 +1,289 @@
+"""The media process: owns every RTP socket; one epoll loop, no asyncio; media.engine holds the link's other end."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import random
+import resource
+import select
+import signal
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import islice
+from time import monotonic
+
+from media.bridge import Switch
+from media.control import Clock
+from media.events import Event, Stats
+from media.latch import Address
+from media.link import MESSAGE_BYTES, Note, Ready, Stock, decode_verb, encode
+from media.port import Port
+from media.stream import Send
+from media.verbs import Close, Open
+
+__all__ = ["Worker", "main"]
+
+_BUFFER = memoryview(bytearray(2048))
+_DRAIN = 64
+_SPARE_FILES = 32
+_AF_UNSPEC = bytes(16)
+_libc = ctypes.CDLL(None, use_errno=True)
+log = logging.getLogger(__name__)
+
+Reader = Callable[[], None]
+
+
+class Pair:
+    """The RTP and RTCP socket of one port; a connected RTP socket lets the kernel refuse strangers."""
+
+    __slots__ = ("_connected", "_epoll", "_readers", "_recv_into", "_rtcp", "_rtp", "port", "rtp_port")
+
+    def __init__(
+        self, rtp: socket.socket, rtcp: socket.socket, epoll: select.epoll, readers: dict[int, Reader]
+    ) -> None:
+        self._rtp, self._rtcp, self._epoll, self._readers = rtp, rtcp, epoll, readers
+        self._recv_into = rtp.recv_into
+        self._connected = False
+        self.rtp_port: int = rtp.getsockname()[1]
+        self.port: Port
+
+    def begin(self, port: Port) -> None:
+        """Serve this port from now on."""
+        self.port = port
+        for sock, reader in ((self._rtp, self._read_any), (self._rtcp, self._read_rtcp)):
+            self._readers[sock.fileno()] = reader
+            self._epoll.register(sock.fileno(), select.EPOLLIN)
+
+    def point(self, target: Address, only: bool) -> Send:
+        """See media.port.Wire."""
+        if only:
+            return self._connect(target)
+        if self._connected:
+            # A UDP socket is freed by connecting it to no family (connect(2)); socket.connect cannot say that.
+            _libc.connect(self._rtp.fileno(), _AF_UNSPEC, len(_AF_UNSPEC))
+            self._connected = False
+        self._readers[self._rtp.fileno()] = self._read_any
+        sendto = self._rtp.sendto
+        return lambda packet: sendto(packet, target)
+
+    def send_rtcp(self, packet: bytes, target: Address) -> None:
+        """See media.port.Wire."""
+        try:
+            self._rtcp.sendto(packet, target)
+        except OSError as error:
+            log.debug("port=%d event=rtcp-unsent %s", self.rtp_port, error)
+
+    def close(self) -> None:
+        """See media.port.Wire."""
+        for sock in (self._rtp, self._rtcp):
+            if self._readers.pop(sock.fileno(), None) is not None:
+                self._epoll.unregister(sock.fileno())
+            sock.close()
+
+    def _connect(self, target: Address) -> Send:
+        try:
+            self._rtp.connect(target)
+        except OSError as error:
+            log.warning("port=%d event=connect-failed %s", self.rtp_port, error)
+            sendto = self._rtp.sendto
+            return lambda packet: sendto(packet, target)
+        self._connected = True
+        return self._rtp.send
+
+    def _read_any(self) -> None:
+        """Drain with a look at each source; once latched and empty, the kernel's own look is enough.
+
+        What strangers sent before the connect still waits in the socket, hence `empty`.
+        """
+        for _ in range(_DRAIN):
+            try:
+                size, source = self._rtp.recvfrom_into(_BUFFER)
+            except BlockingIOError:
+                if self._connected:
+                    self._readers[self._rtp.fileno()] = self._read_latched
+                return
+            except OSError:
+                self.port.stream.refused += 1
+                continue
+            self.port.arrived(_BUFFER, size, source[:2], monotonic())
+
+    def _read_latched(self) -> None:
+        try:
+            size = self._recv_into(_BUFFER)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.port.stream.refused += 1
+            return
+        self.port.heard(_BUFFER, size, monotonic())
+
+    def _read_rtcp(self) -> None:
+        for _ in range(_DRAIN):
+            try:
+                data, source = self._rtcp.recvfrom(2048)
+            except BlockingIOError:
+                return
+            except OSError:
+                continue
+            self.port.rtcp_arrived(data, source[:2], monotonic())
+
+
+class Worker:
+    """Obeys verbs from the link until its other end closes."""
+
+    def __init__(self, link: socket.socket, address: str, ports: range, stock: int) -> None:
+        self._link, self._address = link, address
+        self._ports, self._next_port = ports, 0
+        self._epoll = select.epoll()
+        self._readers: dict[int, Reader] = {link.fileno(): self._read_link}
+        self._stock: dict[int, Pair] = {}
+        self._outbox: deque[bytes] = deque()
+        self._blocked = False
+        self._running = True
+        self._alarm: float | None = None
+        self._files = raise_file_limit()
+        self._stock_size = min(stock, (self._files - _SPARE_FILES) // 2)
+        clock = Clock(time.time() - monotonic(), random.random)
+        self._switch = Switch(clock, lambda: random.getrandbits(32), self._tell)
+        link.setblocking(False)
+        self._epoll.register(link.fileno(), select.EPOLLIN)
+
+    def run(self) -> None:
+        """Serve; blocks while there is nothing to do."""
+        self._refill()
+        self._say(encode(Ready(self._files)))
+        readers, switch = self._readers, self._switch
+        while self._running:
+            for fd, mask in self._wait():
+                if mask & select.EPOLLOUT:
+                    self._flush()
+                reader = readers.get(fd)
+                if reader is not None:
+                    reader()
+            if self._alarm is not None and monotonic() >= self._alarm:
+                switch.wake(monotonic())
+                self._alarm = switch.next_alarm()
+        for port in list(switch.ports):
+            switch.do(Close(port), monotonic())
+
+    def _wait(self) -> list[tuple[int, int]]:
+        """What is ready, at the alarm at the latest; epoll counts in whole ms, so select awaits a near alarm, in us."""
+        if self._alarm is None:
+            return self._epoll.poll()
+        left = self._alarm - monotonic()
+        if left > 0.05:
+            return self._epoll.poll(left)
+        ready = self._epoll.poll(0)
+        if not ready and left > 0:
+            select.select([self._epoll], [], [], left)
+            ready = self._epoll.poll(0)
+        return ready
+
+    def _read_link(self) -> None:
+        for _ in range(_DRAIN):
+            try:
+                message = self._link.recv(MESSAGE_BYTES)
+            except BlockingIOError:
+                break
+            except ConnectionError:
+                message = b""
+            if not message:
+                self._running = False
+                return
+            verb = decode_verb(message)
+            if isinstance(verb, Open):
+                self._open(verb)
+            else:
+                self._switch.do(verb, monotonic())
+                if isinstance(verb, Close):
+                    self._refill()
+        self._alarm = self._switch.next_alarm()
+
+    def _open(self, verb: Open) -> None:
+        pair = self._stock.pop(verb.rtp_port)
+        pair.begin(self._switch.open(verb.port, pair, monotonic()))
+        self._refill()
+
+    def _refill(self) -> None:
+        """Bind pairs until the stock is full or the range is used up, and tell which."""
+        wanted = max(0, min(self._stock_size, self._room()) - len(self._stock))
+        fresh = list(islice(self._bind(), wanted))
+        self._stock |= {pair.rtp_port: pair for pair in fresh}
+        if fresh:
+            self._say(encode(Stock(tuple(pair.rtp_port for pair in fresh))))
+
+    def _room(self) -> int:
+        """How many more pairs the limit of open files leaves, those in stock included."""
+        return (self._files - _SPARE_FILES) // 2 - len(self._switch.ports)
+
+    def _bind(self) -> Iterator[Pair]:
+        """Pairs on free ports, even and odd, going round the range: a port just closed comes last."""
+        even = self._ports.start + self._ports.start % 2
+        count = (self._ports.stop - even) // 2
+        for _ in range(count):
+            rtp_port = even + 2 * (self._next_port % count)
+            self._next_port += 1
+            rtp, rtcp = self._socket(), self._socket()
+            try:
+                rtp.bind((self._address, rtp_port))
+                rtcp.bind((self._address, rtp_port + 1))
+            except OSError:
+                rtp.close()
+                rtcp.close()
+                continue
+            yield Pair(rtp, rtcp, self._epoll, self._readers)
+
+    def _socket(self) -> socket.socket:
+        sock = socket.socket(socket.AF_INET6 if ":" in self._address else socket.AF_INET, socket.SOCK_DGRAM)
+        sock.setblocking(False)
+        return sock
+
+    def _tell(self, port: int, event: Event) -> None:
+        if not (self._outbox and isinstance(event, Stats)):  # figures are not worth a queue: newer ones follow
+            self._say(encode(Note(port, event)))
+
+    def _say(self, message: bytes) -> None:
+        """Send up in order; what a busy engine does not take yet waits, and media go on."""
+        self._outbox.append(message)
+        if len(self._outbox) == 1:
+            self._flush()
+
+    def _flush(self) -> None:
+        blocked = False
+        try:
+            while self._outbox:
+                self._link.send(self._outbox[0])
+                self._outbox.popleft()
+        except BlockingIOError:
+            blocked = True
+        except ConnectionError:
+            self._outbox.clear()
+            self._running = False
+        if blocked != self._blocked:
+            self._blocked = blocked
+            self._epoll.modify(self._link.fileno(), select.EPOLLIN | (select.EPOLLOUT if blocked else 0))
+
+
+def raise_file_limit() -> int:
+    """Ask for as many open files as this process may have; returns how many those are."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard if hard != resource.RLIM_INFINITY else 1 << 20
+
+
+def main(arguments: list[str]) -> None:
+    """`python -m media.worker FD ADDRESS FIRST LAST STOCK`, the last port excluded."""
+    fd, address, first, last, stock = arguments
+    logging.basicConfig(level=logging.WARNING, format="media worker: %(levelname)s %(message)s")
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)  # the engine's end of the link is what ends a worker
+    link = socket.socket(fileno=int(fd))
+    Worker(link, address, range(int(first), int(last)), int(stock)).run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
