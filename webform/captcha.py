@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from captcha.image import ImageCaptcha
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFilter, ImageOps
 
 __all__ = ["Challenges", "draw", "speak"]
 
@@ -20,8 +20,8 @@ DIGITS = 5
 LIFE_S = 300.0
 CAPACITY = 10_000
 
-INK = (20, 28, 44, 255)
-PAPER = (255, 255, 255)
+WHITE = (255, 255, 255, 255)
+BLACK = (0, 0, 0)
 
 Sound = NDArray[np.int16]
 
@@ -76,17 +76,18 @@ class _Drawing(ImageCaptcha):
 
     character_rotate = (-22, 22)
     character_offset_dx = (2, 8)
-    word_offset_dx = 0.12
+    word_offset_dx = 0.08
 
 
 def draw(digits: str) -> bytes:
     """Draw the digits as a PNG of 300 x 100 pixels, dark on white.  Blocks for some 10 ms: call it in a thread."""
     drawing = _Drawing(width=300, height=100, font_sizes=(64, 70, 76))
-    image = drawing.create_captcha_image(digits, INK, PAPER)
-    drawing.create_noise_dots(image, INK, width=2, number=60)
+    # the library blends by brightness, so that dark ink comes out faint: draw white on black, then invert
+    image = drawing.create_captcha_image(digits, WHITE, BLACK)
+    drawing.create_noise_dots(image, WHITE, width=2, number=60)
     for _ in range(3):
-        drawing.create_noise_curve(image, INK)
-    return _png(image)
+        drawing.create_noise_curve(image, WHITE)
+    return _png(ImageOps.invert(image.filter(ImageFilter.SMOOTH_MORE)))
 
 
 def _png(image: Image.Image) -> bytes:

@@ -39,7 +39,7 @@ def talk_time(seconds: int) -> str:
 
 
 def _utc(unix: float) -> str:
-    return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _fingerprint(name: str) -> str:
