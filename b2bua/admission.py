@@ -246,3 +246,7 @@ class RecentRequests:
         self._tokens.move_to_end((page_id, ip, number))
         if len(self._tokens) > self._most_keys:
             self._tokens.popitem(last=False)
+
+    def forget(self, *, page_id: str, ip: str, number: str) -> None:
+        """The request was refused after all: asking again is asking anew."""
+        self._tokens.pop((page_id, ip, number), None)

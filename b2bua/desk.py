@@ -193,7 +193,7 @@ class Desk(Protocol):
     async def extensions(self) -> Sequence[ExtensionView]:
         """Every extension with registration and balance."""
 
-    def open_admin_link(self, token: str) -> bool:
+    async def open_admin_link(self, token: str) -> bool:
         """Spend a one-time admin link; False when it was used or never given."""
 
     def demo_state(self) -> DemoState | None:

@@ -115,7 +115,7 @@ class Trunk:
     number_format: NumberFormat = "+e164"
     country: str = "US"
     """Region of the numbers that a `national` trunk sends and takes."""
-    codecs: tuple[str, ...] = ("PCMU", "PCMA")
+    codecs: tuple[Literal["PCMU", "PCMA"], ...] = ("PCMU", "PCMA")
     ring_s: int = 60
     media: Literal["relay", "direct"] = "relay"
 

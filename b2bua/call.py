@@ -1,0 +1,460 @@
+"""A call: its legs, its payer and its record. Whatever happens, `run` hangs up everything and settles."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection
+
+from b2bua.caller_id import Shown, shown_on_trunk
+from b2bua.ladder import RINGBACK, Kind, Ladder
+from b2bua.leg import Hearer, Leg
+from b2bua.meter import first_hold
+from b2bua.numbers import to_trunk
+from b2bua.outcome import CallError, CreditRefused, LegGone, NoRoute, NotReached, Offline, Outcome
+from b2bua.payment import Payment
+from b2bua.routing import route
+from media.engine import Engine
+from media.g711 import Codec
+from media.prompt import Pack
+from sip_stack.core import Hop, SipCore
+from sip_stack.digest import Credentials
+from sip_stack.headers import NameAddr
+from sip_stack.invite import IncomingInvite
+from sip_stack.registrar import Binding
+from sip_stack.uri import sip_uri
+from store import journal, ledger
+from store.database import Database
+from store.errors import NoCredit, StoreError
+from store.values import Account, Extension, Micros, Trunk
+
+if TYPE_CHECKING:
+    from b2bua.exchange import Exchange
+
+__all__ = ["Call"]
+
+log = logging.getLogger(__name__)
+
+EXTENSION, PSTN = 0, 2
+_CODECS: tuple[Codec, ...] = ("PCMU", "PCMA")
+_STATS_EVERY_S = 5.0
+
+
+class Call:
+    """One call of any kind, from the first leg to the record."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        kind: str,
+        account: Account | None,
+        extension: Extension | None,
+        from_: str,
+        to: str,
+        max_forwards: int = 70,
+    ) -> None:
+        self.exchange = exchange
+        self.id = exchange.new_id()
+        self.kind = kind
+        self.account = account
+        self.extension = extension
+        self.from_ = from_
+        self.to = to
+        self.max_forwards = max_forwards
+        self.direct = False
+        """SDP is handed through: the media does not pass by us."""
+        self.legs: list[Leg] = []
+        self.payment: Payment | None = None
+        self.charged: Micros | None = None
+        self.outcome: Outcome | None = None
+        self.talk_began: float | None = None
+        self.recorded = False
+        self.started = exchange.now()
+        self._started_wall = exchange.wall()
+        self.ladder = Ladder(self.started)
+        self._task: asyncio.Task[None] | None = None
+        self._cancelled_for: Outcome | None = None
+        self._wires: list[str] = []
+        self._rows_of_stats: dict[int, float] = {}
+        self.on_outcome: Callable[[Connection], None] | None = None
+        """One more thing to write in the transaction that ends the call."""
+
+    # What legs and flows use
+
+    @property
+    def core(self) -> SipCore:
+        """The SIP core."""
+        return self.exchange.core
+
+    @property
+    def engine(self) -> Engine:
+        """The media engine."""
+        return self.exchange.engine
+
+    @property
+    def database(self) -> Database:
+        """Where money and records are kept."""
+        return self.exchange.database
+
+    @property
+    def pack(self) -> Pack:
+        """The prompts, in the call's language."""
+        return self.exchange.pack
+
+    def now(self) -> float:
+        """Seconds of the clock that never jumps."""
+        return self.exchange.now()
+
+    def wall(self, moment: float) -> float:
+        """Unix time of a moment of `now`."""
+        return self._started_wall + (moment - self.started)
+
+    @property
+    def talk_s(self) -> float:
+        """How long the far end that is paid for, or was called, has talked."""
+        if self.talk_began is None:
+            return 0.0
+        ends = [leg.ended_at for leg in self.legs if leg.answered_at is not None and leg.ended_at is not None]
+        return max(0.0, (min(ends) if ends else self.now()) - self.talk_began)
+
+    def watch_wire(self, call_id: str, lane: int) -> None:
+        """Messages of this Call-ID are rows of our ladder."""
+        self.exchange.wires[call_id] = (self, lane)
+        self._wires.append(call_id)
+
+    def new_wire(self, lane: int) -> str:
+        """A fresh Call-ID whose messages are rows of our ladder."""
+        call_id = self.exchange.new_id() + self.exchange.new_id()
+        self.watch_wire(call_id, lane)
+        return call_id
+
+    def ladder_row(self, kind: Kind, source: int, target: int, title: str, detail: str = "") -> None:
+        """One more row."""
+        self.ladder.row(self.now(), kind, source, target, title, detail)
+
+    def media_moved(self, leg: Leg) -> None:
+        """Fresh statistics of a leg: a row every few seconds."""
+        last = self._rows_of_stats.get(id(leg), self.started)
+        if self.now() - last >= _STATS_EVERY_S:
+            self._rows_of_stats[id(leg)] = self.now()
+            self.ladder_row("rtp", leg.lane, RINGBACK, leg.stats_text())
+
+    # Money
+
+    async def hold(self, number: str, limit_s: int | None = None) -> Payment:
+        """Set money aside for a call to `number`.  Raises: CreditRefused."""
+        assert self.account is not None
+        rate = self.exchange.directory.rate(self.account, number)
+        if rate is None:
+            raise CreditRefused(Outcome.NO_RATE)
+        plan, account_id, at = first_hold(rate), self.account.id, self.wall(self.now())
+        extension = self.extension.number if self.extension else ""
+
+        def job(conn: Connection) -> ledger.Hold:
+            return ledger.place_hold(
+                conn, call_id=self.id, leg="pstn", account_id=account_id, rate=rate, amount=plan.amount,
+                least=plan.least, at=at, extension=extension, number=number,
+            )  # fmt: skip
+
+        try:
+            held = await self.database.run(job)
+        except NoCredit as refusal:
+            raise CreditRefused(Outcome.NO_CREDIT) from refusal
+        self.payment = Payment(self, held, rate, limit_s)
+        return self.payment
+
+    # Legs
+
+    def rung_by(self, invite: IncomingInvite, lane: int, party: str, codecs: Sequence[Codec] = _CODECS) -> Leg:
+        """The leg of a far end that rang us.  Raises: PeerError for an offer that cannot be answered."""
+        leg = Leg(self, lane, party, "in")
+        self.watch_wire(invite.call_id, lane)
+        leg.invited(invite, codecs, passed=self.direct)
+        self.legs.append(leg)
+        return leg
+
+    async def dial_extension(
+        self, extension: Extension, *, shown: Shown, lane: int = EXTENSION, hear: Leg | None = None
+    ) -> Leg:
+        """Ring every phone of an extension; the first that answers.  Raises: NotReached, Offline without phones."""
+        bindings = self.exchange.locations.of(extension.number)
+        if not bindings:
+            raise Offline(extension.number)
+        domain = self.exchange.domain
+        dialling = _Dialling(hear)
+        for binding in bindings:
+            leg = self._new_leg(lane, extension.number, dialling)
+            leg.invite(
+                dialling,
+                target=binding.uri,
+                hop=_hop_of(binding),
+                nat=binding.uri.host != binding.source_ip,
+                shown=NameAddr(shown.name, sip_uri(shown.number, domain)),
+                to=NameAddr("", sip_uri(extension.number, domain)),
+                codecs=_CODECS,
+                beside=hear,
+            )
+        return await dialling.winner(extension.ring_s)
+
+    async def dial_out(self, number: str, *, hear: Leg) -> Leg:
+        """Call a public number by its trunks in turn.  Raises: NotReached, NoRoute."""
+        assert self.extension is not None
+        trunks = route(self.exchange.directory, number)
+        if not trunks:
+            raise NoRoute(f"no trunk for {number}")
+        for last, trunk in enumerate(trunks, 1 - len(trunks)):
+            try:
+                return await self._dial_trunk(trunk, number, hear)
+            except NotReached as failed:
+                if last == 0 or (failed.status < 500 and failed.status != 408) or failed.status >= 600:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _dial_trunk(self, trunk: Trunk, number: str, hear: Leg) -> Leg:
+        assert self.extension is not None
+        try:
+            hop = await self.exchange.resolve(trunk.host, trunk.port)
+        except OSError as error:
+            self.ladder_row("event", RINGBACK, PSTN, f"{trunk.host} is not known: {error.strerror or error}")
+            raise NotReached(503) from error
+        dialling = _Dialling(hear)
+        leg = self._new_leg(PSTN, trunk.name, dialling)
+        if self.payment is not None:
+            self.payment.leg = leg
+        user = to_trunk(number, trunk)
+        shown = shown_on_trunk(self.extension, trunk)
+        domain = trunk.host if trunk.user else self.exchange.domain  # one that knows us by name wants its own
+        leg.invite(
+            dialling,
+            target=sip_uri(user, trunk.host, trunk.port if trunk.port != 5060 else None),
+            hop=hop,
+            shown=NameAddr(shown.name, sip_uri(shown.number, domain)),
+            to=NameAddr("", sip_uri(user, trunk.host)),
+            codecs=trunk.codecs,
+            beside=hear,
+            credentials=Credentials(trunk.user, trunk.password) if trunk.user else None,
+        )
+        return await dialling.winner(trunk.ring_s)
+
+    def _new_leg(self, lane: int, party: str, dialling: _Dialling) -> Leg:
+        leg = Leg(self, lane, party, "out")
+        self.legs.append(leg)
+        dialling.legs.append(leg)
+        return leg
+
+    def join(self, a: Leg, b: Leg) -> None:
+        """Let two legs hear each other."""
+        if a.audio is None or b.audio is None or a.partner is b:
+            a.partner, b.partner = b, a
+            return
+        a.partner, b.partner = b, a
+        self.engine.bridge(a.audio.port, b.audio.port)
+
+    @asynccontextmanager
+    async def bridge(self, a: Leg, b: Leg) -> AsyncIterator[None]:
+        """The talk: both hear each other, silence is watched, and it may be recorded."""
+        phone, far = sorted((a, b), key=lambda leg: leg.lane)
+        self.join(phone, far)
+        self.talk_began = self.now()
+        self.ladder_row("event", phone.lane, far.lane, "joined")
+        for leg in (phone, far):
+            if leg.audio:
+                leg.audio.port.watch(self.exchange.rtp_timeout_s)
+        path = self.exchange.recording_path(self.id)
+        if path is not None and phone.audio and far.audio:
+            self.recorded = True
+            self.engine.record(str(path), phone.audio.port, far.audio.port)
+        self.exchange.changed()
+        try:
+            yield
+        finally:
+            phone.partner = far.partner = None
+            if phone.audio and phone.ended_at is None:
+                self.engine.unbridge(phone.audio.port)
+
+    async def until_someone_leaves(self) -> None:
+        """Wait; it is LegGone that ends it."""
+        await asyncio.get_running_loop().create_future()
+
+    # From start to end
+
+    def start(self, flow: Awaitable[Outcome]) -> None:
+        """Run the flow as this call's one task."""
+        self._task = asyncio.get_running_loop().create_task(self._run(flow), name=f"call-{self.id}")
+
+    def cancel(self, why: Outcome = Outcome.CANCELLED) -> bool:
+        """End the call from outside; False when it is over."""
+        if self._task is None or self._task.done() or self.outcome is not None:
+            return False
+        self._cancelled_for = self._cancelled_for or why
+        self._task.cancel()
+        return True
+
+    async def ended(self) -> None:
+        """Wait until the call is over and written."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def _run(self, flow: Awaitable[Outcome]) -> None:
+        try:
+            outcome = await flow
+        except LegGone as gone:
+            outcome = self._outcome_of(gone)
+        except CallError as error:
+            outcome = error.outcome
+        except asyncio.CancelledError:
+            outcome = self._cancelled_for or Outcome.SHUT_DOWN
+        except StoreError as error:
+            log.error("call=%s event=store-failed error=%s", self.id, error)
+            outcome = Outcome.SERVER_ERROR
+        except Exception:  # ours: this call ends, the others go on
+            log.exception("call=%s event=bug", self.id)
+            outcome = Outcome.SERVER_ERROR
+        self.outcome = outcome
+        await self._finish()
+
+    def _outcome_of(self, gone: LegGone) -> Outcome:
+        if self.talk_began is not None:
+            return Outcome.MEDIA_LOST if gone.why == "rtp-timeout" else Outcome.TALKED
+        if gone.leg.direction == "in":
+            return Outcome.CANCELLED
+        return Outcome.PHONE_LEFT if gone.leg.lane == EXTENSION else Outcome.VISITOR_LEFT
+
+    async def _finish(self) -> None:
+        """Hang up everything, settle and write, then wait for the last of the media."""
+        assert self.outcome is not None
+        for leg in self.legs:
+            leg.hangup(*_refusal(self.outcome))
+        self.ladder_row("event", RINGBACK, RINGBACK, f"ended: {self.outcome}")
+        try:
+            await self._write()
+        except StoreError as error:  # the hold stays open: it is settled at the next start
+            log.error("call=%s event=not-settled error=%s", self.id, error)
+        closing = [leg.closed for leg in self.legs if leg.closed and not leg.closed.done()]
+        if closing:
+            await asyncio.wait(closing, timeout=2.0)
+        self.ladder.end()
+        self.exchange.call_over(self)
+
+    async def _write(self) -> None:
+        payment, more = self.payment, self.on_outcome
+        ended = self.wall(self.now())
+        legs = [self._leg_record(leg) for leg in self.legs]
+        if payment is None and more is None:
+            self.charged = Micros(0)
+            self.database.post(journal.INSERT_CALL, [journal.row(self._record(ended, Micros(0)))])
+            self.database.post(journal.INSERT_LEG, [journal.row(leg) for leg in legs])
+            return
+
+        def job(conn: Connection) -> Micros:
+            charged = payment.settle(conn, ended).charged if payment else Micros(0)
+            journal.write_call(conn, self._record(ended, charged), self._priced(legs, charged))
+            self.charged = charged
+            if more is not None:
+                more(conn)
+            return charged
+
+        self.charged = await self.database.run(job)
+
+    def _priced(self, legs: list[journal.LegRecord], charged: Micros) -> list[journal.LegRecord]:
+        paid = self.payment.leg if self.payment else None
+        return [replace(r, cost=charged) if leg is paid else r for r, leg in zip(legs, self.legs, strict=True)]
+
+    def _record(self, ended: float, cost: Micros) -> journal.CallRecord:
+        account = self.account
+        return journal.CallRecord(
+            self.id, self.kind, account.id if account else None, self._started_wall,
+            self.extension.number if self.extension else "", self.from_, self.to, ended, str(self.outcome),
+            round(self.talk_s * 1000), cost, account.currency if account else "",
+        )  # fmt: skip
+
+    def _leg_record(self, leg: Leg) -> journal.LegRecord:
+        def wall(moment: float | None) -> float | None:
+            return None if moment is None else self.wall(moment)
+
+        return journal.LegRecord(
+            self.id, leg.lane, leg.direction, self.wall(leg.invited_at), leg.from_, leg.to, leg.party,
+            wall(leg.answered_at), wall(leg.ended_at), leg.status, leg.left, round(leg.talk_s * 1000),
+        )  # fmt: skip
+
+    def forget_wires(self) -> None:
+        """The call is over: late messages find no ladder."""
+        for call_id in self._wires:
+            self.exchange.wires.pop(call_id, None)
+
+
+class _Dialling:
+    """Far ends rung at once: the first to answer wins, the others are given up."""
+
+    def __init__(self, hear: Hearer | None) -> None:
+        self.legs: list[Leg] = []
+        self._hear = hear
+        self._refusals: dict[int, int] = {}
+        self._won: asyncio.Future[Leg] = asyncio.get_running_loop().create_future()
+
+    async def winner(self, within_s: float) -> Leg:
+        """The leg that answered.  Raises: NotReached."""
+        won: Leg | None = None
+        try:
+            async with asyncio.timeout(within_s):
+                won = await self._won
+                return won
+        except TimeoutError:
+            raise NotReached(408) from None
+        finally:
+            for leg in self.legs:
+                if leg is not won:
+                    leg.hangup()
+
+    def progressed(self, leg: Leg, body: bytes) -> None:
+        if self._hear is not None:
+            self._hear.hear_ringing(leg, body)
+
+    def answered(self, leg: Leg) -> None:
+        if self._won.done():
+            leg.hangup()
+        else:
+            self._won.set_result(leg)
+
+    def refused(self, leg: Leg, status: int) -> None:
+        self._refusals[id(leg)] = status
+        if len(self._refusals) == len(self.legs) and not self._won.done():
+            self._won.set_exception(NotReached(_best(list(self._refusals.values()))))
+
+
+def _best(statuses: list[int]) -> int:
+    """16.7 step 6: a 6xx before all, else the lowest class, busy before the rest of its class."""
+    return min(statuses, key=lambda s: (s < 600, s // 100, s != 486))
+
+
+def _hop_of(binding: Binding) -> Hop:
+    """A phone behind a NAT is reached where its REGISTER came from, another where its Contact says."""
+    uri = binding.uri
+    if uri.host == binding.source_ip:
+        return Hop(binding.transport, uri.host, uri.port or 5060)
+    return Hop(binding.transport, binding.source_ip, binding.source_port)
+
+
+_REFUSALS = {
+    Outcome.BUSY: (486, "Q.850;cause=17"),
+    Outcome.DECLINED: (603, "Q.850;cause=21"),
+    Outcome.NO_ANSWER: (480, "Q.850;cause=19"),
+    Outcome.OFFLINE: (480, "Q.850;cause=20"),
+    Outcome.FAILED: (404, "Q.850;cause=1"),
+    Outcome.NO_ROUTE: (404, "Q.850;cause=3"),
+    Outcome.NO_RATE: (403, "Q.850;cause=57"),
+    Outcome.NO_CREDIT: (402, "Q.850;cause=57"),
+    Outcome.NOT_ALLOWED: (403, "Q.850;cause=57"),
+    Outcome.SERVER_ERROR: (500, "Q.850;cause=41"),
+    Outcome.SHUT_DOWN: (503, "Q.850;cause=41"),
+}
+
+
+def _refusal(outcome: Outcome) -> tuple[int, str]:
+    """The status for a far end that rang us in vain, and the Reason of a BYE (RFC 6432)."""
+    return _REFUSALS.get(outcome, (480, "Q.850;cause=16"))

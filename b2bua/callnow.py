@@ -1,0 +1,65 @@
+"""CallNow: a visitor of a web page is called back by the person of the page (SPEC 10-13)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from b2bua.ask import Accepted, ask_accept
+from b2bua.call import Call
+from b2bua.caller_id import Shown
+from b2bua.desk import Stage
+from b2bua.leg import Leg
+from b2bua.outcome import CallError, NoRoute, NotReached, Outcome
+from store.values import Extension
+
+__all__ = ["CallNowRequest", "callnow"]
+
+_FAILED = {
+    Outcome.VISITOR_BUSY: "visitor-busy",
+    Outcome.VISITOR_NO_ANSWER: "visitor-no-answer",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CallNowRequest:
+    """An admitted request; `tell` hears where it stands."""
+
+    extension: Extension
+    name: str
+    number: str
+    limit_s: int
+    tell: Callable[[Stage], None]
+
+
+async def callnow(want: CallNowRequest, call: Call) -> Outcome:
+    """Ring the extension, ask, then call the visitor at the extension's expense and join them."""
+    settings = want.extension.callnow
+    payment = await call.hold(want.number, want.limit_s)  # raises CreditRefused before anyone is rung
+    phone = await call.dial_extension(want.extension, shown=Shown(want.name or "Anonymous", want.number))
+    async with phone.alive():
+        if settings.confirm:
+            match await ask_accept(phone, within_s=want.extension.confirm_s):
+                case Accepted.NO:
+                    return Outcome.REFUSED
+                case Accepted.NOTHING:
+                    return Outcome.NOT_CONFIRMED
+        want.tell(Stage.CALLING_VISITOR)
+        try:
+            visitor = await call.dial_out(want.number, hear=phone)
+        except (NotReached, NoRoute) as failed:
+            return await _told(phone, failed)
+        async with visitor.alive():
+            if settings.announce_to_visitor:
+                await visitor.say("visitor-announce")
+            async with call.bridge(phone, visitor):
+                want.tell(Stage.TALKING)
+                await payment.spend(visitor)
+    return Outcome.CREDIT_SPENT
+
+
+async def _told(phone: Leg, failed: CallError) -> Outcome:
+    """The extension hears why nobody is there."""
+    outcome = failed.outcome.of_visitor
+    await phone.say(_FAILED.get(outcome, "visitor-failed"))
+    return outcome

@@ -1,0 +1,108 @@
+"""The command line: `ringback` or `python -m b2bua`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+from secrets import token_hex
+from typing import Annotated
+
+import typer
+
+from b2bua import wiring
+from b2bua.config import BadConfig, Config, read_config, split_address
+from store.errors import StoreError
+
+__all__ = ["main"]
+
+app = typer.Typer(help="Ringback: web callback and callback-number server.", no_args_is_help=True, add_completion=False)
+DatabaseOption = Annotated[str, typer.Option("--database", help="sqlite:///FILE; the default is the server's own.")]
+
+
+@app.command()
+def serve(config: Annotated[Path, typer.Option("--config", help="The server's TOML file.")]) -> None:
+    """Run the server until SIGINT or SIGTERM."""
+    with _clear_errors():
+        settings = read_config(config)
+        _log_to_stderr(settings.server.log_level)
+        asyncio.run(_serve(settings))
+
+
+async def _serve(config: Config) -> None:
+    stop = _stop_signal()
+    host, port = split_address(config.web.http)
+    async with AsyncExitStack() as stack:
+        try:
+            sip = wiring.fixed_sip(config)
+        except OSError as error:
+            raise BadConfig(f"SIP {config.server.sip}: {error.strerror} (another server runs there?)") from error
+        try:
+            listener = wiring.bind_http(host, port)
+        except OSError as error:
+            sip.close()
+            raise BadConfig(f"HTTP {config.web.http}: {error.strerror} (another server runs there?)") from error
+        base_url = (config.web.base_url or f"http://{config.web.http}").rstrip("/")
+        running = await wiring.run_server(config, stack, sip=sip, base_url=base_url)
+        await wiring.serve_web(running, config, listener, stack)
+        link = await running.front.new_admin_link()
+        print(f"ready sip={sip.host}:{sip.port} http={host}:{port}", flush=True)
+        print(f"admin, once: {link}", flush=True)
+        await stop.wait()
+
+
+@app.command()
+def apply(
+    file: Annotated[Path, typer.Argument(help="Accounts, extensions, trunks, rates, CallNow settings as TOML.")],
+    database: DatabaseOption = "sqlite:///ringback.db",
+    base_url: Annotated[str, typer.Option(help="Where visitors reach the pages.")] = "http://127.0.0.1:8080",
+) -> None:
+    """Make the configuration what FILE says; a running server takes it within a second."""
+    from b2bua.apply import apply as apply_plan
+    from b2bua.plan import BadPlan
+    from b2bua.plan_reader import parse
+    from store.database import transact
+
+    with _clear_errors():
+        try:
+            plan = parse(file.read_text("utf-8"), str(file))
+            lines = transact(database, lambda conn: apply_plan(conn, plan, time.time(), base_url, lambda: token_hex(8)))
+        except OSError as error:
+            raise BadConfig(f"{file}: {error.strerror}") from error
+        except BadPlan as error:
+            raise BadConfig(str(error)) from error
+        for line in lines:
+            print(line)
+
+
+def _stop_signal() -> asyncio.Event:
+    """Set by SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def _log_to_stderr(level: str) -> None:
+    logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    """An operator reads a sentence, never a traceback."""
+    try:
+        yield
+    except (BadConfig, StoreError, TimeoutError) as error:
+        print(f"ringback: {error}", file=sys.stderr)
+        raise SystemExit(1) from error
+
+
+def main() -> None:
+    """Entry point."""
+    app()

@@ -1,0 +1,265 @@
+"""The exchange: every SIP request that begins something comes here, and every live call is known here."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from b2bua.call import EXTENSION, PSTN, Call
+from b2bua.caller_id import Shown
+from b2bua.feed import Feed
+from b2bua.gate import Gate
+from b2bua.inbound import inbound
+from b2bua.locations import Locations
+from b2bua.numbers import BadNumber, NumberFault, from_trunk, read_number
+from b2bua.outbound import emergency, outbound
+from b2bua.outcome import Outcome
+from media.engine import Engine, NoPort
+from media.prompt import Pack
+from sip_stack.core import ALLOW, Hop, Incoming, SipCore
+from sip_stack.errors import PeerError
+from sip_stack.identity import caller_of
+from sip_stack.invite import IncomingInvite
+from store import directory as directories
+from store import ledger
+from store.database import Database
+from store.directory import Directory
+from store.values import Account, Extension, Trunk
+
+if TYPE_CHECKING:
+    from b2bua.leg import Leg
+
+__all__ = ["Exchange"]
+
+log = logging.getLogger(__name__)
+
+_RECENT = 200
+_HEARTBEAT_S = 2.0
+_RELOAD_S = 0.5
+
+
+class Exchange:
+    """Live calls, registrations and configuration around one SIP core (a CoreUser)."""
+
+    core: SipCore
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        engine: Engine,
+        pack: Pack,
+        gate: Gate,
+        resolve: Callable[[str, int], Awaitable[Hop]],
+        now: Callable[[], float],
+        wall: Callable[[], float],
+        new_id: Callable[[], str],
+        domain: str,
+        rtp_timeout_s: float = 60.0,
+        recordings: Path | None = None,
+        emergencies: bool = True,
+    ) -> None:
+        """`now` is the loop's clock, `wall` is Unix time, `domain` what we call ourselves in From and To."""
+        self.database = database
+        self.engine = engine
+        self.pack = pack
+        self.gate = gate
+        self.resolve = resolve
+        self.now = now
+        self.wall = wall
+        self.new_id = new_id
+        self.domain = domain
+        self.rtp_timeout_s = rtp_timeout_s
+        self.emergencies = emergencies
+        self._recordings = recordings
+        self._background: set[asyncio.Task[Any]] = set()
+        self.directory = Directory()
+        self.locations = Locations(database, wall, self.keep)
+        self.live: dict[str, Call] = {}
+        self.recent: OrderedDict[str, Call] = OrderedDict()
+        self.wires: dict[str, tuple[Call, int]] = {}
+        self.moves: Feed[int] = Feed(0)
+        """Counts every change of the list of calls."""
+
+    # Life
+
+    async def open(self) -> None:
+        """Settle what a crash left, read configuration and registrations, start the clocks of both."""
+        at = self.wall()
+        for settled in await self.database.run(lambda conn: ledger.settle_after_crash(conn, at)):
+            log.warning("call=%s event=settled-after-crash charged=%d", settled.call_id, settled.charged)
+        await self.reload()
+        await self.locations.load()
+        self.keep(self._beat())
+        self.keep(self._watch_configuration())
+
+    async def close(self) -> None:
+        """End every call and wait for its record."""
+        calls = list(self.live.values())
+        for call in calls:
+            call.cancel(Outcome.SHUT_DOWN)
+        await asyncio.gather(*(call.ended() for call in calls))
+        for task in list(self._background):
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+    async def reload(self) -> None:
+        """Take the configuration as it is now; live calls keep what they began with."""
+        self.directory = await self.database.read(directories.load)
+
+    def keep(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run something beside the calls."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[Any]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("event=background-failed error=%s", task.exception())
+
+    async def _beat(self) -> None:
+        """Note who still talks, so that a crash is charged to the right second at most."""
+        while True:
+            await asyncio.sleep(_HEARTBEAT_S)
+            talking = [call for call in self.live.values() if call.talk_began is not None]
+            holds = [call.payment.hold_id for call in talking if call.payment]
+            if holds:
+                await self.database.run(partial(ledger.heartbeat, hold_ids=holds, at=self.wall()))
+
+    async def _watch_configuration(self) -> None:
+        while True:
+            await asyncio.sleep(_RELOAD_S)
+            if await self.database.read(directories.config_version) != self.directory.version:
+                await self.reload()
+                log.info("event=configuration-loaded version=%d", self.directory.version)
+
+    # The list of calls
+
+    def begin(self, call: Call, flow: Coroutine[Any, Any, Outcome]) -> None:
+        """A call lives from here until its record is written."""
+        self.live[call.id] = call
+        log.info("call=%s event=began kind=%s", call.id, call.kind)
+        call.start(flow)
+        self.changed()
+
+    def call_over(self, call: Call) -> None:
+        """Its last word is said."""
+        self.live.pop(call.id, None)
+        call.forget_wires()
+        self.recent[call.id] = call
+        if len(self.recent) > _RECENT:
+            self.recent.popitem(last=False)
+        log.info("call=%s event=ended reason=%s talk_s=%.1f", call.id, call.outcome, call.talk_s)
+        self.changed()
+
+    def changed(self) -> None:
+        """The list of calls, or a state in it, is another."""
+        self.moves.set(self.moves.value + 1)
+
+    def on_the_phone(self, extension: Extension) -> bool:
+        """True while any far end of a call is this extension, ringing included (SPEC 17)."""
+        return any(
+            leg.party == extension.number and leg.ended_at is None for call in self.live.values() for leg in call.legs
+        )
+
+    def recording_path(self, call_id: str) -> Path | None:
+        """Where a call is recorded; None where calls are not."""
+        return self._recordings / f"{call_id}.wav" if self._recordings else None
+
+    # What the core tells
+
+    def tap(self, received: bool, data: bytes, hop: Hop, call_id: str) -> None:
+        """Every message on the wire."""
+        wire = self.wires.get(call_id)
+        if wire is not None:
+            call, lane = wire
+            call.ladder.sip(self.now(), lane, received, data)
+
+    def on_request(self, incoming: Incoming) -> None:
+        """REGISTER and OPTIONS."""
+        if incoming.request.method == "REGISTER":
+            extension = self.gate.check(incoming.request, incoming.source.host, self.directory, self.wall())
+            if self.directory.extension(incoming.request.to.uri.user) is not extension:
+                raise PeerError("Forbidden", 403)  # 10.3 step 4: nobody registers for somebody else
+            self.locations.register(extension.number, incoming)
+        else:
+            incoming.respond(200, extra=[("Allow", ALLOW), ("Accept", "application/sdp")])
+
+    def on_invite(self, incoming: Incoming) -> None:
+        """A new call: from a trunk by its address, else from a phone that must prove itself."""
+        request = incoming.request
+        if request.max_forwards == 0:
+            raise PeerError("Too Many Hops", 483)
+        kind = (request.get("Content-Type") or "application/sdp").partition(";")[0].strip().lower()
+        if request.body and kind != "application/sdp":
+            raise PeerError("Unsupported Media Type", 415, (("Accept", "application/sdp"),))
+        trunk = self.directory.trunk_for_source(incoming.source.host, incoming.source.port)
+        if trunk is not None and "Authorization" not in request.fields:
+            self._from_trunk(incoming, trunk)
+        else:
+            extension = self.gate.check(request, incoming.source.host, self.directory, self.wall())
+            self._from_phone(incoming, extension)
+
+    def _from_trunk(self, incoming: Incoming, trunk: Trunk) -> None:
+        request = incoming.request
+        number = from_trunk(request.uri.user, trunk)
+        did = self.directory.did(number, trunk.id)
+        extension = self.directory.extension_by_id(did.extension_id) if did else None
+        if extension is None:
+            raise PeerError("Not Found", 404)
+        if extension.kind != "phone":
+            raise PeerError("Temporarily Unavailable", 480)
+        caller = caller_of(request, trusted=trunk.trusted)
+        shown = Shown("Anonymous", "anonymous") if caller.hidden else Shown(caller.name, from_trunk(caller.user, trunk))
+        account = self.directory.accounts[extension.account_id]
+        call = Call(self, "inbound", account, extension, shown.number, number, request.max_forwards - 1)
+        call.direct = trunk.media == "direct" and bool(request.body)
+        self._take(incoming, call, PSTN, trunk.name, lambda leg: inbound(call, leg, extension, shown))
+
+    def _from_phone(self, incoming: Incoming, extension: Extension) -> None:
+        request = incoming.request
+        dialled = request.uri.user
+        account = self.directory.accounts[extension.account_id]
+        called = self.directory.extension(dialled)
+        if called is not None:
+            call = Call(self, "internal", account, extension, extension.number, called.number, request.max_forwards - 1)
+            shown = Shown(extension.name, extension.number)
+            self._take(incoming, call, EXTENSION, extension.number, lambda leg: inbound(call, leg, called, shown, PSTN))
+            return
+        number, flow = self._read(dialled, account)
+        call = Call(self, "outbound", account, extension, extension.number, number, request.max_forwards - 1)
+        self._take(incoming, call, EXTENSION, extension.number, lambda leg: flow(call, leg, number))
+
+    def _read(self, dialled: str, account: Account) -> tuple[str, Callable[..., Coroutine[Any, Any, Outcome]]]:
+        """What a phone dialled: the number and its flow.  Raises: PeerError for a number that is not called."""
+        try:
+            return read_number(dialled, account.dial_plan, extensions=self.directory.internal_numbers), outbound
+        except BadNumber as refusal:
+            if refusal.reason is NumberFault.EMERGENCY and self.emergencies:
+                return dialled, emergency
+            raise PeerError(str(refusal), 404 if refusal.reason is NumberFault.INTERNAL else 403) from refusal
+
+    def _take(
+        self, incoming: Incoming, call: Call, lane: int, party: str, flow: Callable[[Leg], Coroutine[Any, Any, Outcome]]
+    ) -> None:
+        incoming.respond(100)
+        invite = IncomingInvite(self.core, incoming)
+        try:
+            leg = call.rung_by(invite, lane, party)
+        except PeerError as error:
+            invite.refuse(error.status, error.reason)
+            call.forget_wires()
+            return
+        except NoPort:
+            invite.refuse(503, extra=[("Retry-After", "10")])
+            call.forget_wires()
+            return
+        # the ladder begins with the INVITE that came before the call was known
+        call.ladder.sip(self.now(), lane, True, incoming.request.encode())
+        self.begin(call, flow(leg))

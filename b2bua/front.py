@@ -1,0 +1,378 @@
+"""The front desk: what web pages ask, answered by the exchange (implements b2bua.desk.Desk)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from b2bua.admission import Facts, Limits, Reason, RecentRequests, admit_callnow, refuse, refuse_number
+from b2bua.call import Call
+from b2bua.callnow import CallNowRequest, callnow
+from b2bua.desk import (
+    Accepted,
+    CallNowPage,
+    CallView,
+    DemoState,
+    ExtensionView,
+    LadderRow,
+    Refused,
+    Stage,
+    VisitorRequest,
+    VisitorStatus,
+)
+from b2bua.exchange import Exchange
+from b2bua.feed import Feed
+from b2bua.meter import talk_limit
+from b2bua.money import format_money
+from b2bua.numbers import BadNumber, read_number
+from b2bua.outcome import Outcome
+from b2bua.routing import route
+from store import journal, ledger
+from store.meta import ADMIN_TOKEN_HASH, read_meta, write_meta
+from store.values import Account, Extension, Micros
+
+__all__ = ["DemoControls", "FrontDesk"]
+
+log = logging.getLogger(__name__)
+
+_DAY_S = 86400.0
+_MOST_REQUESTS = 2000
+
+_STAGES = {
+    Outcome.TALKED: Stage.ENDED,
+    Outcome.CREDIT_SPENT: Stage.ENDED,
+    Outcome.MEDIA_LOST: Stage.ENDED,
+    Outcome.CANCELLED: Stage.CANCELLED,
+    Outcome.VISITOR_BUSY: Stage.NOT_REACHED,
+    Outcome.VISITOR_DECLINED: Stage.NOT_REACHED,
+    Outcome.VISITOR_NO_ANSWER: Stage.NOT_REACHED,
+    Outcome.VISITOR_FAILED: Stage.NOT_REACHED,
+    Outcome.VISITOR_LEFT: Stage.NOT_REACHED,
+}
+"""What the visitor learns of an outcome; of the owner's doing nothing (SPEC H13)."""
+
+
+class DemoControls(Protocol):
+    """The simulated phone and PSTN."""
+
+    def state(self) -> DemoState:
+        """As it stands."""
+
+    async def set(self, behaviour: str) -> bool:
+        """Change the phone's behaviour; False for an unknown one."""
+
+
+@dataclass(slots=True)
+class _Request:
+    """One accepted request: its call and where it stands."""
+
+    call: Call
+    status: Feed[VisitorStatus]
+
+
+class FrontDesk:
+    """One exchange seen from the web."""
+
+    def __init__(
+        self, exchange: Exchange, *, base_url: str, new_token: Callable[[], str], limits: Limits | None = None,
+        demo: DemoControls | None = None,
+    ) -> None:  # fmt: skip
+        self._exchange = exchange
+        self._base_url = base_url
+        self._new_token = new_token
+        self._limits = limits or Limits()
+        self._repeats = RecentRequests()
+        self._requests: OrderedDict[str, _Request] = OrderedDict()
+        self._demo = demo
+
+    async def open(self) -> None:
+        """Count again what was accepted in the day before this start, so that a restart lifts no limit."""
+        since = self._exchange.wall() - _DAY_S
+        for record in reversed(await self._exchange.database.read(lambda conn: journal.recent_requests(conn, since))):
+            if record.call_id and record.ip:
+                self._limits.note(record.at, ip=record.ip, number=record.number, page_id=record.page_id)
+
+    @property
+    def demo(self) -> bool:
+        """True when the simulated phone and PSTN run."""
+        return self._demo is not None
+
+    # The visitor
+
+    def callnow_page(self, page_id: str) -> CallNowPage | None:
+        """The page of one CallNow ID; None for unknown, disabled and not-permitted alike (SPEC H14)."""
+        extension = self._exchange.directory.callnow(page_id)
+        if extension is None:
+            return None
+        settings = extension.callnow
+        plan = self._account(extension).dial_plan
+        return CallNowPage(
+            id=settings.id,
+            owner_name=extension.name if settings.show_name else None,
+            available=not settings.paused,
+            ask_name=settings.ask_name,
+            image_validation=settings.image_validation,
+            language=settings.language,
+            message=settings.message,
+            country=plan.country if plan.mode == "e164" else "",
+        )
+
+    async def request_call(self, request: VisitorRequest) -> Accepted | Refused:
+        """Place one CallNow call, or say why not; every end is one recorded reason (SPEC A12.12)."""
+        extension = self._exchange.directory.callnow(request.page_id)
+        if extension is None:
+            return refuse(Reason.UNKNOWN_PAGE)
+        if extension.callnow.ask_name and not request.name.strip():
+            return self._refused(request, extension, request.number, refuse(Reason.NAME_REQUIRED))
+        plan = self._account(extension).dial_plan
+        try:
+            number = read_number(
+                request.number, plan, request.country, extensions=self._exchange.directory.internal_numbers
+            )
+        except BadNumber as bad:
+            return self._refused(request, extension, request.number, refuse_number(bad))
+        now = self._exchange.now()
+        same = {"page_id": request.page_id, "ip": request.source_ip, "number": number}
+        if (token := self._repeats.find(now, **same)) and token in self._requests:
+            return Accepted(token)
+        token = self._new_token()
+        self._repeats.remember(now, token, **same)  # before the first await: a double click is one request
+        answer = await self._admit(request, extension, number, token)
+        if isinstance(answer, Refused):
+            self._repeats.forget(**same)
+            return self._refused(request, extension, number, answer)
+        return answer
+
+    async def _admit(
+        self, request: VisitorRequest, extension: Extension, number: str, token: str
+    ) -> Accepted | Refused:
+        exchange = self._exchange
+        account = self._account(extension)
+        since = exchange.wall() - _DAY_S
+
+        def money(conn: Connection) -> tuple[Micros | None, Micros]:
+            return ledger.balance(conn, account.id).available, journal.spent_since(conn, request.page_id, since)
+
+        available, spent = await exchange.database.read(money)
+        rate = exchange.directory.rate(account, number)
+        facts = Facts(
+            on_phone=exchange.on_the_phone(extension),
+            registered=bool(exchange.locations.of(extension.number)),
+            routed=bool(route(exchange.directory, number)),
+            rate=rate,
+            available=available,
+            spent_today=Micros(spent + self._held_by(request.page_id)),
+        )
+        reason = admit_callnow(extension, request.name, facts)
+        if reason is not None or rate is None:
+            return refuse(reason or Reason.NO_RATE)
+        reached = self._limits.take(
+            exchange.wall(), ip=request.source_ip, number=number, page_id=request.page_id,
+            calls_a_day=extension.callnow.calls_a_day,
+        )  # fmt: skip
+        if reached is not None:
+            return refuse(reached.reason, reached.retry_after_s)
+        self._begin(request, extension, number, token, talk_limit(extension.callnow, rate, facts.spent_today))
+        return Accepted(token)
+
+    def _begin(self, request: VisitorRequest, extension: Extension, number: str, token: str, limit_s: int) -> None:
+        exchange = self._exchange
+        call = Call(exchange, "callnow", self._account(extension), extension, request.name or "Anonymous", number)
+        status = Feed(VisitorStatus(Stage.RINGING_OWNER, request.page_id, number))
+        self._requests[token] = _Request(call, status)
+        while len(self._requests) > _MOST_REQUESTS:
+            self._requests.popitem(last=False)
+        record = journal.RequestRecord(
+            token, exchange.wall(), request.page_id, extension.number, request.name, number, request.source_ip,
+            call_id=call.id,
+        )  # fmt: skip
+        exchange.keep(exchange.database.run(lambda conn: journal.open_request(conn, record)))
+
+        def written(conn: Connection) -> None:
+            journal.close_request(conn, token, str(call.outcome), call.charged or Micros(0), exchange.wall())
+
+        def tell(stage: Stage) -> None:
+            status.set(replace(status.value, stage=stage))
+
+        call.on_outcome = written
+        want = CallNowRequest(extension, request.name, number, limit_s, tell)
+        exchange.begin(call, callnow(want, call))
+        exchange.keep(self._follow(call, number, status))
+
+    async def _follow(self, call: Call, number: str, status: Feed[VisitorStatus]) -> None:
+        """Tell the visitor the end, and free the number."""
+        try:
+            await call.ended()
+        finally:
+            self._limits.done(number)
+            stage = _STAGES.get(call.outcome or Outcome.SERVER_ERROR, Stage.NOT_AVAILABLE)
+            status.set(replace(status.value, stage=stage, talk_s=round(call.talk_s)))
+
+    def visitor_status(self, token: str) -> VisitorStatus | None:
+        """Where the request stands; None for an unknown token."""
+        request = self._requests.get(token)
+        if request is None:
+            return None
+        status = request.status.value
+        return replace(status, talk_s=round(request.call.talk_s))
+
+    async def watch_visitor(self, token: str) -> AsyncIterator[VisitorStatus]:
+        """The status now and at each change, ending after a final one."""
+        request = self._requests.get(token)
+        if request is None:
+            return
+        async for status in request.status.follow():
+            yield status
+            if status.stage.final:
+                return
+
+    def cancel_visitor(self, token: str) -> bool:
+        """The visitor no longer wants the call; False when it is over, talking or unknown."""
+        request = self._requests.get(token)
+        if request is None or request.call.talk_began is not None:
+            return False
+        return request.call.cancel()
+
+    def _refused(self, request: VisitorRequest, extension: Extension, number: str, answer: Refused) -> Refused:
+        """Write the refusal down with its one reason."""
+        at = self._exchange.wall()
+        record = journal.RequestRecord(
+            self._new_token(), at, request.page_id, extension.number, request.name[:80], number[:40], request.source_ip,
+            answer.reason, ended=at,
+        )  # fmt: skip
+        self._exchange.database.post(journal.INSERT_REQUEST, [journal.row(record)])
+        log.info("page=%s event=refused reason=%s", request.page_id, answer.reason)
+        return answer
+
+    def _held_by(self, page_id: str) -> int:
+        """What live calls of one link have set aside."""
+        return sum(
+            call.payment.held
+            for call in self._exchange.live.values()
+            if call.kind == "callnow" and call.payment and call.extension and call.extension.callnow.id == page_id
+        )
+
+    def _account(self, extension: Extension) -> Account:
+        return self._exchange.directory.accounts[extension.account_id]
+
+    # Calls
+
+    def calls(self) -> Sequence[CallView]:
+        """Live and recent calls, newest first."""
+        exchange = self._exchange
+        known = [*exchange.recent.values(), *exchange.live.values()]
+        return [_view(call) for call in sorted(known, key=lambda call: -call.started)]
+
+    def call(self, call_id: str) -> CallView | None:
+        """One call of `calls`."""
+        call = self._call(call_id)
+        return _view(call) if call else None
+
+    def ladder(self, call_id: str) -> Sequence[LadderRow]:
+        """The rows of one call so far."""
+        call = self._call(call_id)
+        return call.ladder.rows() if call else []
+
+    async def watch_ladder(self, call_id: str, after: int = -1) -> AsyncIterator[LadderRow]:
+        """Rows with n > after, then each new one until the call ends."""
+        call = self._call(call_id)
+        if call is not None:
+            async for row in call.ladder.watch(after):
+                yield row
+
+    async def watch_calls(self) -> AsyncIterator[Sequence[CallView]]:
+        """`calls` now and at each change."""
+        async for _ in self._exchange.moves.follow():
+            yield self.calls()
+
+    def recording(self, call_id: str) -> Path | None:
+        """The stereo WAV of an ended call."""
+        call = self._call(call_id)
+        path = (
+            self._exchange.recording_path(call_id)
+            if call and call.recorded and call_id not in self._exchange.live
+            else None
+        )
+        return path if path is not None and path.is_file() else None
+
+    def _call(self, call_id: str) -> Call | None:
+        return self._exchange.live.get(call_id) or self._exchange.recent.get(call_id)
+
+    # Extensions, admins, demo
+
+    async def extensions(self) -> Sequence[ExtensionView]:
+        """Every extension with registration and balance."""
+        directory = self._exchange.directory
+        ids = list(directory.accounts)
+        balances = await self._exchange.database.read(lambda conn: {i: ledger.balance(conn, i) for i in ids})
+        return [self._extension(e, balances[e.account_id]) for e in directory.extensions.values()]
+
+    def _extension(self, extension: Extension, balance: ledger.Balance) -> ExtensionView:
+        account = self._account(extension)
+        bindings = self._exchange.locations.of(extension.number)
+        page = extension.callnow.id if self._exchange.directory.callnow(extension.callnow.id) else ""
+        return ExtensionView(
+            number=extension.number,
+            name=extension.name,
+            kind=extension.kind,
+            public_number=extension.public_number,
+            contacts=[f"{b.source_ip}:{b.source_port} {b.user_agent}".strip() for b in bindings],
+            callnow_url=f"{self._base_url}/callnow/{page}" if page else "",
+            account=account.name,
+            balance=format_money(balance.balance, account.currency),
+        )
+
+    async def new_admin_link(self) -> str:
+        """A one-time link for the admin page; an older one not yet used is void."""
+        token = self._new_token()
+        digest = _digest(token)
+        await self._exchange.database.run(lambda conn: write_meta(conn, ADMIN_TOKEN_HASH, digest))
+        return f"{self._base_url}/admin/{token}"
+
+    async def open_admin_link(self, token: str) -> bool:
+        """Spend a one-time admin link; False when it was used or never given."""
+
+        def spend(conn: Connection) -> bool:
+            kept = read_meta(conn, ADMIN_TOKEN_HASH) or ""
+            if not kept or not hmac.compare_digest(kept, _digest(token)):
+                return False
+            write_meta(conn, ADMIN_TOKEN_HASH, "")
+            return True
+
+        return await self._exchange.database.run(spend)
+
+    def demo_state(self) -> DemoState | None:
+        """None outside demo mode."""
+        return self._demo.state() if self._demo else None
+
+    async def demo_set(self, behaviour: str) -> bool:
+        """How the simulated phone behaves from now on."""
+        return await self._demo.set(behaviour) if self._demo else False
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _view(call: Call) -> CallView:
+    currency = call.account.currency if call.account else ""
+    return CallView(
+        id=call.id,
+        kind=call.kind,  # type: ignore[arg-type]
+        started=call.wall(call.started),
+        state="ended" if call.outcome else "talking" if call.talk_began is not None else "ringing",
+        reason=str(call.outcome or ""),
+        from_=call.from_,
+        to=call.to,
+        talk_s=round(call.talk_s),
+        charge=format_money(call.charged, currency) if call.charged is not None else "",
+        recorded=call.recorded,
+    )

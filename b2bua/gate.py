@@ -1,0 +1,87 @@
+"""Who may register and call: digest proofs of extensions, and a brake on guessing (RFC 3261 22, RFC 7616)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict, deque
+
+from sip_stack.digest import Challenge, NonceMaker, Proof, parse_proof, proves
+from sip_stack.errors import PeerError
+from sip_stack.message import Request
+from store.directory import Directory
+from store.values import Extension
+
+__all__ = ["Gate"]
+
+_GUESSES, _WINDOW_S = 30, 300.0
+_MOST_SOURCES = 10_000
+_MOST_PROOFS = 50_000
+_NOBODY = hashlib.sha256(b"nobody").hexdigest()
+
+
+class Gate:
+    """Challenges, checks, and remembers who guesses.  All verbs take `now` in Unix time."""
+
+    def __init__(self, key: bytes, algorithms: tuple[str, ...] = ("MD5",)) -> None:
+        self._nonces = NonceMaker(key)
+        self._algorithms = algorithms
+        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+        self._spent: OrderedDict[str, None] = OrderedDict()
+
+    def check(self, request: Request, source_ip: str, directory: Directory, now: float) -> Extension:
+        """The extension that proved itself.
+
+        Raises: PeerError 401 with a challenge, 403 for a wrong proof or a source that guesses.
+        """
+        values = request.fields.get("Authorization") or request.fields.get("Proxy-Authorization")
+        if not values:
+            raise self._challenge(directory.realm, now)
+        if self._guesses(source_ip, now):
+            raise PeerError("Too many failures, try later", 403, (("Retry-After", str(round(_WINDOW_S))),))
+        proof = parse_proof(values[0])
+        state = self._nonces.state(proof.nonce, now)
+        if state != "fresh" or proof.realm != directory.realm:
+            raise self._challenge(directory.realm, now, stale=state == "stale")
+        extension = self._proven(proof, request, directory)
+        if extension is None:
+            self._failed(source_ip, now)
+            raise PeerError("Forbidden", 403)
+        if self._replayed(proof):
+            raise self._challenge(directory.realm, now, stale=True)
+        return extension
+
+    def _proven(self, proof: Proof, request: Request, directory: Directory) -> Extension | None:
+        extension = directory.extension(proof.user)
+        secret = _NOBODY  # an unknown user costs the same work and gets the same answer
+        if extension is not None:
+            secret = extension.ha1_sha256 if proof.algorithm == "SHA-256" else extension.ha1_md5
+        right = proves(proof, secret, request.method)
+        if extension is None or not right or not secret or extension.kind != "phone":
+            return None
+        return extension if directory.extension(request.from_.uri.user) is extension else None
+
+    def _challenge(self, realm: str, now: float, *, stale: bool = False) -> PeerError:
+        nonce = self._nonces.make(now)
+        challenges = (Challenge(realm, nonce, algorithm, qop="auth", stale=stale) for algorithm in self._algorithms)
+        return PeerError("Unauthorized", 401, tuple(("WWW-Authenticate", str(c)) for c in challenges))
+
+    def _replayed(self, proof: Proof) -> bool:
+        """A proof counts once: what was overheard is worth nothing (RFC 7616 5.4)."""
+        key = f"{proof.nonce}{proof.nc}{proof.response}"
+        if key in self._spent:
+            return True
+        self._spent[key] = None
+        if len(self._spent) > _MOST_PROOFS:
+            self._spent.popitem(last=False)
+        return False
+
+    def _failed(self, source_ip: str, now: float) -> None:
+        times = self._failures.setdefault(source_ip, deque(maxlen=_GUESSES))
+        times.append(now)
+        self._failures.move_to_end(source_ip)
+        if len(self._failures) > _MOST_SOURCES:
+            self._failures.popitem(last=False)
+
+    def _guesses(self, source_ip: str, now: float) -> bool:
+        times = self._failures.get(source_ip)
+        return times is not None and len(times) == _GUESSES and now - times[0] < _WINDOW_S

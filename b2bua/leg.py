@@ -1,0 +1,424 @@
+"""A leg: one far end that rings, answers, is heard, presses keys and leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol
+
+from b2bua.audio import Audio
+from b2bua.ladder import RINGBACK
+from b2bua.outcome import LegGone
+from media.events import Closed, Event, Key, Latched, Played, Silence, Stats
+from media.g711 import Codec
+from sip_stack.core import Hop, Incoming
+from sip_stack.digest import Credentials
+from sip_stack.errors import PeerError
+from sip_stack.headers import NameAddr
+from sip_stack.invite import IncomingInvite, OutgoingInvite
+from sip_stack.message import Request, Response
+from sip_stack.uri import Uri
+
+if TYPE_CHECKING:
+    from b2bua.call import Call
+
+__all__ = ["Hearer", "Leg", "Watcher"]
+
+_SIGNAL = re.compile(rb"^\s*(?:Signal\s*=\s*)?([0-9A-D*#])\s*$", re.IGNORECASE | re.MULTILINE)
+
+
+class Watcher(Protocol):
+    """Who waits for an outgoing leg to be answered."""
+
+    def progressed(self, leg: Leg, body: bytes) -> None:
+        """It rings; with a body, it can already be heard."""
+
+    def answered(self, leg: Leg) -> None:
+        """It answered and its media is agreed."""
+
+    def refused(self, leg: Leg, status: int) -> None:
+        """It will not answer."""
+
+
+class Hearer(Protocol):
+    """Who is told how the other side's ringing goes: the leg that waits for it."""
+
+    def hear_ringing(self, other: Leg, body: bytes) -> None:
+        """The other side rings; a body means early media."""
+
+
+class Leg:
+    """One far end of a call.  `lane` is its side of the ladder: 0 the extension's, 2 the PSTN's."""
+
+    def __init__(self, call: Call, lane: int, party: str, direction: str) -> None:
+        self.call = call
+        self.lane = lane
+        self.party = party
+        self.direction = direction
+        self.audio: Audio | None = None
+        self.usage: OutgoingInvite | IncomingInvite | None = None
+        self.partner: Leg | None = None
+        """Whom it is joined with."""
+        self.from_ = ""
+        self.to = ""
+        self.invited_at = call.now()
+        self.answered_at: float | None = None
+        self.ended_at: float | None = None
+        self.status = 0
+        self.left = ""
+        """Why the far end left; empty while it is there or when we hung up."""
+        self.stats: Stats | None = None
+        self.closed: asyncio.Future[None] | None = None
+        self._watcher: Watcher | None = None
+        self._scopes: list[_Alive] = []
+        self._keys: deque[str] = deque()
+        self._key: asyncio.Future[None] | None = None
+        self._played: asyncio.Future[None] | None = None
+        self._description = b""
+        self._asked_to_offer = False
+        self._early = False
+
+    @property
+    def description(self) -> bytes:
+        """Their session description as it came: to hand through when the media does not pass by us."""
+        return self._description
+
+    # Being rung
+
+    def invite(
+        self,
+        watcher: Watcher,
+        *,
+        target: Uri,
+        hop: Hop,
+        shown: NameAddr,
+        to: NameAddr,
+        codecs: Sequence[Codec],
+        beside: Leg | None = None,
+        credentials: Credentials | None = None,
+        nat: bool = False,
+    ) -> None:
+        """Ring it; `beside` is the leg it will be joined with: its codec is offered first, or its whole offer."""
+        self._watcher = watcher
+        self.from_, self.to = shown.uri.user, to.uri.user
+        if self.call.direct and beside:
+            offer = beside.description
+        else:
+            self._open_audio(codecs)
+            offer = self._audio.offer(beside.audio.codec if beside and beside.audio else None)
+        self.usage = OutgoingInvite(
+            self.call.core,
+            self,
+            target=target,
+            hop=hop,
+            from_=shown,
+            to=to,
+            body=offer,
+            credentials=credentials,
+            nat=nat,
+            max_forwards=self.call.max_forwards,
+            call_id=self.call.new_wire(self.lane),
+        )
+
+    def on_progress(self, response: Response) -> None:
+        if self.audio and response.body and not self._early:
+            try:
+                self.audio.take_answer(response.body, self._hop.host)
+                self._early = True
+            except PeerError:
+                return  # a description we cannot use: it rings without being heard
+        if self._watcher:
+            self._watcher.progressed(self, response.body)
+
+    def on_answer(self, response: Response) -> None:
+        self.status, self.answered_at = response.status, self.call.now()
+        self._description = response.body
+        if self.audio and (response.body or not self._early):
+            try:
+                self.audio.take_answer(response.body, self._hop.host)
+            except PeerError as error:
+                self.hangup(cause=f"SIP;cause=488;text={error.reason[:60]!r}".replace("'", '"'))
+                if self._watcher:
+                    self._watcher.refused(self, 488)
+                return
+        if self._watcher:
+            self._watcher.answered(self)
+
+    def on_refused(self, status: int, response: Response | None) -> None:
+        self.status = status
+        self._end()
+        if self._watcher:
+            self._watcher.refused(self, status)
+
+    # Ringing us
+
+    def invited(self, invite: IncomingInvite, codecs: Sequence[Codec], *, passed: bool = False) -> None:
+        """It rang us.  Raises: PeerError for an offer that cannot be answered."""
+        self.usage = invite
+        invite.owner = self
+        self.from_, self.to = invite.request.from_.uri.user, invite.request.uri.user
+        if passed:
+            self._description = invite.request.body
+            return
+        self._open_audio(codecs)
+        if invite.request.body:
+            self._description = self._audio.take_offer(invite.request.body, invite.hop.host)
+        else:
+            self._asked_to_offer = True  # 13.2.1: no offer in the INVITE, so ours goes in the 200
+            self._description = self._audio.offer()
+
+    def hear_ringing(self, other: Leg, body: bytes) -> None:
+        """The other side rings: we ring, or let it be heard already, or play the tone where this leg is up."""
+        if self.answered_at is not None:
+            self._hear_over_media(other, body)
+        elif isinstance(self.usage, IncomingInvite):
+            if self.audio is None:
+                self.usage.ring(body)
+            elif body and not self._asked_to_offer and other.audio and other.audio.peer:
+                self.usage.ring(self._description)
+                self.call.join(self, other)
+            else:
+                self.usage.ring()
+
+    def answer(self, body: bytes = b"") -> None:
+        """Answer its INVITE, with our description or the one handed through."""
+        assert isinstance(self.usage, IncomingInvite)
+        self.status, self.answered_at = 200, self.call.now()
+        self.usage.answer(body or self._description)
+
+    def on_ack(self, request: Request) -> None:
+        if self._asked_to_offer and self.audio and request.body:
+            self._asked_to_offer = False
+            try:
+                self.audio.take_answer(request.body, self._hop.host)
+            except PeerError:
+                self.hangup()
+                self._gone("no-codec")
+
+    def on_cancel(self) -> None:
+        self.status = 487
+        self._gone("cancelled")
+
+    # Leaving
+
+    def alive(self) -> _Alive:
+        """While inside, the far end leaving raises LegGone at whatever is awaited."""
+        return _Alive(self)
+
+    def hangup(self, status: int = 480, cause: str = "Q.850;cause=16", reason: str = "") -> None:
+        """BYE, CANCEL or `status`, whichever fits; never waits, may be repeated."""
+        if isinstance(self.usage, OutgoingInvite):
+            self.usage.cancel()
+        elif isinstance(self.usage, IncomingInvite) and self.answered_at is None and not self.usage.over:
+            self.status = status
+            self.usage.refuse(status, reason)
+        if self.usage is not None:
+            self.usage.bye(cause)
+        self._end()
+
+    def on_gone(self, why: str) -> None:
+        self._gone(why)
+
+    def _gone(self, why: str) -> None:
+        if self.left or self.ended_at is not None:
+            return
+        self.left = why
+        self._end()
+        for scope in self._scopes:
+            scope.expire()
+
+    def _end(self) -> None:
+        if self.ended_at is not None:
+            return
+        self.ended_at = self.call.now()
+        if self.audio:
+            self.audio.port.close()
+        for waiter in (self._key, self._played):
+            if waiter and not waiter.done():
+                waiter.set_result(None)
+
+    @property
+    def talk_s(self) -> float:
+        """How long it was up, in seconds; 0 where it never answered."""
+        if self.answered_at is None:
+            return 0.0
+        return max(0.0, (self.ended_at or self.call.now()) - self.answered_at)
+
+    # Being heard and hearing
+
+    async def say(self, *clips: str, until_key: bool = False) -> None:
+        """Play clips of the call's language, to their end or to the first key."""
+        port = self._audio.port
+        said = " ".join(self.call.pack.text(clip) for clip in clips)
+        self.call.ladder_row("prompt", RINGBACK, self.lane, f"said: {said}")
+        self._played = asyncio.get_running_loop().create_future()
+        port.play([f"{self.call.pack.language}/{clip}" for clip in clips], until_key=until_key)
+        try:
+            await self._played
+        finally:
+            self._played = None
+
+    async def key(self, within_s: float) -> str | None:
+        """The next key pressed, None when none came in time."""
+        if not self._keys:
+            self._key = asyncio.get_running_loop().create_future()
+            try:
+                async with asyncio.timeout(within_s):
+                    await self._key
+            except TimeoutError:
+                return None
+            finally:
+                self._key = None
+        return self._keys.popleft() if self._keys else None
+
+    def on_request(self, incoming: Incoming) -> None:
+        if incoming.request.method == "INFO":
+            self._info(incoming)
+        elif incoming.request.method == "INVITE":
+            self._reinvite(incoming)
+        else:
+            incoming.respond(501)
+
+    def _info(self, incoming: Incoming) -> None:
+        """DTMF as the telephone industry sends it by INFO: `Signal=5`, or the digit alone."""
+        kind = (incoming.request.get("Content-Type") or "").partition(";")[0].strip().lower()
+        found = (
+            _SIGNAL.search(incoming.request.body) if kind in ("application/dtmf-relay", "application/dtmf") else None
+        )
+        if found is None and incoming.request.body:
+            incoming.respond(415, extra=[("Accept", "application/dtmf-relay, application/dtmf")])
+            return
+        incoming.respond(200)
+        if found is not None:
+            digit = found[1].decode().upper()
+            if self.partner and self.partner.audio:
+                self.partner.audio.port.send_digits(digit)
+            else:
+                self._pressed(digit)
+
+    def _reinvite(self, incoming: Incoming) -> None:
+        """A new offer inside the dialog (14.2): hold, another codec, another address."""
+        assert self.usage is not None
+        if self.audio is None:
+            self._pass_on(incoming)
+            return
+        if not incoming.request.body:
+            self._asked_to_offer = True
+            self.usage.accept(incoming, self.audio.offer(self.audio.codec))
+            return
+        try:
+            description = self.audio.take_offer(incoming.request.body, self._hop.host)
+        except PeerError as error:
+            incoming.respond(error.status, error.reason)
+            return
+        self.usage.accept(incoming, description)
+
+    def _pass_on(self, incoming: Incoming) -> None:
+        """The media does not pass by us: the other far end answers the offer."""
+        mine, other = self.usage, self.partner.usage if self.partner else None
+        if mine is None or other is None or other.dialog is None:
+            incoming.respond(491)
+            return
+
+        def answered(response: Response | None) -> None:
+            if response is not None and response.status < 300:
+                mine.accept(incoming, response.body)
+            else:
+                incoming.respond(response.status if response else 408)
+
+        other.reinvite(incoming.request.body, answered)
+
+    def _hear_over_media(self, other: Leg, body: bytes) -> None:
+        if body and other.audio and other.audio.peer:
+            self.call.join(self, other)
+        elif self.partner is None:
+            self._audio.port.tone("ringback")
+
+    def _on_media(self, event: Event) -> None:
+        match event:
+            case Key():
+                self._pressed(event.digit)
+            case Played():
+                if self._played and not self._played.done():
+                    self._played.set_result(None)
+            case Silence():
+                self.call.ladder_row("event", self.lane, RINGBACK, f"no RTP for {event.seconds:.0f} s")
+                self.hangup(cause='SIP;cause=408;text="media lost"')
+                self._lost()
+            case Latched():
+                self.call.ladder_row("event", self.lane, RINGBACK, f"RTP comes from {event.address}:{event.port}")
+            case Stats():
+                self.stats = event
+                self.call.media_moved(self)
+            case Closed():
+                self.call.ladder_row("rtp", self.lane, RINGBACK, self.stats_text())
+                if self.closed and not self.closed.done():
+                    self.closed.set_result(None)
+
+    def _lost(self) -> None:
+        """It is there by SIP, and silent: for the flow it has left."""
+        self.left = "rtp-timeout"
+        for scope in self._scopes:
+            scope.expire()
+
+    def stats_text(self) -> str:
+        """`RTP 512 received, 0 lost, jitter 0.3 ms, 498 sent`."""
+        s = self.stats
+        if s is None:
+            return "RTP none"
+        return f"RTP {s.received} received, {s.lost} lost, jitter {s.jitter_ms:.1f} ms, {s.sent} sent"
+
+    def _pressed(self, digit: str) -> None:
+        self.call.ladder_row("dtmf", self.lane, RINGBACK, f"key {digit}")
+        self._keys.append(digit)
+        if self._key and not self._key.done():
+            self._key.set_result(None)
+
+    def _open_audio(self, codecs: Sequence[Codec]) -> None:
+        self.audio = Audio(self.call.engine, self._on_media, codecs)
+        self.closed = asyncio.get_running_loop().create_future()
+
+    @property
+    def _audio(self) -> Audio:
+        assert self.audio is not None
+        return self.audio
+
+    @property
+    def _hop(self) -> Hop:
+        assert self.usage is not None
+        return self.usage.hop
+
+
+class _Alive:
+    """The mechanism of `asyncio.timeout`: the task is cancelled, and the cancellation becomes LegGone at the exit."""
+
+    __slots__ = ("_cancelling", "_expired", "_leg", "_task")
+
+    def __init__(self, leg: Leg) -> None:
+        self._leg = leg
+        self._expired = False
+
+    async def __aenter__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._cancelling = task.cancelling()
+        if self._leg.left:
+            raise LegGone(self._leg, self._leg.left)
+        self._leg._scopes.append(self)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leg._scopes.remove(self)
+        if self._expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+            raise LegGone(self._leg, self._leg.left) from error
+
+    def expire(self) -> None:
+        """The far end left."""
+        if not self._expired:
+            self._expired = True
+            self._task.cancel()

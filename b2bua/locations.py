@@ -1,0 +1,61 @@
+"""Where the phones of each extension are: the registrar with its memory (RFC 3261 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from sqlalchemy import Connection
+
+from sip_stack.core import Incoming
+from sip_stack.registrar import Binding, register
+from store import bindings as kept
+from store.database import Database
+
+__all__ = ["Locations"]
+
+
+class Locations:
+    """Live bindings by extension number; every change is also written, so that a restart loses none."""
+
+    def __init__(
+        self, database: Database, wall: Callable[[], float], keep: Callable[[Coroutine[Any, Any, Any]], None]
+    ) -> None:
+        self._database = database
+        self._wall = wall
+        self._keep = keep
+        self._bindings: dict[str, tuple[Binding, ...]] = {}
+
+    async def load(self) -> None:
+        """Read what was registered when the server stopped."""
+        now = self._wall()
+        for row in await self._database.read(lambda conn: kept.load_bindings(conn, now)):
+            transport, ip, port = row.received.split(" ")
+            binding = Binding(row.contact, ip, int(port), transport, row.expires, row.call_id, row.cseq, row.user_agent)
+            self._bindings[row.number] = (*self._bindings.get(row.number, ()), binding)
+
+    def of(self, number: str) -> tuple[Binding, ...]:
+        """The live bindings of an extension."""
+        now = self._wall()
+        return tuple(b for b in self._bindings.get(number, ()) if b.expires_at > now)
+
+    def register(self, number: str, incoming: Incoming) -> None:
+        """Serve one authenticated REGISTER.  Raises: PeerError."""
+        source = incoming.source
+        now = self._wall()
+        before = self._bindings.get(number, ())
+        after = register(before, incoming.request, (source.transport, source.host, source.port), now)
+        if after != before:
+            self._bindings[number] = after
+            self._keep(self._database.run(lambda conn: _write(conn, number, after)))
+        contacts = [("Contact", f"<{b.contact}>;expires={max(0, round(b.expires_at - now))}") for b in after]
+        incoming.respond(200, extra=contacts)
+
+
+def _write(conn: Connection, number: str, bindings: tuple[Binding, ...]) -> None:
+    kept.remove_bindings(conn, number)
+    for b in bindings:
+        received = f"{b.transport} {b.source_ip} {b.source_port}"
+        kept.save_binding(
+            conn, kept.Binding(number, b.contact, received, b.expires_at, b.call_id, b.cseq, b.user_agent)
+        )

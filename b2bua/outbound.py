@@ -1,0 +1,32 @@
+"""A call from a registered phone: to another extension, or by a trunk at the account's expense."""
+
+from __future__ import annotations
+
+from b2bua.call import Call
+from b2bua.leg import Leg
+from b2bua.outcome import Outcome
+
+__all__ = ["emergency", "outbound"]
+
+
+async def outbound(call: Call, caller: Leg, number: str) -> Outcome:
+    """Hold the money, call the number, join; until someone leaves or the money is spent."""
+    async with caller.alive():
+        payment = await call.hold(number)
+        far = await call.dial_out(number, hear=caller)
+        async with far.alive():
+            caller.answer(far.description if call.direct else b"")
+            async with call.bridge(caller, far):
+                await payment.spend(far)
+    return Outcome.CREDIT_SPENT
+
+
+async def emergency(call: Call, caller: Leg, number: str) -> Outcome:
+    """An emergency number is called whatever the credit (SPEC H20)."""
+    async with caller.alive():
+        far = await call.dial_out(number, hear=caller)
+        async with far.alive():
+            caller.answer(far.description if call.direct else b"")
+            async with call.bridge(caller, far):
+                await call.until_someone_leaves()
+    return Outcome.TALKED

@@ -1,0 +1,111 @@
+"""How a call ends: exactly one named reason each, the word in records, logs and answers to "why not?"."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from b2bua.leg import Leg
+
+__all__ = ["CallError", "CreditRefused", "LegGone", "NoRoute", "NotReached", "Offline", "Outcome"]
+
+
+class Outcome(StrEnum):
+    """The reason of an ended call."""
+
+    TALKED = "talked"
+    CREDIT_SPENT = "credit-spent"
+    """Cut at the second the money or the longest allowed talk ended."""
+    REFUSED = "refused"
+    """The extension pressed 2."""
+    NOT_CONFIRMED = "not-confirmed"
+    """The extension answered and pressed nothing."""
+    OFFLINE = "offline"
+    BUSY = "busy"
+    DECLINED = "declined"
+    NO_ANSWER = "no-answer"
+    FAILED = "failed"
+    """The far end could not be reached: no such number, a refusal by the network, a fault."""
+    PHONE_LEFT = "phone-left"
+    """The extension hung up before the talk."""
+    VISITOR_BUSY = "visitor-busy"
+    VISITOR_DECLINED = "visitor-declined"
+    VISITOR_NO_ANSWER = "visitor-no-answer"
+    VISITOR_FAILED = "visitor-failed"
+    VISITOR_LEFT = "visitor-left"
+    """The called visitor answered and hung up before the talk."""
+    NO_CREDIT = "no-credit"
+    NO_RATE = "no-rate"
+    NO_ROUTE = "no-route"
+    NOT_ALLOWED = "number-refused"
+    CANCELLED = "cancelled"
+    """Whoever asked for the call gave it up."""
+    MEDIA_LOST = "media-lost"
+    """No RTP came for too long."""
+    SHUT_DOWN = "server-stopped"
+    SERVER_ERROR = "server-error"
+
+    @property
+    def of_visitor(self) -> Outcome:
+        """The same fate of the second leg of a CallNow call."""
+        return _VISITOR.get(self, Outcome.VISITOR_FAILED)
+
+
+_VISITOR = {
+    Outcome.BUSY: Outcome.VISITOR_BUSY,
+    Outcome.DECLINED: Outcome.VISITOR_DECLINED,
+    Outcome.NO_ANSWER: Outcome.VISITOR_NO_ANSWER,
+}
+
+
+class CallError(Exception):
+    """The call ends, with a reason that the record and the web page can show."""
+
+    outcome = Outcome.FAILED
+
+
+class LegGone(CallError):
+    """A far end left while the flow counted on it; raised at the await by `Leg.alive()`."""
+
+    def __init__(self, leg: Leg, why: str) -> None:
+        super().__init__(f"{leg.party} left: {why}")
+        self.leg = leg
+        self.why = why
+
+
+class NotReached(CallError):
+    """A far end did not answer; `status` tells busy from no answer from failure (RFC 3261 21)."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"not reached: {status}")
+        self.status = status
+
+    @property
+    def outcome(self) -> Outcome:  # type: ignore[override]
+        """The named reason of the status."""
+        if self.status in (486, 600):
+            return Outcome.BUSY
+        if self.status in (603, 403):
+            return Outcome.DECLINED
+        return Outcome.NO_ANSWER if self.status in (408, 480, 487) else Outcome.FAILED
+
+
+class Offline(CallError):
+    """No phone of the extension is registered."""
+
+    outcome = Outcome.OFFLINE
+
+
+class NoRoute(CallError):
+    """No trunk takes this number."""
+
+    outcome = Outcome.NO_ROUTE
+
+
+class CreditRefused(CallError):
+    """The account cannot pay, or has no rate for the number."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.value)
+        self.outcome = outcome

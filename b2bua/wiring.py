@@ -1,0 +1,184 @@
+"""The composition root: puts sockets, media, database, exchange and pages together, and takes them apart."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from b2bua.admission import Limits
+from b2bua.config import Config, own_address, split_address
+from b2bua.exchange import Exchange
+from b2bua.front import DemoControls, FrontDesk
+from b2bua.gate import Gate
+from media.engine import MediaEngine
+from media.prompt import Pack
+from sip_stack.core import SipCore
+from sip_stack.resolver import resolve
+from sip_stack.transport import Alarm, UdpTransport
+from store.database import Database
+from webform.app import create_app
+
+__all__ = ["Running", "bind_http", "run_server", "serve_web"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that serves."""
+
+    exchange: Exchange
+    front: FrontDesk
+    engine: MediaEngine
+    sip: tuple[str, int]
+    base_url: str
+
+
+def bind_http(host: str, port: int) -> socket.socket:
+    """A listening TCP socket.  Raises: OSError where the port is held."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(256)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+async def run_server(
+    config: Config, stack: AsyncExitStack, *, sip: UdpTransport, base_url: str, demo: DemoControls | None = None,
+    emergencies: bool = True,
+) -> Running:  # fmt: skip
+    """Start everything but the web; `stack` ends it in reverse order.
+
+    Raises: StoreError for an unusable database, TimeoutError when no media worker comes up.
+    """
+    loop = asyncio.get_running_loop()
+    address = config.server.public_address or own_address(sip.host)
+    database = await Database.open(config.server.database)
+    stack.push_async_callback(database.close)
+    media_address = config.media.address or sip.host
+    engine = await MediaEngine.start(media_address, config.media_ports(), advertised=address)
+    stack.push_async_callback(engine.close)
+    recordings = Path(config.media.recordings) if config.media.recordings else None
+    if recordings:
+        recordings.mkdir(parents=True, exist_ok=True)
+    exchange = Exchange(
+        database=database,
+        engine=engine,
+        pack=Pack.load("en"),
+        gate=Gate(secrets.token_bytes(32), config.server.digest),
+        resolve=resolve,
+        now=loop.time,
+        wall=time.time,
+        new_id=lambda: secrets.token_hex(8),
+        domain=address,
+        rtp_timeout_s=config.media.rtp_timeout_s,
+        recordings=recordings,
+        emergencies=emergencies,
+    )
+    alarm = Alarm(loop)
+    exchange.core = core = SipCore(
+        exchange,
+        send=sip.send,
+        local={"UDP": (address, sip.port)},
+        new_id=exchange.new_id,
+        clock=loop.time,
+        alarm=alarm,
+        bug=_bug,
+        tap=exchange.tap,
+    )
+    alarm.wakes(core)
+    stack.callback(alarm.close)
+    stack.callback(sip.close)
+    await exchange.open()
+    stack.push_async_callback(exchange.close)
+    front = FrontDesk(
+        exchange, base_url=base_url, new_token=lambda: secrets.token_urlsafe(16),
+        limits=Limits(config.limit_numbers()), demo=demo,
+    )  # fmt: skip
+    await front.open()
+    sip.start(core)
+    return Running(exchange, front, engine, (address, sip.port), base_url)
+
+
+async def serve_web(running: Running, config: Config, listener: socket.socket, stack: AsyncExitStack) -> None:
+    """Serve the pages on a bound socket, in this loop; `stack` ends it."""
+    app = create_app(
+        running.front,
+        secret=secrets.token_bytes(32),
+        base_url=running.base_url,
+        speak_digits=lambda digit: running.exchange.pack.wav([digit]),
+        proxies=config.web.proxies,
+    )
+    settings = uvicorn.Config(
+        app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1, proxy_headers=False,
+        server_header=False,
+    )  # fmt: skip
+    server = _Web(settings)
+    task = asyncio.get_running_loop().create_task(server.serve(sockets=[listener]))
+
+    async def stop() -> None:
+        server.should_exit = True
+        await task
+
+    stack.push_async_callback(stop)
+    await server.up.wait()
+
+
+class _Web(uvicorn.Server):
+    """Signals are ours: they end calls before pages."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Tell when pages are served."""
+        await super().startup(sockets)
+        self.up.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _bug(error: Exception) -> None:
+    log.error("event=bug", exc_info=error)
+
+
+def free_http(host: str, first: int) -> socket.socket:
+    """The first free port from `first` on: what the demo listens at.  Raises: OSError when 50 are held."""
+    for port in range(first, first + 50):
+        try:
+            return bind_http(host, port)
+        except OSError:
+            continue
+    raise OSError(f"no free TCP port from {first} on")
+
+
+def free_sip(host: str, first: int) -> UdpTransport:
+    """As `free_http`, for SIP over UDP."""
+    loop = asyncio.get_running_loop()
+    for port in range(first, first + 50):
+        try:
+            return UdpTransport(loop, host, port)
+        except OSError:
+            continue
+    raise OSError(f"no free UDP port from {first} on")
+
+
+def fixed_sip(config: Config) -> UdpTransport:
+    """The configured port or nothing.  Raises: OSError."""
+    return UdpTransport(asyncio.get_running_loop(), *split_address(config.server.sip))
