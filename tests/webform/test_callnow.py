@@ -281,7 +281,7 @@ async def test_at08_a_required_name_is_required_everywhere(
     client: httpx.AsyncClient, desk: ScriptedDesk, name: str
 ) -> None:
     posted = await client.post(PAGE, data=MARY | {"name": name})
-    one_step = await client.get("/callnow/index.php", params={"call": "john_doe", "myname": name, "phone": "5555555555"})
+    one_step = await client.get(ONE_STEP.replace("Mary", name))
     assert (posted.status_code, one_step.status_code, desk.asked) == (422, 422, [])
     assert beside(posted.text, "name") == beside(one_step.text, "name") == "Enter your name."
 
@@ -448,7 +448,8 @@ async def test_the_status_page_follows_by_refresh_and_then_stops(
         assert heading is not None
         seen.append((heading[1], 'http-equiv="refresh"' in html))
     assert seen == [
-        ("Ringing John Doe", True), ("Calling you now", True), ("You are connected", True), ("The call has ended", False)
+        ("Ringing John Doe", True), ("Calling you now", True), ("You are connected", True),
+        ("The call has ended", False),
     ]
     assert "You talked for 1 min 05 s." in html
     assert 'id="cancel" hidden' in html

@@ -71,7 +71,8 @@ async def test_a_one_time_link_works_once(app: Starlette, client: httpx.AsyncCli
     assert (answer.status_code, answer.headers["location"]) == (303, "/admin")
     listed = await client.get("/admin")
     assert listed.status_code == 200
-    assert all(text in listed.text for text in ("001*002", "John Doe", "24.88 USD", "sip:john@127.0.0.1:5080", "offline"))
+    for text in ("001*002", "John Doe", "24.88 USD", "sip:john@127.0.0.1:5080", "offline"):
+        assert text in listed.text
     async with client_of(app) as thief:
         assert (await thief.get("/admin/once")).status_code == 403
         assert (await thief.get("/admin")).status_code == 403

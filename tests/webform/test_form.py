@@ -19,7 +19,7 @@ from webform.form import MAX_NAME, MAX_NUMBER, Filled, countries, problems, read
     pytest.param({"country": "RO"}, Filled(country="RO"), id="a chosen country"),
     pytest.param({"country": "XX"}, Filled(country="US"), id="no such country: the page's"),
     pytest.param({"nonce": "n" * 65}, Filled(country="US", nonce="n" * 64), id="a nonce is kept short"),
-    pytest.param({"challenge": "c", "captcha": "1 2"}, Filled(country="US", challenge="c", captcha="1 2"), id="captcha"),
+    pytest.param({"challenge": "c", "captcha": "1 2"}, Filled(country="US", challenge="c", captcha="1 2"), id="digits"),
 ])
 def test_read(fields: dict[str, str], filled: Filled) -> None:
     assert read(fields, JOHN) == filled

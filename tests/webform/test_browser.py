@@ -1,0 +1,177 @@
+"""The pages in a real browser: with and without JavaScript, by keyboard, light and dark, on a phone's width."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, async_playwright, expect
+from starlette.applications import Starlette
+
+from b2bua.desk import LadderRow, Stage
+from tests.webform.conftest import served, until
+from tests.webform.desk import CALL, JOHN, LADDER, ScriptedDesk
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # one browser for all tests here
+
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def url(app: Starlette) -> AsyncIterator[str]:
+    async with served(app) as url:
+        yield url
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(browser: Browser, url: str) -> AsyncIterator[Page]:
+    page = await browser.new_page(base_url=url)
+    yield page
+    await page.close()  # before the server stops, which would wait for its event streams
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def plain_page(browser: Browser, url: str) -> AsyncIterator[Page]:
+    """A page in a browser without JavaScript."""
+    page = await browser.new_page(base_url=url, java_script_enabled=False)
+    yield page
+    await page.close()
+
+
+async def ask(page: Page) -> None:
+    """Fill in the form as Mary and send it."""
+    await page.goto("/callnow/john_doe")
+    await page.get_by_label("Your name").fill("Mary")
+    await page.get_by_label("Your phone number").fill("202 555 0100")
+    await page.get_by_role("button", name="Call me now").click()
+
+
+async def test_the_status_follows_live_and_ends_with_call_again(page: Page, desk: ScriptedDesk) -> None:
+    await ask(page)
+    await expect(page.get_by_role("heading")).to_have_text("Ringing John Doe")
+    await until(lambda: desk.watchers == 1)
+    await page.wait_for_load_state()
+    loads: list[str] = []
+    page.on("load", lambda _: loads.append(page.url))
+    await desk.tell("token-1", Stage.CALLING_VISITOR)
+    await expect(page.get_by_role("status")).to_contain_text("Please answer your phone: 202 555 0100.")
+    await desk.tell("token-1", Stage.TALKING)
+    await expect(page.get_by_role("button", name="Hang up")).to_be_visible()
+    await desk.tell("token-1", Stage.ENDED, talk_s=12)
+    await expect(page.get_by_role("heading")).to_have_text("The call has ended")
+    await expect(page.get_by_role("button")).to_have_count(0)
+    assert loads == []
+    await page.get_by_role("link", name="Call again").click()
+    await expect(page.get_by_label("Your phone number")).to_be_visible()
+
+
+async def test_cancel(page: Page, desk: ScriptedDesk) -> None:
+    await ask(page)
+    await page.get_by_role("button", name="Cancel the call").click()
+    await expect(page.get_by_role("heading")).to_have_text("You cancelled the call")
+    assert desk.cancelled == ["token-1"]
+
+
+async def test_without_javascript_the_page_refreshes_itself(plain_page: Page, desk: ScriptedDesk) -> None:
+    await ask(plain_page)
+    await expect(plain_page.get_by_role("heading")).to_have_text("Ringing John Doe")
+    await desk.tell("token-1", Stage.NOT_AVAILABLE)
+    await expect(plain_page.get_by_role("heading")).to_have_text("Not available right now", timeout=10_000)
+    await expect(plain_page.get_by_role("link", name="Call again")).to_be_visible()
+
+
+async def test_by_keyboard_alone(page: Page, desk: ScriptedDesk) -> None:
+    await page.goto("/callnow/john_doe")
+    for typed in ("Mary", "+12025550100"):  # the first Tab passes the skip link, then the country
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Tab")
+        await page.keyboard.type(typed)
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading")).to_have_text("Ringing John Doe")
+    assert [(asked.name, asked.number) for asked in desk.asked] == [("Mary", "+12025550100")]
+
+
+async def test_enter_sends_the_form_and_does_not_change_the_digits(page: Page, desk: ScriptedDesk) -> None:
+    desk.pages["john_doe"] = replace(JOHN, image_validation=True)
+    await page.goto("/callnow/john_doe")
+    await page.get_by_label("The five digits").fill("1")
+    await page.get_by_label("The five digits").press("Enter")
+    summary = page.get_by_role("alert")
+    await expect(summary).to_be_focused()
+    await summary.get_by_role("link", name="Enter your name.").click()
+    await expect(page.get_by_label("Your name")).to_be_focused()
+    await expect(page.get_by_label("Your name")).to_have_accessible_description("Enter your name.")
+
+
+async def test_the_digits_can_be_seen_and_heard(page: Page, desk: ScriptedDesk) -> None:
+    desk.pages["john_doe"] = replace(JOHN, image_validation=True)
+    await page.goto("/callnow/john_doe")
+    assert await page.locator("img.captcha").evaluate("image => image.complete && image.naturalWidth") == 300
+    seconds = await page.locator("audio").evaluate(
+        "audio => new Promise((done, failed) => {"
+        "  audio.onloadedmetadata = () => done(audio.duration); audio.onerror = failed; audio.preload = 'auto';"
+        "})"
+    )
+    assert 2 < seconds < 6
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_no_page_scrolls_sideways_or_breaks_its_own_policy(
+    browser: Browser, url: str, desk: ScriptedDesk, scheme: str, width: int
+) -> None:
+    desk.pages["john_doe"] = replace(JOHN, image_validation=True, message="A\nB " + "long" * 40)
+    await desk.write(CALL, *LADDER)
+    page = await browser.new_page(
+        base_url=url, color_scheme=scheme, viewport={"width": width, "height": 800}  # type: ignore[arg-type]
+    )
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    grounds = set()
+    for path in ("/", "/callnow/john_doe", "/demo", "/calls", "/calls/c1", "/admin"):
+        await page.goto(path)
+        await page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
+        wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert (path, wide) == (path, 0)
+        grounds.add(await page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    await page.close()
+    assert grounds == {"rgb(238, 242, 243)" if scheme == "light" else "rgb(13, 19, 23)"}
+    assert complaints == []
+
+
+async def test_the_demo_follows_the_newest_call(page: Page, desk: ScriptedDesk) -> None:
+    await desk.write(CALL, *LADDER[:2])
+    await page.goto("/demo")
+    rows = page.locator("#ladder > li")
+    await expect(rows).to_have_count(2)
+    await desk.write(CALL, LADDER[2])
+    await expect(rows).to_have_count(3)
+    await rows.nth(1).locator("summary").click()
+    await expect(rows.nth(1).locator("pre")).to_contain_text("INVITE sip:001*002@127.0.0.1:5080 SIP/2.0")
+    await desk.write(replace(CALL, id="c2", to="nobody yet"), LadderRow(0, 0.0, "event", 1, 1, "A new call"))
+    await expect(page.locator("#summary")).to_contain_text("nobody yet")
+    await expect(rows).to_contain_text(["A new call"])
+    await expect(page.locator("#calls tr")).to_have_count(2)
+    await desk.write(replace(CALL, id="c2", state="ended", reason="talked", charge="0.12 USD"))
+    await expect(page.locator("#summary")).to_contain_text("0.12 USD")
+
+
+async def test_the_demo_s_buttons_say_which_is_pressed(page: Page, desk: ScriptedDesk) -> None:
+    await page.goto("/demo")
+    await page.get_by_role("button", name="Offline").click()
+    await expect(page.get_by_role("button", name="Offline", pressed=True)).to_be_visible()
+    assert desk.behaviour == "offline"
