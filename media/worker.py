@@ -40,12 +40,17 @@ Reader = Callable[[], None]
 class Pair:
     """The RTP and RTCP socket of one port; a connected RTP socket lets the kernel refuse strangers."""
 
-    __slots__ = ("_connected", "_epoll", "_readers", "_recv_into", "_rtcp", "_rtp", "port", "rtp_port")
+    __slots__ = ("_connected", "_epoll", "_free", "_readers", "_recv_into", "_rtcp", "_rtp", "port", "rtp_port")
 
     def __init__(
-        self, rtp: socket.socket, rtcp: socket.socket, epoll: select.epoll, readers: dict[int, Reader]
+        self,
+        rtp: socket.socket,
+        rtcp: socket.socket,
+        epoll: select.epoll,
+        readers: dict[int, Reader],
+        free: deque[int],
     ) -> None:
-        self._rtp, self._rtcp, self._epoll, self._readers = rtp, rtcp, epoll, readers
+        self._rtp, self._rtcp, self._epoll, self._readers, self._free = rtp, rtcp, epoll, readers, free
         self._recv_into = rtp.recv_into
         self._connected = False
         self.rtp_port: int = rtp.getsockname()[1]
@@ -83,6 +88,7 @@ class Pair:
             if self._readers.pop(sock.fileno(), None) is not None:
                 self._epoll.unregister(sock.fileno())
             sock.close()
+        self._free.append(self.rtp_port)
 
     def _connect(self, target: Address) -> Send:
         try:
@@ -137,7 +143,8 @@ class Worker:
 
     def __init__(self, link: socket.socket, address: str, ports: range, stock: int) -> None:
         self._link, self._address = link, address
-        self._ports, self._next_port = ports, 0
+        even = range(ports.start + ports.start % 2, ports.stop - 1, 2)
+        self._free = deque(even)
         self._epoll = select.epoll()
         self._readers: dict[int, Reader] = {link.fileno(): self._read_link}
         self._stock: dict[int, Pair] = {}
@@ -221,12 +228,9 @@ class Worker:
         return (self._files - _SPARE_FILES) // 2 - len(self._switch.ports)
 
     def _bind(self) -> Iterator[Pair]:
-        """Pairs on free ports, even and odd, going round the range: a port just closed comes last."""
-        even = self._ports.start + self._ports.start % 2
-        count = (self._ports.stop - even) // 2
-        for _ in range(count):
-            rtp_port = even + 2 * (self._next_port % count)
-            self._next_port += 1
+        """Pairs on free ports, even and odd; a port just closed comes last, one that others hold is tried again later."""
+        for _ in range(len(self._free)):
+            rtp_port = self._free.popleft()
             rtp, rtcp = self._socket(), self._socket()
             try:
                 rtp.bind((self._address, rtp_port))
@@ -234,8 +238,9 @@ class Worker:
             except OSError:
                 rtp.close()
                 rtcp.close()
+                self._free.append(rtp_port)
                 continue
-            yield Pair(rtp, rtcp, self._epoll, self._readers)
+            yield Pair(rtp, rtcp, self._epoll, self._readers, self._free)
 
     def _socket(self) -> socket.socket:
         sock = socket.socket(socket.AF_INET6 if ":" in self._address else socket.AF_INET, socket.SOCK_DGRAM)
