@@ -125,7 +125,7 @@ class Sipp:
     def counts(self) -> Counts:
         """The last line of its counters."""
         path = self.folder / "counts.csv"
-        rows = list(csv.DictReader(path.open(), delimiter=";")) if path.is_file() else []
+        rows = list(csv.DictReader(path.read_text().splitlines(), delimiter=";")) if path.is_file() else []
         last = rows[-1] if rows else {}
 
         def count(column: str) -> int:

@@ -1,0 +1,58 @@
+"""Addresses for peers: a network namespace on a veth pair, for programs that ignore the address they are given."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+
+__all__ = ["Namespace", "namespace"]
+
+_numbers = count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A machine of its own, one cable away."""
+
+    name: str
+    address: str
+    """The peer's own address, inside."""
+    host_address: str
+    """Our end of the cable: where the server must listen to be reached."""
+    interface: str
+    """Our end's interface, for captures."""
+
+    @property
+    def prefix(self) -> tuple[str, ...]:
+        """Words before a command that make it run inside."""
+        return ("ip", "netns", "exec", self.name)
+
+
+def _ip(*words: str) -> None:
+    subprocess.run(["ip", *words], check=True, capture_output=True, text=True, timeout=10)
+
+
+@contextmanager
+def namespace() -> Iterator[Namespace]:
+    """Make a namespace with one address and remove it at exit; needs root.  Raises: CalledProcessError."""
+    number = next(_numbers)
+    own = os.getpid() % 100_000
+    name, inside, outside = f"rb{own}n{number}", f"rb{own}i{number}", f"rb{own}o{number}"
+    network = f"10.{200 + own % 50}.{own // 50 % 250}"
+    first = 4 * (number % 60)
+    space = Namespace(name, f"{network}.{first + 2}", f"{network}.{first + 1}", outside)
+    _ip("netns", "add", name)
+    try:
+        _ip("link", "add", outside, "type", "veth", "peer", "name", inside, "netns", name)
+        _ip("addr", "add", f"{space.host_address}/30", "dev", outside)
+        _ip("link", "set", outside, "up")
+        for words in (["addr", "add", f"{space.address}/30", "dev", inside], ["link", "set", inside, "up"],
+                      ["link", "set", "lo", "up"], ["route", "add", "default", "via", space.host_address]):
+            _ip("-n", name, *words)
+        yield space
+    finally:
+        _ip("netns", "del", name)

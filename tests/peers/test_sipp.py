@@ -1,0 +1,85 @@
+"""The scenarios against each other, without a server: what a peer says it does, it does."""
+
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+
+import pytest
+from sipp_scenarios.scenario import load, scenarios
+from sipp_scenarios.trace import digest_is_right
+from tests.peers.capture import Capture, relayed_share
+from tests.peers.sipp import Sipp
+
+ports = count(43_000, 20)
+
+
+def test_every_scenario_says_what_it_is() -> None:
+    described = scenarios()
+    assert len(described) > 30
+    assert [scenario.name for scenario in described if not scenario.summary.endswith(".")] == []
+
+
+def test_an_unknown_key_is_refused() -> None:
+    with pytest.raises(KeyError, match="no key colour"):
+        load("phone_answer").values({"colour": "red"})
+
+
+@pytest.mark.parametrize(("password", "right"), [("Circle Of Life", True), ("Circle of Life", False)])
+def test_digest_is_right(password: str, right: bool) -> None:
+    """The example of RFC 2617 section 3.5."""
+    said = (
+        'Digest username="Mufasa", realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", '
+        'uri="/dir/index.html", qop=auth, nc=00000001, cnonce="0a4f113b", '
+        'response="6629fae49393a05397450978507c4ef1", opaque="5ccc069c403ebaf9f0171e9517f40e41"'
+    )
+    assert digest_is_right(said, "GET", "Mufasa", password) is right
+
+
+@pytest.mark.parametrize("name", [
+    "phone_answer", "phone_answer_press_1", "phone_answer_press_2", "trunk_answer", "trunk_one_way_audio",
+    "trunk_rtp_stops", "uas_retransmit_200",
+])
+async def test_an_answering_peer_talks_to_a_calling_one(name: str, tmp_path: Path) -> None:
+    port = next(ports)
+    local = f"127.0.0.2:{port}"
+    async with Sipp(
+        name, local=local, remote="127.0.0.3:5060", folder=tmp_path, media_port=port + 4, register=False,
+    ) as answering, Sipp(
+        "trunk_call_in", local=f"127.0.0.3:{port + 1}", remote=local, folder=tmp_path, media_port=port + 10, d="1500",
+    ) as calling:
+        await calling.passed()
+        await answering.passed()
+
+
+async def test_a_digit_and_an_echo_are_seen_on_the_wire(tmp_path: Path) -> None:
+    port = next(ports)
+    local, caller = f"127.0.0.2:{port}", f"127.0.0.3:{port + 1}"
+    async with Capture(tmp_path / "wire.pcap", only=f"udp portrange {port}-{port + 19}") as wire:
+        async with Sipp(
+            "trunk_answer", local=local, remote=caller, folder=tmp_path, media_port=port + 4,
+        ), Sipp(
+            "trunk_call_in", local=caller, remote=local, folder=tmp_path, media_port=port + 10, d="2200",
+        ) as calling:
+            await calling.passed()
+    streams = {(stream.source, stream.target): stream for stream in wire.rtp()}
+    sent = streams[f"127.0.0.3:{port + 10}", f"127.0.0.2:{port + 4}"]
+    echo = streams[f"127.0.0.2:{port + 4}", f"127.0.0.3:{port + 10}"]
+    first = sent.packets[0].at
+    assert len(sent.between(first, first + 2)) >= 95
+    assert relayed_share(sent, echo, first, first + 2) >= 0.95
+    lines = [message.start_line.split(" ")[0:2] for message in wire.sip()]
+    assert [line for line in lines if line[0] in ("ACK", "BYE") or line[1] == "180"] == [
+        ["SIP/2.0", "180"], ["ACK", f"sip:{local}"], ["BYE", f"sip:{local}"]
+    ]
+
+
+async def test_a_busy_peer_fails_the_caller(tmp_path: Path) -> None:
+    """The verdict is not always `passed`."""
+    port = next(ports)
+    local = f"127.0.0.2:{port}"
+    async with Sipp("trunk_busy", local=local, remote="127.0.0.3:5060", folder=tmp_path) as busy, Sipp(
+        "trunk_call_in", local=f"127.0.0.3:{port + 1}", remote=local, folder=tmp_path, d="100",
+    ) as calling:
+        assert not (await calling.verdict()).passed
+        assert len(await busy.until("INVITE")) == 1
