@@ -63,7 +63,8 @@ def write_tone(path: Path, hz: float, seconds: int) -> None:
 class Baresip:
     """One phone: `async with Baresip(…) as phone: await phone.registered()`; ended by its pid on exit.
 
-    It speaks a tone of TONE_HZ unless told what. It takes sip_port (UDP and TCP), sip_port + 1 (TLS), sip_port + 2 (commands) and RTP ports sip_port + 10 to + 49.
+    It speaks a tone of TONE_HZ unless told what.
+    It takes sip_port (UDP and TCP), sip_port + 1 (TLS), sip_port + 2 (commands) and RTP ports sip_port + 10 to + 49.
     Its RTP leaves from 127.0.0.1 whatever the address: use tests.peers.addresses.namespace where that matters.
     """
 
@@ -113,8 +114,8 @@ class Baresip:
     async def registered(self, within_s: float = 5.0) -> None:
         """Wait until the account is registered.  Raises: TimeoutError."""
         async with asyncio.timeout(within_s):
-            while "OK" not in await self.command("reginfo"):  # REGISTER_OK may have come before we were connected
-                await asyncio.sleep(0.02)  # noqa: ASYNC110  the peer is polled, it is not ours to signal
+            while "OK" not in await self.command("reginfo"):  # noqa: ASYNC110  the event may have come before us
+                await asyncio.sleep(0.02)
 
     async def incoming(self, within_s: float = 5.0) -> dict[str, Any]:
         """Wait for a call; the event names the peer (`peeruri`, `peerdisplayname`).  Raises: TimeoutError."""

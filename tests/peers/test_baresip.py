@@ -7,6 +7,7 @@ import wave
 from pathlib import Path
 
 import numpy as np
+
 from tests.peers.addresses import namespace
 from tests.peers.baresip import Baresip
 from tests.peers.capture import Capture

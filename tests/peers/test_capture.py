@@ -3,6 +3,7 @@ from __future__ import annotations
 import struct
 
 import pytest
+
 from sipp_scenarios.make_captures import capture
 from tests.peers.capture import Datagram, read_pcap, relayed_share, rtp_streams, sip_messages
 

@@ -6,6 +6,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+
 from sipp_scenarios.scenario import load, scenarios
 from sipp_scenarios.trace import digest_is_right
 from tests.peers.capture import Capture, relayed_share
