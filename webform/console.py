@@ -123,7 +123,7 @@ class ConsolePages:
         """Spend a one-time link; a prefetch or a previewer gets a button instead, so that it spends nothing."""
         if request.method == "HEAD" or (request.method == "GET" and is_robot(request.headers)):
             return self.pages.page("sign_in.html", {})
-        if not self.desk.open_admin_link(request.path_params["token"]):
+        if not await self.desk.open_admin_link(request.path_params["token"]):
             raise HTTPException(403)
         response = RedirectResponse("/admin", 303)
         self.sessions.open(response)

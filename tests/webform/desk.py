@@ -131,7 +131,7 @@ class ScriptedDesk:
             ExtensionView("001*003", "", "phone", "", (), "", "Demo Ltd", "24.88 USD"),
         )
 
-    def open_admin_link(self, token: str) -> bool:
+    async def open_admin_link(self, token: str) -> bool:
         if token not in self.admin_links:
             return False
         self.admin_links.remove(token)

@@ -134,6 +134,11 @@ async def test_at05_a_prefetch_or_previewer_gets_a_button(
     assert 'value="5555555555"' in answer.text
 
 
+async def test_at05_index_php_takes_the_form_too(client: httpx.AsyncClient, desk: ScriptedDesk) -> None:
+    answer = await client.post("/callnow/index.php?call=john_doe", data={"myname": "Mary", "phone": "5555555555"})
+    assert (answer.status_code, desk.asked[0].one_step) == (303, False)
+
+
 async def test_at05_only_index_php_is_one_step(client: httpx.AsyncClient, desk: ScriptedDesk) -> None:
     answer = await client.get(f"{PAGE}?myname=Mary&phone=5555555555", headers=BROWSER)
     assert (answer.status_code, desk.asked) == (200, [])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from media.prompt import Pack
 from tests.webform.conftest import Clock, tone_for
 from webform.captcha import DIGITS, LIFE_S, Challenges, draw, speak
 
@@ -111,6 +112,14 @@ def test_the_sound_says_the_digits_in_order() -> None:
     expected = [400 + 100 * digit for digit in (3, 0, 4, 1, 9)]
     heard = pitches(speak("30419", tone_for))
     assert heard == [pytest.approx(hz, rel=0.15) for hz in expected]
+
+
+def test_the_clips_of_the_language_pack_serve() -> None:
+    pack = Pack.load("en")
+    sound = speak("30419", lambda digit: pack.wav(pack.digits(digit), gap_ms=0))
+    with wave.open(io.BytesIO(sound)) as wav:
+        seconds = wav.getnframes() / wav.getframerate()
+    assert sum(map(pack.ms, pack.digits("30419"))) / 1000 < seconds < 12
 
 
 def test_the_sound_has_noise_and_differs_each_time() -> None:
