@@ -195,7 +195,7 @@ def _media(lines: Sequence[tuple[str, str]], session_address: str) -> MediaDescr
     words = lines[0][1].split()
     port = words[1].partition("/")[0] if len(words) >= 4 else ""
     if not (port.isascii() and port.isdecimal() and int(port) <= 0xFFFF):
-        raise BadSdp(f"the line m={lines[0][1]!r} is not `kind port protocol formats`")
+        raise BadSdp(f"the line 'm={lines[0][1]}' is not `kind port protocol formats`")
     address = _connection(lines) or session_address
     return MediaDescription(words[0], int(port), words[2], tuple(words[3:]), address, _attributes(lines))
 
