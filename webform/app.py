@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 from b2bua.desk import Desk
 from webform.captcha import Challenges
 from webform.console import ConsolePages
+from webform.events import Streams
 from webform.guard import SecurityHeaders, SessionKeeper, client_ip, networks
 from webform.pages import STATIC, Pages
 from webform.status import StatusPages
@@ -48,11 +49,12 @@ def create_app(
 
     `secret` signs sessions; `speak_digits` gives one digit's clip as 16-bit mono WAV; `proxies` are the addresses or
     networks whose X-Forwarded-For is believed; `admin=False` leaves only the public pages.
+    A server that stops calls `app.state.close_streams()` first, else it waits for every open page.
     Raises: ValueError for a bad proxy.
     """
     own = urlsplit(base_url)
     https, trusted = own.scheme == "https", networks(proxies)
-    pages = Pages(https=https)
+    pages, streams = Pages(https=https), Streams()
 
     def address(request: Request) -> str:
         peer = request.client.host if request.client else ""
@@ -64,13 +66,15 @@ def create_app(
     routes: list[BaseRoute] = [
         Route("/", index, methods=["GET"]),
         Mount("/static", _Static(directory=STATIC)),
-        *StatusPages(desk, pages).routes(),
+        *StatusPages(desk, pages, streams).routes(),
         *VisitorPages(desk, pages, Challenges(clock), address, speak_digits).routes(),
     ]
     if admin:
-        routes += ConsolePages(desk, pages, SessionKeeper(secret, https, clock), own.hostname or "").routes()
-    return Starlette(
+        routes += ConsolePages(desk, pages, SessionKeeper(secret, https, clock), streams, own.hostname or "").routes()
+    app = Starlette(
         routes=routes,
         middleware=[Middleware(SecurityHeaders, https=https)],
         exception_handlers={HTTPException: pages.on_http_error, Exception: pages.on_crash},
     )
+    app.state.close_streams = streams.close
+    return app

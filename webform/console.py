@@ -12,7 +12,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from b2bua.desk import CallView, Desk, LadderRow
-from webform.events import EventStream, frame, stream
+from webform.events import EventStream, Streams, frame
 from webform.guard import SessionKeeper, is_robot, read_form
 from webform.pages import Pages
 
@@ -30,6 +30,7 @@ class ConsolePages:
     desk: Desk
     pages: Pages
     sessions: SessionKeeper
+    streams: Streams
     host: str
     """Our own host name, from the base URL."""
 
@@ -70,7 +71,7 @@ class ConsolePages:
 
     async def calls_events(self, request: Request) -> Response:
         """The rows of that list at each change."""
-        return EventStream(stream(self._list_frames()))
+        return EventStream(self.streams.merge(self._list_frames()))
 
     async def call(self, request: Request) -> Response:
         """One call: summary, recording, ladder."""
@@ -84,7 +85,7 @@ class ConsolePages:
         call = self._call(request)
         seen = request.headers.get("last-event-id", request.query_params.get("after", ""))
         after = int(seen) if seen.isascii() and seen.isdigit() else -1
-        return EventStream(stream(self._call_frames(call.id), self._row_frames(call.id, after)))
+        return EventStream(self.streams.merge(self._call_frames(call.id), self._row_frames(call.id, after)))
 
     async def recording(self, request: Request) -> Response:
         """The stereo WAV; a player may ask for a part of it."""

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 from starlette.responses import StreamingResponse
 
-__all__ = ["HEARTBEAT_S", "EventStream", "frame", "stream"]
+__all__ = ["HEARTBEAT_S", "EventStream", "Streams", "frame"]
 
 HEARTBEAT_S = 15.0
 
@@ -20,34 +20,45 @@ def frame(event: str, data: str, event_id: str = "") -> str:
     return "\n".join(lines) + "\n\n"
 
 
-async def stream(
-    lead: AsyncIterator[str], *beside: AsyncIterator[str], heartbeat_s: float = HEARTBEAT_S
-) -> AsyncIterator[str]:
-    """Merge frames of all sources as they come, a comment in each silence; ends when `lead` ends."""
-    queue: asyncio.Queue[str | None] = asyncio.Queue()
+class Streams:
+    """The open event streams of one application."""
 
-    async def pump(source: AsyncIterator[str], *, leads: bool) -> None:
+    def __init__(self, heartbeat_s: float = HEARTBEAT_S) -> None:
+        self._heartbeat_s = heartbeat_s
+        self._open: set[asyncio.Queue[str | None]] = set()
+
+    def close(self) -> None:
+        """End them all: a server that wants to stop waits for its answers."""
+        for queue in self._open:
+            queue.put_nowait(None)
+
+    async def merge(self, lead: AsyncIterator[str], *beside: AsyncIterator[str]) -> AsyncIterator[str]:
+        """Frames of all sources as they come, a comment in each silence; ends when `lead` ends."""
+        queue: asyncio.Queue[str | None] = asyncio.Queue()
+        pumps = [asyncio.create_task(_pump(source, queue, leads=source is lead)) for source in (lead, *beside)]
+        self._open.add(queue)
         try:
-            async for item in source:
-                queue.put_nowait(item)
+            while True:
+                try:
+                    item = await asyncio.wait_for(queue.get(), self._heartbeat_s)
+                except TimeoutError:
+                    item = ": still here\n\n"
+                if item is None:
+                    return
+                yield item
         finally:
-            if leads:
-                queue.put_nowait(None)
+            self._open.discard(queue)
+            for pump in pumps:  # it only ever waits inside its source, so that cancelling it closes the source too
+                pump.cancel()
 
-    pumps = [asyncio.create_task(pump(lead, leads=True))]
-    pumps += [asyncio.create_task(pump(source, leads=False)) for source in beside]
+
+async def _pump(source: AsyncIterator[str], queue: asyncio.Queue[str | None], *, leads: bool) -> None:
     try:
-        while True:
-            try:
-                item = await asyncio.wait_for(queue.get(), heartbeat_s)
-            except TimeoutError:
-                item = ": still here\n\n"
-            if item is None:
-                return
-            yield item
+        async for item in source:
+            queue.put_nowait(item)
     finally:
-        for task in pumps:  # a pump only ever waits inside its source, so that cancelling it also closes the source
-            task.cancel()
+        if leads:
+            queue.put_nowait(None)
 
 
 class EventStream(StreamingResponse):

@@ -12,10 +12,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from b2bua.desk import Desk, Stage, VisitorStatus
-from webform.events import EventStream, frame, stream
+from webform.events import EventStream, Streams, frame
 from webform.pages import Pages, talk_time
 
-__all__ = ["StatusPages", "words"]
+__all__ = ["StatusPages", "can_cancel", "words"]
 
 
 def words(status: VisitorStatus, owner: str | None) -> tuple[str, str]:
@@ -27,7 +27,7 @@ def words(status: VisitorStatus, owner: str | None) -> tuple[str, str]:
         case Stage.CALLING_VISITOR:
             return "Calling you now", f"Please answer your phone: {status.number}."
         case Stage.TALKING:
-            return "You are connected", f"You are talking with {who}."
+            return "You are connected", f"You are talking with {who}. Hang up your phone to end the call."
         case Stage.ENDED:
             return "The call has ended", f"You talked for {talk_time(status.talk_s)}."
         case Stage.NOT_REACHED:
@@ -38,12 +38,18 @@ def words(status: VisitorStatus, owner: str | None) -> tuple[str, str]:
             return "Not available right now", "Please try again later."
 
 
+def can_cancel(stage: Stage) -> bool:
+    """True while the visitor's own phone cannot end the call yet."""
+    return stage in (Stage.RINGING_OWNER, Stage.CALLING_VISITOR)
+
+
 @dataclass(frozen=True, slots=True)
 class StatusPages:
     """Handlers of /callnow/status."""
 
     desk: Desk
     pages: Pages
+    streams: Streams
 
     def routes(self) -> list[Route]:
         """The routes."""
@@ -59,7 +65,7 @@ class StatusPages:
         status = self._status(token)
         headline, sentence = words(status, self._owner(status))
         return self.pages.page("status.html", {
-            "token": token, "stage": status.stage, "page_id": status.page_id,
+            "token": token, "stage": status.stage, "can_cancel": can_cancel(status.stage), "page_id": status.page_id,
             "headline": headline, "sentence": sentence,
         })
 
@@ -67,7 +73,7 @@ class StatusPages:
         """The stages as they come, `event: status` with JSON."""
         token = request.path_params["token"]
         self._status(token)
-        return EventStream(stream(self._frames(token)))
+        return EventStream(self.streams.merge(self._frames(token)))
 
     async def cancel(self, request: Request) -> Response:
         """The visitor's Cancel button; knowing the token is the right to press it."""
@@ -79,7 +85,7 @@ class StatusPages:
     async def _frames(self, token: str) -> AsyncIterator[str]:
         async for status in self.desk.watch_visitor(token):
             headline, sentence = words(status, self._owner(status))
-            news = {"stage": status.stage.value, "final": status.stage.final}
+            news = {"stage": status.stage.value, "cancel": can_cancel(status.stage), "final": status.stage.final}
             yield frame("status", json.dumps(news | {"headline": headline, "sentence": sentence}))
 
     def _status(self, token: str) -> VisitorStatus:

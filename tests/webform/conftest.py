@@ -68,6 +68,7 @@ async def served(app: Starlette) -> AsyncIterator[str]:
         await until(lambda: server.started)
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
+        app.state.close_streams()
         server.should_exit = True
         await serving
 

@@ -47,7 +47,7 @@ async def url(app: Starlette) -> AsyncIterator[str]:
 async def page(browser: Browser, url: str) -> AsyncIterator[Page]:
     page = await browser.new_page(base_url=url)
     yield page
-    await page.close()  # before the server stops, which would wait for its event streams
+    await page.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -76,10 +76,9 @@ async def test_the_status_follows_live_and_ends_with_call_again(page: Page, desk
     await desk.tell("token-1", Stage.CALLING_VISITOR)
     await expect(page.get_by_role("status")).to_contain_text("Please answer your phone: 202 555 0100.")
     await desk.tell("token-1", Stage.TALKING)
-    await expect(page.get_by_role("button", name="Hang up")).to_be_visible()
+    await expect(page.get_by_role("button")).to_have_count(0)
     await desk.tell("token-1", Stage.ENDED, talk_s=12)
     await expect(page.get_by_role("heading")).to_have_text("The call has ended")
-    await expect(page.get_by_role("button")).to_have_count(0)
     assert loads == []
     await page.get_by_role("link", name="Call again").click()
     await expect(page.get_by_label("Your phone number")).to_be_visible()

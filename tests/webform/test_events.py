@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.webform.conftest import until
-from webform.events import frame, stream
+from webform.events import Streams, frame
 
 
 @pytest.mark.parametrize(("arguments", "text"), [
@@ -50,7 +50,7 @@ async def test_the_stream_ends_with_its_lead_and_closes_the_others() -> None:
         await lead_may_end.wait()
 
     got = []
-    async for item in stream(lead(), beside.frames()):
+    async for item in Streams().merge(lead(), beside.frames()):
         got.append(item)
         if len(got) == 2:
             lead_may_end.set()
@@ -60,11 +60,20 @@ async def test_the_stream_ends_with_its_lead_and_closes_the_others() -> None:
 
 async def test_silence_brings_a_comment() -> None:
     source = Endless("a")
-    events = stream(source.frames(), heartbeat_s=0.01)
+    events = Streams(heartbeat_s=0.01).merge(source.frames())
     assert [await anext(events), await anext(events), await anext(events)] == ["a", *[": still here\n\n"] * 2]
     await events.aclose()  # type: ignore[attr-defined]
     await until(lambda: source.closed)
 
 
 async def test_a_source_that_ends_at_once_ends_the_stream() -> None:
-    assert [item async for item in stream(say())] == []
+    assert [item async for item in Streams().merge(say())] == []
+
+
+async def test_close_ends_every_open_stream() -> None:
+    streams, sources = Streams(), [Endless("a"), Endless("b")]
+    events = [streams.merge(source.frames()) for source in sources]
+    assert [await anext(each) for each in events] == ["a", "b"]
+    streams.close()
+    assert [[item async for item in each] for each in events] == [[], []]
+    await until(lambda: all(source.closed for source in sources))

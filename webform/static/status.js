@@ -4,13 +4,12 @@ const call = document.getElementById("call");
 const stages = new EventSource(call.dataset.events);
 
 stages.addEventListener("status", (event) => {
-  const { stage, final, headline, sentence } = JSON.parse(event.data);
+  const { stage, cancel, final, headline, sentence } = JSON.parse(event.data);
   call.dataset.stage = stage;
   document.title = headline;
   document.getElementById("headline").textContent = headline;
   document.getElementById("sentence").textContent = sentence;
-  document.querySelector("#cancel button").textContent = stage === "talking" ? "Hang up" : "Cancel the call";
-  document.getElementById("cancel").hidden = final;
+  document.getElementById("cancel").hidden = !cancel;
   document.getElementById("again").hidden = !final;
   if (final) stages.close();
 });
