@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass
+from itertools import count
 
 from sip_stack.errors import BadMessage
 from sip_stack.grammar import quote, unquote
@@ -162,15 +163,16 @@ def proves(proof: Proof, secret: str, method: str) -> bool:
 class NonceMaker:
     """Nonces that carry their own time, signed: nothing is remembered, any worker can check (RFC 7616 3.3)."""
 
-    __slots__ = ("_key", "_life_s")
+    __slots__ = ("_count", "_key", "_life_s")
 
     def __init__(self, key: bytes, life_s: int = 300) -> None:
         self._key = key
         self._life_s = life_s
+        self._count = count()
 
     def make(self, now: float) -> str:
-        """A nonce good for `life_s` seconds from `now` (Unix time)."""
-        stamp = f"{int(now):x}"
+        """A nonce good for `life_s` seconds from `now` (Unix time), and like no other: SIPp's cnonce never changes."""
+        stamp = f"{int(now):x}-{next(self._count):x}"
         return f"{stamp}.{self._sign(stamp)}"
 
     def state(self, nonce: str, now: float) -> str:
@@ -178,7 +180,7 @@ class NonceMaker:
         stamp, _, signature = nonce.partition(".")
         if not hmac.compare_digest(self._sign(stamp).encode(), signature.encode("utf-8", "surrogateescape")):
             return "foreign"
-        return "fresh" if 0 <= now - int(stamp, 16) <= self._life_s else "stale"
+        return "fresh" if 0 <= now - int(stamp.partition("-")[0], 16) <= self._life_s else "stale"
 
     def _sign(self, stamp: str) -> str:
         return hmac.new(self._key, stamp.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()[:32]

@@ -1,0 +1,454 @@
+"""A small telephone network in memory: the real exchange, core, media code and SQL; peers and wires are scripted.
+
+Flows run here on a virtual clock. What a test scripts is what a far end does; what it checks is what reaches it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import cache
+from itertools import count
+from pathlib import Path
+from random import Random
+from tempfile import mkdtemp
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Insert
+
+from b2bua.apply import apply
+from b2bua.audio import Audio
+from b2bua.call import Call
+from b2bua.desk import Accepted, Refused, VisitorRequest
+from b2bua.exchange import Exchange
+from b2bua.front import FrontDesk
+from b2bua.gate import Gate
+from b2bua.plan_reader import parse
+from media.events import Event
+from media.inline import InlineEngine, InlineNetwork
+from media.prompt import Library, Pack
+from sip_stack.core import Hop, Incoming, SipCore
+from sip_stack.digest import Credentials
+from sip_stack.headers import NameAddr
+from sip_stack.invite import IncomingInvite, OutgoingInvite
+from sip_stack.message import Request, Response
+from sip_stack.resolver import resolve
+from sip_stack.uri import sip_uri
+from store import journal, ledger
+from store.database import connect, migrate
+from tests.virtual import VirtualLoop
+
+__all__ = ["Far", "Peer", "Wire", "World", "play"]
+
+T = TypeVar("T")
+SERVER = ("192.0.2.1", 5060)
+PHONE, SECOND_PHONE = ("192.0.2.10", 5060), ("192.0.2.11", 5060)
+T1, T2 = ("192.0.2.21", 5060), ("192.0.2.22", 5060)
+DELAY_S = 0.001
+
+
+@cache
+def _empty_database() -> Path:
+    """A migrated database, made once: migrating costs more than most tests."""
+    path = Path(mkdtemp(prefix="ringback-world-")) / "empty.db"
+    migrate(f"sqlite:///{path}")
+    sqlite3.connect(path).execute("PRAGMA wal_checkpoint(TRUNCATE)").connection.close()
+    return path
+
+
+class InlineDatabase:
+    """Database without its thread: a virtual clock must not run while a thread works."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = connect(url)
+
+    async def run(self, job: Callable[[Connection], T]) -> T:
+        await asyncio.sleep(DELAY_S)  # a commit takes time: whoever hangs up may do so meanwhile
+        with self._engine.begin() as conn:
+            return job(conn)
+
+    async def read(self, job: Callable[[Connection], T]) -> T:
+        return await self.run(job)
+
+    def post(self, insert: Insert, rows: Sequence[Any]) -> None:
+        with self._engine.begin() as conn:
+            conn.execute(insert, rows)
+
+    async def close(self) -> None:
+        self._engine.dispose()
+
+
+class Wire:
+    """Datagrams in memory, each a millisecond under way; `loss`, `repeat` and `reorder` are chances."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, seed: int = 1) -> None:
+        self._loop = loop
+        self._random = Random(seed)
+        self._cores: dict[tuple[str, int], SipCore] = {}
+        self.loss = self.repeat = self.reorder = 0.0
+        self.sent: list[tuple[float, tuple[str, int], tuple[str, int], bytes]] = []
+
+    def plug(self, address: tuple[str, int], core: SipCore) -> None:
+        self._cores[address] = core
+
+    def send_from(self, source: tuple[str, int]) -> Callable[[bytes, Hop], None]:
+        def send(data: bytes, hop: Hop) -> None:
+            target = (hop.host, hop.port)
+            self.sent.append((self._loop.time(), source, target, data))
+            for _ in range(2 if self._random.random() < self.repeat else 1):
+                if self._random.random() >= self.loss:
+                    delay = DELAY_S * (1 + 40 * (self._random.random() < self.reorder))
+                    self._loop.call_later(delay, self._deliver, data, source, target)
+
+        return send
+
+    def _deliver(self, data: bytes, source: tuple[str, int], target: tuple[str, int]) -> None:
+        core = self._cores.get(target)
+        if core is not None:
+            core.receive(data, Hop("UDP", *source))
+
+    def requests(self, method: str, target: tuple[str, int] | None = None) -> list[bytes]:
+        """The different requests of a method that were sent, to one address or at all."""
+        found = [d for _, _, to, d in self.sent if d.startswith(method.encode() + b" ") and target in (None, to)]
+        return list(dict.fromkeys(found))
+
+
+class Far:
+    """One dialog as a peer sees it: what it does, and what reached it."""
+
+    def __init__(self, peer: Peer) -> None:
+        self.peer = peer
+        self.usage: IncomingInvite | OutgoingInvite | None = None
+        self.request: Request | None = None
+        self.audio = Audio(peer.engine, self._on_media, ("PCMU", "PCMA"))
+        self.heard = bytearray()
+        self.statuses: list[int] = []
+        self.gone = ""
+        self._answer = b""
+        self._moved = asyncio.Event()
+        peer.network.listeners[(self.audio.port.address, self.audio.port.rtp_port)] = self._tapped(
+            peer.network.listeners[(self.audio.port.address, self.audio.port.rtp_port)]
+        )
+
+    # What it does
+
+    def rings(self) -> Far:
+        assert isinstance(self.usage, IncomingInvite)
+        self.usage.ring()
+        return self
+
+    def early(self) -> Far:
+        """183 with a description, and a voice behind it."""
+        assert isinstance(self.usage, IncomingInvite)
+        self.usage.ring(self._answer)
+        self.audio.port.speak("voice")
+        return self
+
+    def answers(self) -> Far:
+        assert isinstance(self.usage, IncomingInvite)
+        self.usage.answer(self._answer)
+        return self
+
+    def refuses(self, status: int) -> Far:
+        assert isinstance(self.usage, IncomingInvite)
+        self.usage.refuse(status)
+        self.ends("refused")
+        return self
+
+    def speaks(self) -> Far:
+        self.audio.port.speak("voice")
+        return self
+
+    def presses(self, digits: str) -> Far:
+        self.audio.port.send_digits(digits)
+        return self
+
+    def hangs_up(self) -> Far:
+        """BYE, CANCEL or 603, whichever fits."""
+        assert self.usage is not None
+        if isinstance(self.usage, OutgoingInvite):
+            self.usage.cancel()
+        elif not self.gone and self.usage.incoming.machine.state == "proceeding":
+            self.usage.refuse(603)
+        self.usage.bye()
+        self.ends("left")
+        return self
+
+    # What reaches it
+
+    async def until(self, fact: Callable[[], bool], within_s: float = 60.0) -> None:
+        """Wait for a fact about this dialog."""
+        async with asyncio.timeout(within_s):
+            while not fact():
+                self._moved.clear()
+                await self._moved.wait()
+
+    async def hears(self, clip: str, within_s: float = 30.0) -> Far:
+        """Wait until the middle of a clip has arrived in its RTP, byte for byte."""
+        assert self.audio.codec is not None
+        sound = self.peer.library.encoded(f"en/{clip}", self.audio.codec)
+        middle = sound[len(sound) // 3 : len(sound) // 3 + 800]
+        await self.until(lambda: bytes(middle) in self.heard, within_s)
+        return self
+
+    async def left_alone(self, within_s: float = 60.0) -> Far:
+        """Wait until the server ended the dialog."""
+        await self.until(lambda: bool(self.gone), within_s)
+        return self
+
+    async def told(self, status: int, within_s: float = 60.0) -> Far:
+        """Wait for a response to its INVITE."""
+        await self.until(lambda: status in self.statuses, within_s)
+        return self
+
+    def shown(self) -> tuple[str, str]:
+        """The display name and user part of From."""
+        assert self.request is not None
+        return self.request.from_.display, self.request.from_.uri.user
+
+    # As InviteUser
+
+    def on_progress(self, response: Response) -> None:
+        self.statuses.append(response.status)
+        if response.body:
+            self.audio.take_answer(response.body, SERVER[0])
+        self._moved.set()
+
+    def on_answer(self, response: Response) -> None:
+        self.audio.take_answer(response.body, SERVER[0])
+        self.statuses.append(response.status)
+        self._moved.set()
+
+    def on_refused(self, status: int, response: Response | None) -> None:
+        self.statuses.append(status)
+        self.ends("refused")
+
+    def on_cancel(self) -> None:
+        self.ends("cancelled")
+
+    def on_ack(self, request: Request) -> None:
+        self._moved.set()
+
+    def on_gone(self, why: str) -> None:
+        self.ends(why)
+
+    def on_request(self, incoming: Incoming) -> None:
+        incoming.respond(200)
+
+    # Inside
+
+    def taken(self, invite: IncomingInvite) -> Far:
+        self.usage, self.request = invite, invite.request
+        invite.owner = self
+        self._answer = self.audio.take_offer(invite.request.body, SERVER[0])
+        return self
+
+    def ends(self, why: str) -> None:
+        self.gone = self.gone or why
+        self.audio.port.close()
+        self._moved.set()
+
+    def _on_media(self, event: Event) -> None:
+        self._moved.set()
+
+    def _tapped(self, listener: Callable[[bytes, Any], None]) -> Callable[[bytes, Any], None]:
+        def tapped(packet: bytes, source: Any) -> None:
+            if packet[1] & 0x7F in (0, 8):
+                self.heard += packet[12:]
+                self._moved.set()
+            listener(packet, source)
+
+        return tapped
+
+
+class Peer:
+    """A phone or a trunk at an address of its own, on the real SIP core."""
+
+    def __init__(self, world: World, address: tuple[str, int]) -> None:
+        self.world = world
+        self.address = address
+        self.network = world.network
+        self.engine = InlineEngine(world.loop, address[0], network=world.network)
+        self.library = world.library
+        self.silent = False
+        self._calls: asyncio.Queue[Far] = asyncio.Queue()
+        self._everyone: list[Far] = []
+        self.core = world.core_at(address, self)
+
+    async def expects_call(self, within_s: float = 10.0) -> Far:
+        """The next INVITE."""
+        async with asyncio.timeout(within_s):
+            return await self._calls.get()
+
+    @property
+    def invited(self) -> int:
+        """How many INVITEs came."""
+        return len(self._everyone)
+
+    def calls(self, number: str, user: str, password: str = "", display: str = "") -> Far:
+        """Place a call through the server; its progress is in `statuses`."""
+        far = Far(self)
+        host = SERVER[0]
+        far.usage = OutgoingInvite(
+            self.core, far, target=sip_uri(number, host), hop=Hop("UDP", *SERVER),
+            from_=NameAddr(display, sip_uri(user, host)), to=NameAddr("", sip_uri(number, host)), body=far.audio.offer(),
+            credentials=Credentials(user, password) if password else None,
+        )  # fmt: skip
+        return far
+
+    async def register(self, user: str, password: str, expires: int = 3600) -> int:
+        """REGISTER with the digest dance; the final status."""
+        proof: list[tuple[str, str]] = []
+        for _ in range(2):
+            response = await self._ask(user, expires, proof)
+            if response.status != 401:
+                return response.status
+            proof = [("Authorization", self._proof(response, user, password))]
+        return response.status
+
+    async def _ask(self, user: str, expires: int, proof: list[tuple[str, str]]) -> Response:
+        answered: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
+        who = NameAddr("", sip_uri(user, SERVER[0]))
+        extra = [("Contact", self.core.contact("UDP")), ("Expires", str(expires)), *proof]
+        request = self.core.build("REGISTER", sip_uri("", SERVER[0]), who, who, extra)
+        self.core.request(request, Hop("UDP", *SERVER), lambda r: answered.done() or answered.set_result(r))
+        response = await answered
+        assert response is not None, "nobody answered a REGISTER"
+        return response
+
+    @staticmethod
+    def _proof(response: Response, user: str, password: str) -> str:
+        from sip_stack.digest import answer, parse_challenge
+
+        challenge = parse_challenge(response.fields["WWW-Authenticate"][0])
+        assert challenge is not None
+        return answer(challenge, Credentials(user, password), "REGISTER", f"sip:{SERVER[0]}", "c0ffee")
+
+    def on_invite(self, incoming: Incoming) -> None:
+        if self.silent:
+            return
+        far = Far(self).taken(IncomingInvite(self.core, incoming))
+        self._everyone.append(far)
+        self._calls.put_nowait(far)
+
+    def on_request(self, incoming: Incoming) -> None:
+        incoming.respond(200)
+
+
+class World:
+    """The server and everybody around it."""
+
+    def __init__(self, loop: VirtualLoop, plan: str, seed: int = 1) -> None:
+        self.loop = loop
+        self.wire = Wire(loop, seed)
+        self.network = InlineNetwork(loop)
+        self.library = Library()
+        self._ids = count(1)
+        self._alarms: list[Any] = []
+        folder = Path(mkdtemp(prefix="ringback-world-"))
+        self.url = f"sqlite:///{folder / 'world.db'}"
+        shutil.copy(_empty_database(), folder / "world.db")
+        self.database = InlineDatabase(self.url)
+        with connect(self.url).begin() as conn:
+            apply(conn, parse(plan, "plan.toml"), self.wall(), "http://test", lambda: f"{next(self._ids):016x}")
+        self.engine = InlineEngine(loop, SERVER[0], network=self.network)
+        self.exchange = Exchange(
+            database=self.database, engine=self.engine, pack=Pack.load("en"), gate=Gate(b"k" * 32), resolve=resolve,
+            now=loop.time, wall=self.wall, new_id=lambda: f"id{next(self._ids):06d}", domain=SERVER[0], rtp_timeout_s=20.0,
+        )  # fmt: skip
+        self.exchange.core = self.core = self.core_at(SERVER, self.exchange, tap=self.exchange.tap)
+        self.desk = FrontDesk(self.exchange, base_url="http://test", new_token=lambda: f"token{next(self._ids)}")
+
+    def wall(self) -> float:
+        return 1_800_000_000.0 + self.loop.time()
+
+    def core_at(self, address: tuple[str, int], user: Any, tap: Any = None) -> SipCore:
+        def raise_it(error: Exception) -> None:
+            raise error
+
+        core = SipCore(
+            user, send=self.wire.send_from(address), local={"UDP": address}, new_id=lambda: f"{address[0][-2:]}{next(self._ids):08x}",
+            clock=self.loop.time, alarm=lambda when: self.loop.call_at(when, core.wake) and None, bug=raise_it, tap=tap,
+        )  # fmt: skip
+        self.wire.plug(address, core)
+        return core
+
+    async def callnow(self, page: str = "john_doe", name: str = "Mary", number: str = "5555555555") -> str:
+        """A visitor's request; its token."""
+        answer = await self.desk.request_call(VisitorRequest(page, name, number, "", "198.51.100.7"))
+        assert isinstance(answer, Accepted), answer
+        return answer.token
+
+    async def refused(self, page: str = "john_doe", name: str = "Mary", number: str = "5555555555") -> Refused:
+        """A visitor's request that becomes no call."""
+        answer = await self.desk.request_call(VisitorRequest(page, name, number, "", "198.51.100.7"))
+        assert isinstance(answer, Refused), answer
+        return answer
+
+    @property
+    def last(self) -> Call:
+        """The call that ended last."""
+        return next(reversed(self.exchange.recent.values()))
+
+    async def over(self, within_s: float = 120.0) -> Call:
+        """Wait until no call is live, then check that nothing is left of any."""
+        async with asyncio.timeout(within_s):
+            async for _ in self.exchange.moves.follow():
+                if not self.exchange.live:
+                    break
+        await asyncio.sleep(0.5)  # a BYE in flight
+        self.check_nothing_left()
+        return self.last
+
+    def check_nothing_left(self) -> None:
+        """Ports, wires, dialogs, holds: all back to base, and the books balance."""
+        assert self.engine.open_ports == 0
+        assert self.exchange.wires == {}
+        assert self.core.load["dialogs"] == 0
+        with connect(self.url).connect() as conn:
+            assert ledger.open_holds(conn) == []
+            assert ledger.audit(conn) == []
+
+    def balance(self) -> int:
+        """Micros of the first account."""
+        with connect(self.url).connect() as conn:
+            return ledger.balance(conn, 1).balance
+
+    def read(self, job: Callable[[Connection], T]) -> T:
+        """Look into the database."""
+        with connect(self.url).connect() as conn:
+            return job(conn)
+
+    def requests(self) -> list[journal.RequestRecord]:
+        """Every CallNow request, newest first."""
+        return self.read(lambda conn: journal.recent_requests(conn, 0.0))
+
+
+@asynccontextmanager
+async def opened(plan: str, seed: int = 1) -> AsyncIterator[World]:
+    """A world that serves."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    world = World(loop, plan, seed)
+    await world.exchange.open()
+    await world.desk.open()
+    try:
+        yield world
+    finally:
+        await world.exchange.close()
+        await world.database.close()
+        shutil.rmtree(Path(world.url.removeprefix("sqlite:///")).parent)
+
+
+def play(scenario: Callable[[World], Awaitable[T]], plan: str, *, seed: int = 1) -> T:
+    """Run one scenario on a fresh world and a fresh virtual clock."""
+
+    async def main() -> T:
+        async with opened(plan, seed) as world:
+            return await scenario(world)
+
+    result: T = VirtualLoop().run(main())
+    return result
