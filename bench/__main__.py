@@ -1,0 +1,122 @@
+"""`python -m bench`: peers and ours in turns, medians, one table and one JSON file. A benchmark is not a test."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import media_relay, servers, signalling
+
+DEFAULT_JSON = Path("docs/benchmarks.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table. `ratio` is how GOALS.md states it."""
+
+    what: str
+    peer_name: str
+    peer: float | None
+    ours: float
+    ratio: float | None
+    must: str
+    aim: str
+
+
+def signalling_rows(folder: Path, rounds: int, quick: bool) -> Iterator[Row]:
+    """Against Sippy, in turns."""
+    seconds = 3 if quick else 8
+    costs: dict[str, list[float]] = {"sippy": [], "ours": []}
+    for _ in range(rounds):
+        for start in (servers.sippy, servers.ours):
+            cost, result = signalling.cpu_us_per_call(start, folder, rate=120, seconds=seconds)
+            costs[start.__name__].append(cost)
+            say(f"{start.__name__}: {cost:.0f} us a call, {result.failed} of {result.calls} failed")
+    peer, ours = statistics.median(costs["sippy"]), statistics.median(costs["ours"])
+    yield Row("CPU us per bridged call, 120 calls/s", "sippy", peer, ours, peer / ours, ">= 10", ">= 20")
+
+    peer = signalling.maximum(servers.sippy, folder, 100, 1_600)
+    say(f"sippy: {peer:.0f} calls/s")
+    ours = signalling.maximum(servers.ours, folder, 400, 8_000)
+    say(f"ours: {ours:.0f} calls/s")
+    yield Row("calls/s on one core (failed < 0.1 %, resent < 1 %)", "sippy", peer, ours, ours / max(1, peer),
+              ">= 10", ">= 20")
+
+    late, times = signalling.late_180(servers.ours, folder, rate=max(10, int(ours) // 2), calls=2_000)
+    p50, p99 = signalling.setup_ms(times) if len(times) > 1 else (float("inf"), float("inf"))
+    yield Row("180 after 200, in 2,000 calls", "-", None, late, None, "0", "0")
+    yield Row("INVITE to 200 at half the maximum, p50 ms (SIPp's clock)", "-", None, p50, None, "<= 3", "<= 1.5")
+    yield Row("INVITE to 200 at half the maximum, p99 ms (SIPp's clock)", "-", None, p99, None, "<= 20", "<= 5")
+
+    held = 300 if quick else 800
+    peer = signalling.held_bytes(servers.sippy, folder, calls=held, rate=80) / 1024
+    ours = signalling.held_bytes(servers.ours, folder, calls=held, rate=80) / 1024
+    yield Row("memory per held call without media, KiB", "sippy", peer, ours, peer / ours, ">= 3", ">= 6")
+
+
+def media_rows(folder: Path, rounds: int) -> Iterator[Row]:
+    """Against a plain C relay, in turns."""
+    if not media_relay.compile_tools(folder):
+        say("no gcc: the media bench is left out")
+        return
+    peer, ours = media_relay.compare(folder, rounds)
+    yield Row(f"CPU us per relayed packet, {media_relay.CALLS} calls", "C epoll relay", peer.us_per_packet,
+              ours.us_per_packet, ours.us_per_packet / peer.us_per_packet, "<= 1.6", "<= 1.2")
+    yield Row("added delay p99, ms", "C epoll relay", peer.p99_us / 1000, ours.p99_us / 1000, None, "<= 3", "<= 1.5")
+    yield Row("packets lost, %", "C epoll relay", 100 * peer.lost, 100 * ours.lost, None, "< 0.1", "< 0.1")
+
+
+def table_of(rows: list[Row]) -> Table:
+    """The rows for a terminal."""
+    table = Table(title="Ringback beside its peers, same machine, same run")
+    for heading in ("what", "peer", "peer's", "ours", "ratio", "must", "aim"):
+        table.add_column(heading, justify="left" if heading in ("what", "peer") else "right")
+    for row in rows:
+        peer = "" if row.peer is None else f"{row.peer:,.2f}"
+        ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+        table.add_row(row.what, row.peer_name, peer, f"{row.ours:,.2f}", ratio, row.must, row.aim)
+    return table
+
+
+def say(line: str) -> None:
+    """Progress, beside the table."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """Run what was asked; 0 unless a server did not work."""
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("only", nargs="?", choices=["signalling", "media"], help="one part; both without")
+    parser.add_argument("--json", type=Path, default=DEFAULT_JSON, help=f"where the figures go ({DEFAULT_JSON})")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each repeated measurement")
+    parser.add_argument("--quick", action="store_true", help="shorter and coarser, to see that it runs")
+    said = parser.parse_args()
+    rounds = 1 if said.quick else said.rounds
+    began = time.monotonic()
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="ringback-bench-") as name:
+        if said.only != "media":
+            rows += signalling_rows(Path(name), rounds, said.quick)
+        if said.only != "signalling":
+            rows += media_rows(Path(name), rounds)
+    Console().print(table_of(rows))
+    facts = {"machine": platform.machine(), "python": platform.python_version(), "rounds": rounds}
+    said.json.parent.mkdir(parents=True, exist_ok=True)
+    said.json.write_text(json.dumps({**facts, "rows": [asdict(row) for row in rows]}, indent=2) + "\n")
+    say(f"{said.json} written; {time.monotonic() - began:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
