@@ -86,7 +86,7 @@ class Port:
         self._keys_in = KeyReader()
         self._presses: KeyPresses | None = None
         self._stats_due = now + STATS_S
-        self._reported = (0, 0)
+        self._reported = (0, 0, 0)
         self._watch_s: float | None = None
         self._watch_from = now
         self.next_chore = float("inf")
@@ -259,11 +259,12 @@ class Port:
         self._send_rtcp(self._control.report(now))
         if now >= self._stats_due:
             self._stats_due = now + STATS_S
-            moved = (self.stream.packets, self.reception.total)
+            moved = (self.stream.packets, self.reception.total, self.strangers)
             if moved != self._reported:
                 self._reported = moved
                 self._emit(self._stats())
-        return min(self._control.due, self._stats_due, self._silence_due(now))
+        reopens = self.heard_at + REOPEN_S if self._latch.source is not None else self._stats_due
+        return min(self._control.due, self._stats_due, self._silence_due(now), reopens)
 
     # Inside.
 

@@ -51,7 +51,8 @@ class Recording:
         self._window: Samples = np.zeros((2 * _WINDOW, 2), np.int16)
         self._file: wave.Wave_write | None = None
         try:
-            self._file = wave.open(path, "wb")
+            self._raw = open(path, "wb")
+            self._file = wave.open(self._raw, "wb")
             self._file.setparams((2, 2, RATE_HZ, 0, "NONE", ""))
         except OSError as error:
             self._fail(error)
@@ -75,7 +76,7 @@ class Recording:
             return False
         self._flush(max(self._index(now), self._written))
         if self._file is not None:
-            self._file.close()
+            self._close(self._file)
         return True
 
     def _index(self, now: float) -> int:
@@ -103,6 +104,13 @@ class Recording:
             return
         try:
             self._file.writeframes(data)
+        except OSError as error:
+            self._fail(error)
+
+    def _close(self, file: wave.Wave_write) -> None:
+        try:
+            file.close()
+            self._raw.close()
         except OSError as error:
             self._fail(error)
 

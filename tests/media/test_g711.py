@@ -11,22 +11,25 @@ EVERY_OCTET = bytes(range(256))
 BOTH: tuple[Codec, ...] = ("PCMU", "PCMA")
 
 
-@pytest.mark.parametrize(("codec", "octet", "level"), [
-    pytest.param("PCMU", 0x80, 32124, id="mu-law: highest positive level 8031"),
-    pytest.param("PCMU", 0x00, -32124, id="mu-law: highest negative level"),
-    pytest.param("PCMU", 0xFF, 0, id="mu-law: plus zero"),
-    pytest.param("PCMU", 0x7F, 0, id="mu-law: minus zero"),
-    pytest.param("PCMU", 0xFE, 8, id="mu-law: first step, 2 of 14 bits"),
-    pytest.param("PCMU", 0xF0, 120, id="mu-law: end of the first chord, 30"),
-    pytest.param("PCMU", 0xEF, 132, id="mu-law: second chord begins at 33"),
-    pytest.param("PCMU", 0x8F, 16764, id="mu-law: eighth chord begins at 4191"),
-    pytest.param("PCMA", 0xAA, 32256, id="A-law: highest positive level 4032"),
-    pytest.param("PCMA", 0x2A, -32256, id="A-law: highest negative level"),
-    pytest.param("PCMA", 0xD5, 8, id="A-law: smallest positive, 1 of 13 bits"),
-    pytest.param("PCMA", 0x55, -8, id="A-law: smallest negative"),
-    pytest.param("PCMA", 0xC5, 264, id="A-law: second segment begins at 33"),
-    pytest.param("PCMA", 0xF5, 528, id="A-law: third segment begins at 66"),
-])
+@pytest.mark.parametrize(
+    ("codec", "octet", "level"),
+    [
+        pytest.param("PCMU", 0x80, 32124, id="mu-law: highest positive level 8031"),
+        pytest.param("PCMU", 0x00, -32124, id="mu-law: highest negative level"),
+        pytest.param("PCMU", 0xFF, 0, id="mu-law: plus zero"),
+        pytest.param("PCMU", 0x7F, 0, id="mu-law: minus zero"),
+        pytest.param("PCMU", 0xFE, 8, id="mu-law: first step, 2 of 14 bits"),
+        pytest.param("PCMU", 0xF0, 120, id="mu-law: end of the first chord, 30"),
+        pytest.param("PCMU", 0xEF, 132, id="mu-law: second chord begins at 33"),
+        pytest.param("PCMU", 0x8F, 16764, id="mu-law: eighth chord begins at 4191"),
+        pytest.param("PCMA", 0xAA, 32256, id="A-law: highest positive level 4032"),
+        pytest.param("PCMA", 0x2A, -32256, id="A-law: highest negative level"),
+        pytest.param("PCMA", 0xD5, 8, id="A-law: smallest positive, 1 of 13 bits"),
+        pytest.param("PCMA", 0x55, -8, id="A-law: smallest negative"),
+        pytest.param("PCMA", 0xC5, 264, id="A-law: second segment begins at 33"),
+        pytest.param("PCMA", 0xF5, 528, id="A-law: third segment begins at 66"),
+    ],
+)
 def test_levels_of_the_recommendation(codec: Codec, octet: int, level: int) -> None:
     assert decode(bytes([octet]), codec).tolist() == [level]
 

@@ -22,18 +22,26 @@ def row(source: tuple[str, int], count: int, ssrc: int = 1, first: int = 0, at: 
     return [(source, ssrc, first + n, at + n * 0.02) for n in range(count)]
 
 
-@pytest.mark.parametrize(("packets", "heard", "source"), [
-    pytest.param(row(SDP, 2), [True, True], SDP, id="the described address at once"),
-    pytest.param(row(NATTED, 5), [False] * 3 + [True] * 2, NATTED, id="the signalling IP after four in a row"),
-    pytest.param(row(STRANGER, 50), [False] * 50, None, id="a stranger never"),
-    pytest.param(row(NATTED, 3) + row(NATTED, 3, ssrc=2), [False] * 6, None, id="two SSRCs of three packets"),
-    pytest.param(row(NATTED, 3) + row(NATTED, 3, first=4), [False] * 6, None, id="a gap in the sequence"),
-    pytest.param(row((PHONE_IP, 1), 2) + row((PHONE_IP, 2), 2, first=2), [False] * 4, None, id="two ports"),
-    pytest.param(row(NATTED, 4, first=65533), [False] * 3 + [True], NATTED, id="the sequence wraps"),
-    pytest.param(row(NATTED, 1) + row(NATTED, 4, ssrc=2, at=5.1), [False] * 5, None, id="the window is over"),
-    pytest.param(row(NATTED, 4) + row(SDP, 1) + row(STRANGER, 9), [False] * 3 + [True] + [False] * 10, NATTED, id="then nobody else"),
-    pytest.param(row(SDP, 1) + row(NATTED, 9), [True] + [False] * 9, SDP, id="the described address came first"),
-])
+@pytest.mark.parametrize(
+    ("packets", "heard", "source"),
+    [
+        pytest.param(row(SDP, 2), [True, True], SDP, id="the described address at once"),
+        pytest.param(row(NATTED, 5), [False] * 3 + [True] * 2, NATTED, id="the signalling IP after four in a row"),
+        pytest.param(row(STRANGER, 50), [False] * 50, None, id="a stranger never"),
+        pytest.param(row(NATTED, 3) + row(NATTED, 3, ssrc=2), [False] * 6, None, id="two SSRCs of three packets"),
+        pytest.param(row(NATTED, 3) + row(NATTED, 3, first=4), [False] * 6, None, id="a gap in the sequence"),
+        pytest.param(row((PHONE_IP, 1), 2) + row((PHONE_IP, 2), 2, first=2), [False] * 4, None, id="two ports"),
+        pytest.param(row(NATTED, 4, first=65533), [False] * 3 + [True], NATTED, id="the sequence wraps"),
+        pytest.param(row(NATTED, 1) + row(NATTED, 4, ssrc=2, at=5.1), [False] * 5, None, id="the window is over"),
+        pytest.param(
+            row(NATTED, 4) + row(SDP, 1) + row(STRANGER, 9),
+            [False] * 3 + [True] + [False] * 10,
+            NATTED,
+            id="then nobody else",
+        ),
+        pytest.param(row(SDP, 1) + row(NATTED, 9), [True] + [False] * 9, SDP, id="the described address came first"),
+    ],
+)
 def test_who_is_heard(packets: Packets, heard: list[bool], source: tuple[str, int] | None) -> None:
     latch = described()
     packets = [(where, ssrc, sequence & 0xFFFF, at) for where, ssrc, sequence, at in packets]

@@ -15,16 +15,19 @@ def heard(packets: list[tuple[int, int]], ssrc: int = 1) -> Reception:
     return reception
 
 
-@pytest.mark.parametrize(("sequences", "lost"), [
-    pytest.param([], 0, id="nothing heard"),
-    pytest.param([1, 2, 3], 0, id="all there"),
-    pytest.param([1, 2, 5], 2, id="a gap of two"),
-    pytest.param([1, 3, 2, 4], 0, id="out of order is not lost"),
-    pytest.param([1, 2, 2, 3], -1, id="a duplicate counts the other way (A.3)"),
-    pytest.param([65534, 65535, 65536, 65537], 0, id="the sequence wraps"),
-    pytest.param([65534, 65537], 2, id="a gap across the wrap"),
-    pytest.param([1, 2, 20000, 20001], 0, id="a jump is a new beginning, not 19997 lost"),
-])
+@pytest.mark.parametrize(
+    ("sequences", "lost"),
+    [
+        pytest.param([], 0, id="nothing heard"),
+        pytest.param([1, 2, 3], 0, id="all there"),
+        pytest.param([1, 2, 5], 2, id="a gap of two"),
+        pytest.param([1, 3, 2, 4], 0, id="out of order is not lost"),
+        pytest.param([1, 2, 2, 3], -1, id="a duplicate counts the other way (A.3)"),
+        pytest.param([65534, 65535, 65536, 65537], 0, id="the sequence wraps"),
+        pytest.param([65534, 65537], 2, id="a gap across the wrap"),
+        pytest.param([1, 2, 20000, 20001], 0, id="a jump is a new beginning, not 19997 lost"),
+    ],
+)
 def test_lost(sequences: list[int], lost: int) -> None:
     assert heard([(n, n - sequences[0]) for n in sequences]).lost == lost
 

@@ -36,48 +36,85 @@ def test_the_answer_names_one_codec_of_theirs_and_echoes_their_event_type() -> N
     body, peer = answered(PHONE)
     assert peer == PEER
     assert body.decode().split("\r\n") == [
-        "v=0", "o=ringback 5 6 IN IP4 198.51.100.1", "s=-", "c=IN IP4 198.51.100.1", "t=0 0",
-        "m=audio 30000 RTP/AVP 8 96", "a=rtpmap:8 PCMA/8000", "a=rtpmap:96 telephone-event/8000", "a=fmtp:96 0-15",
-        "a=ptime:20", "a=sendrecv", "",
+        "v=0",
+        "o=ringback 5 6 IN IP4 198.51.100.1",
+        "s=-",
+        "c=IN IP4 198.51.100.1",
+        "t=0 0",
+        "m=audio 30000 RTP/AVP 8 96",
+        "a=rtpmap:8 PCMA/8000",
+        "a=rtpmap:96 telephone-event/8000",
+        "a=fmtp:96 0-15",
+        "a=ptime:20",
+        "a=sendrecv",
+        "",
     ]
 
 
-@pytest.mark.parametrize(("body", "peer"), [
-    pytest.param(PHONE.replace(b"\n", b"\r\n"), PEER, id="CRLF"),
-    pytest.param(PHONE.replace(b"\n", b"\r"), PEER, id="bare CR"),
-    pytest.param(changed(b"s=call\n", b"s=call\nx-junk\nz=0 0\nb=AS:64\n"), PEER, id="unknown lines"),
-    pytest.param(changed(b"c=IN IP4 192.0.2.9\n", b"") + b"c=IN IP4 192.0.2.9\n", PEER, id="c= only in the media"),
-    pytest.param(PHONE + b"c=IN IP4 192.0.2.77\n", replace(PEER, address="192.0.2.77"), id="the media's c= wins"),
-    pytest.param(changed(b"192.0.2.9\nt", b"192.0.2.9/127\nt"), PEER, id="a TTL in c="),
-    pytest.param(changed(b" 9 8 0 96", b" 0 8 96"), replace(PEER, codec="PCMU", payload_type=0), id="their first choice is mu-law"),
-    pytest.param(changed(b"9 8 0 96\n", b"107 96\na=rtpmap:107 pcmu/8000/1\n"), replace(PEER, codec="PCMU", payload_type=107), id="mu-law under a dynamic number"),
-    pytest.param(changed(b"a=rtpmap:96 telephone-event/8000\n", b""), replace(PEER, telephone_event=None, event_types=()), id="no telephone-event"),
-    pytest.param(changed(b"8 0 96", b"8 0 97 96") + b"a=rtpmap:97 telephone-event/48000\n", PEER, id="telephone-event at 48 kHz is not ours"),
-    pytest.param(PHONE + b"a=rtcp:5555 IN IP4 192.0.2.9\n", replace(PEER, rtcp_port=5555), id="a=rtcp"),
-    pytest.param(PHONE + b"a=rtcp:x\na=ptime:x\n", PEER, id="a=rtcp and a=ptime that say nothing"),
-    pytest.param(PHONE + b"a=ptime:30\n", replace(PEER, ptime_ms=30), id="a=ptime"),
-    pytest.param(PHONE + b"a=sendonly\n", replace(PEER, send=False), id="hold by sendonly"),
-    pytest.param(PHONE + b"a=recvonly\n", replace(PEER, receive=False), id="recvonly"),
-    pytest.param(PHONE + b"a=inactive\n", replace(PEER, send=False, receive=False), id="hold by inactive"),
-    pytest.param(changed(b"t=0 0\n", b"t=0 0\na=sendonly\n"), replace(PEER, send=False), id="hold for the session"),
-    pytest.param(changed(b"IN IP4 192.0.2.9\nt", b"IN IP4 0.0.0.0\nt"), replace(PEER, address="0.0.0.0", send=False), id="hold by c=0.0.0.0"),
-    pytest.param(changed(b"IN IP4 192.0.2.9\nt", b"IN IP6 2001:DB8::1\nt"), replace(PEER, address="2001:db8::1"), id="IPv6"),
-    pytest.param(changed(b"m=audio", b"m=video 6000 RTP/AVP 31\nm=audio"), PEER, id="video first"),
-    pytest.param(changed(b"m=audio", b"m=audio 0 RTP/AVP 0\nm=audio"), PEER, id="a dead audio stream first"),
-    pytest.param(changed(b"o=- 1 2 IN IP4 192.0.2.9\n", b""), PEER, id="no o= line"),
-])
+@pytest.mark.parametrize(
+    ("body", "peer"),
+    [
+        pytest.param(PHONE.replace(b"\n", b"\r\n"), PEER, id="CRLF"),
+        pytest.param(PHONE.replace(b"\n", b"\r"), PEER, id="bare CR"),
+        pytest.param(changed(b"s=call\n", b"s=call\nx-junk\nz=0 0\nb=AS:64\n"), PEER, id="unknown lines"),
+        pytest.param(changed(b"c=IN IP4 192.0.2.9\n", b"") + b"c=IN IP4 192.0.2.9\n", PEER, id="c= only in the media"),
+        pytest.param(PHONE + b"c=IN IP4 192.0.2.77\n", replace(PEER, address="192.0.2.77"), id="the media's c= wins"),
+        pytest.param(changed(b"192.0.2.9\nt", b"192.0.2.9/127\nt"), PEER, id="a TTL in c="),
+        pytest.param(
+            changed(b" 9 8 0 96", b" 0 8 96"),
+            replace(PEER, codec="PCMU", payload_type=0),
+            id="their first choice is mu-law",
+        ),
+        pytest.param(
+            changed(b"9 8 0 96\n", b"107 96\na=rtpmap:107 pcmu/8000/1\n"),
+            replace(PEER, codec="PCMU", payload_type=107),
+            id="mu-law under a dynamic number",
+        ),
+        pytest.param(
+            changed(b"a=rtpmap:96 telephone-event/8000\n", b""),
+            replace(PEER, telephone_event=None, event_types=()),
+            id="no telephone-event",
+        ),
+        pytest.param(
+            changed(b"8 0 96", b"8 0 97 96") + b"a=rtpmap:97 telephone-event/48000\n",
+            PEER,
+            id="telephone-event at 48 kHz is not ours",
+        ),
+        pytest.param(PHONE + b"a=rtcp:5555 IN IP4 192.0.2.9\n", replace(PEER, rtcp_port=5555), id="a=rtcp"),
+        pytest.param(PHONE + b"a=rtcp:x\na=ptime:x\n", PEER, id="a=rtcp and a=ptime that say nothing"),
+        pytest.param(PHONE + b"a=ptime:30\n", replace(PEER, ptime_ms=30), id="a=ptime"),
+        pytest.param(PHONE + b"a=sendonly\n", replace(PEER, send=False), id="hold by sendonly"),
+        pytest.param(PHONE + b"a=recvonly\n", replace(PEER, receive=False), id="recvonly"),
+        pytest.param(PHONE + b"a=inactive\n", replace(PEER, send=False, receive=False), id="hold by inactive"),
+        pytest.param(changed(b"t=0 0\n", b"t=0 0\na=sendonly\n"), replace(PEER, send=False), id="hold for the session"),
+        pytest.param(
+            changed(b"IN IP4 192.0.2.9\nt", b"IN IP4 0.0.0.0\nt"),
+            replace(PEER, address="0.0.0.0", send=False),
+            id="hold by c=0.0.0.0",
+        ),
+        pytest.param(
+            changed(b"IN IP4 192.0.2.9\nt", b"IN IP6 2001:DB8::1\nt"), replace(PEER, address="2001:db8::1"), id="IPv6"
+        ),
+        pytest.param(changed(b"m=audio", b"m=video 6000 RTP/AVP 31\nm=audio"), PEER, id="video first"),
+        pytest.param(changed(b"m=audio", b"m=audio 0 RTP/AVP 0\nm=audio"), PEER, id="a dead audio stream first"),
+        pytest.param(changed(b"o=- 1 2 IN IP4 192.0.2.9\n", b""), PEER, id="no o= line"),
+    ],
+)
 def test_what_phones_send(body: bytes, peer: MediaPeer) -> None:
     assert answered(body)[1] == peer
 
 
-@pytest.mark.parametrize(("line", "direction"), [
-    pytest.param(b"", "sendrecv", id="no direction"),
-    pytest.param(b"a=sendonly\n", "recvonly", id="sendonly"),
-    pytest.param(b"a=recvonly\n", "sendonly", id="recvonly"),
-    pytest.param(b"a=inactive\n", "inactive", id="inactive"),
-    pytest.param(b"c=IN IP4 0.0.0.0\n", "recvonly", id="c=0.0.0.0"),
-    pytest.param(b"c=IN IP4 0.0.0.0\na=inactive\n", "inactive", id="c=0.0.0.0 and inactive"),
-])
+@pytest.mark.parametrize(
+    ("line", "direction"),
+    [
+        pytest.param(b"", "sendrecv", id="no direction"),
+        pytest.param(b"a=sendonly\n", "recvonly", id="sendonly"),
+        pytest.param(b"a=recvonly\n", "sendonly", id="recvonly"),
+        pytest.param(b"a=inactive\n", "inactive", id="inactive"),
+        pytest.param(b"c=IN IP4 0.0.0.0\n", "recvonly", id="c=0.0.0.0"),
+        pytest.param(b"c=IN IP4 0.0.0.0\na=inactive\n", "inactive", id="c=0.0.0.0 and inactive"),
+    ],
+)
 def test_the_direction_answered_mirrors_the_one_offered(line: bytes, direction: str) -> None:
     assert f"a={direction}\r\n".encode() in answered(PHONE + line)[0]
 
@@ -90,7 +127,9 @@ def test_we_may_narrow_the_direction() -> None:
 def test_every_other_stream_is_answered_with_port_zero_in_its_place() -> None:
     body, _ = answered(changed(b"m=audio", b"m=video 6000 RTP/AVP 31 32\nm=audio") + b"m=audio 7000 RTP/SAVP 0\n")
     assert [line for line in body.decode().split("\r\n") if line.startswith("m=")] == [
-        "m=video 0 RTP/AVP 31 32", "m=audio 30000 RTP/AVP 8 96", "m=audio 0 RTP/SAVP 0",
+        "m=video 0 RTP/AVP 31 32",
+        "m=audio 30000 RTP/AVP 8 96",
+        "m=audio 0 RTP/SAVP 0",
     ]
 
 
@@ -114,37 +153,62 @@ def test_an_answer_with_another_event_type_is_heard_by_both() -> None:
     assert accept(parse(PHONE)) == replace(PEER, event_types=(101, 96))
 
 
-@pytest.mark.parametrize(("body", "codecs"), [
-    pytest.param(changed(b" 9 8 0 96", b" 9 96"), ("PCMU", "PCMA"), id="no G.711"),
-    pytest.param(PHONE, ("PCMU2",), id="none that we allow"),
-    pytest.param(changed(b"audio 4000", b"audio 0"), ("PCMU",), id="the stream is refused"),
-    pytest.param(changed(b"RTP/AVP", b"RTP/SAVP"), ("PCMU",), id="encrypted"),
-    pytest.param(b"v=0\n", ("PCMU",), id="no stream at all"),
-    pytest.param(changed(b"9 8 0 96\n", b"0\na=rtpmap:0 PCMU/16000\n"), ("PCMU",), id="a wrong clock rate"),
-])
+@pytest.mark.parametrize(
+    ("body", "codecs"),
+    [
+        pytest.param(changed(b" 9 8 0 96", b" 9 96"), ("PCMU", "PCMA"), id="no G.711"),
+        pytest.param(PHONE, ("PCMU2",), id="none that we allow"),
+        pytest.param(changed(b"audio 4000", b"audio 0"), ("PCMU",), id="the stream is refused"),
+        pytest.param(changed(b"RTP/AVP", b"RTP/SAVP"), ("PCMU",), id="encrypted"),
+        pytest.param(b"v=0\n", ("PCMU",), id="no stream at all"),
+        pytest.param(changed(b"9 8 0 96\n", b"0\na=rtpmap:0 PCMU/16000\n"), ("PCMU",), id="a wrong clock rate"),
+    ],
+)
 def test_nothing_in_common(body: bytes, codecs: tuple[str, ...]) -> None:
     with pytest.raises(NoCommonCodec):
         answered(body, codecs=codecs)
 
 
-@pytest.mark.parametrize(("body", "words"), [
-    pytest.param(b"", "v=0", id="empty"),
-    pytest.param(b"hello", "v=0", id="no SDP"),
-    pytest.param(changed(b"c=IN IP4 192.0.2.9\n", b""), "no c= line", id="no address"),
-    pytest.param(changed(b"IN IP4 192.0.2.9\nt", b"IN IP4 phone.example\nt"), "not an IP address", id="a host name"),
-    pytest.param(changed(b"c=IN IP4 192.0.2.9\n", b"c=ATM x\n"), "c= line", id="another network"),
-    pytest.param(changed(b"audio 4000", b"audio 70000"), "m=audio 70000", id="a port too high"),
-    pytest.param(changed(b"m=audio 4000 RTP/AVP 9 8 0 96", b"m=audio"), "m=audio", id="a short m= line"),
-])
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        pytest.param(b"", "v=0", id="empty"),
+        pytest.param(b"hello", "v=0", id="no SDP"),
+        pytest.param(changed(b"c=IN IP4 192.0.2.9\n", b""), "no c= line", id="no address"),
+        pytest.param(
+            changed(b"IN IP4 192.0.2.9\nt", b"IN IP4 phone.example\nt"), "not an IP address", id="a host name"
+        ),
+        pytest.param(changed(b"c=IN IP4 192.0.2.9\n", b"c=ATM x\n"), "c= line", id="another network"),
+        pytest.param(changed(b"audio 4000", b"audio 70000"), "m=audio 70000", id="a port too high"),
+        pytest.param(changed(b"m=audio 4000 RTP/AVP 9 8 0 96", b"m=audio"), "m=audio", id="a short m= line"),
+    ],
+)
 def test_a_bad_body_says_where(body: bytes, words: str) -> None:
     with pytest.raises(BadSdp, match=words):
         answered(body)
 
 
-@given(st.lists(st.sampled_from([
-    b"v=0", b"m=audio 1 RTP/AVP 0", b"m=", b"c=IN IP4 1.1.1.1", b"c=", b"a=rtpmap:", b"a=rtcp", b"a", b"=", b"t=", b"o=1 2 3",
-    b"\xff\xfe", b"m=audio \xd9\xa3 RTP/AVP 0",
-])))
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                b"v=0",
+                b"m=audio 1 RTP/AVP 0",
+                b"m=",
+                b"c=IN IP4 1.1.1.1",
+                b"c=",
+                b"a=rtpmap:",
+                b"a=rtcp",
+                b"a",
+                b"=",
+                b"t=",
+                b"o=1 2 3",
+                b"\xff\xfe",
+                b"m=audio \xd9\xa3 RTP/AVP 0",
+            ]
+        )
+    )
+)
 def test_any_lines_are_understood_or_refused(lines: list[bytes]) -> None:
     try:
         answered(b"\n".join([b"v=0", *lines]))
