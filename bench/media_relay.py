@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
 import time
@@ -77,8 +78,7 @@ def _c_relay(folder: Path) -> Relayed:
 async def _ours(folder: Path) -> Relayed:
     engine = await MediaEngine.start(ADDRESS, range(RELAY_PORT, RELAY_PORT + 4 * CALLS + 256), stock=2 * CALLS)
     try:
-        subprocess.run(["taskset", "-a", "-cp", str(SERVER_CORE), str(engine.worker_pid)], check=True,
-                       capture_output=True)
+        os.sched_setaffinity(engine.worker_pid, {SERVER_CORE})
         ports = [engine.open(lambda event: None) for _ in range(2 * CALLS)]
         for n, port in enumerate(ports):
             port.describe(MediaPeer(ADDRESS, LOAD_PORT + n, 0, "PCMU", 0), ADDRESS)

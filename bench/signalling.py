@@ -83,7 +83,7 @@ def _load(server: Server, folder: Path, rate: int, calls: int, *more: str, held_
     ours, theirs = _last(folder / "uac.csv"), _last(answering)
     resent = int(ours.get("Retransmissions(C)", 0)) + int(theirs.get("Retransmissions(C)", 0))
     done = int(ours.get("SuccessfulCall(C)", 0))
-    return LoadResult(done + calls - done, calls - done, resent, seconds)
+    return LoadResult(calls, calls - done, resent, seconds)
 
 
 def _last(path: Path) -> dict[str, str]:
@@ -153,12 +153,12 @@ def late_180(start: Start, folder: Path, *, rate: int, calls: int) -> tuple[int,
     late = 0
     for line in log.read_text().splitlines():
         fields = line.split("\t")
-        if len(fields) < 6:
+        if len(fields) < 7:
             continue
-        at, call_id, first = float(fields[1].rpartition(" ")[2]), fields[3], fields[5]
+        at, call_id, cseq, first = float(fields[2]), *fields[4:7]
         if first.startswith("INVITE"):
             invited.setdefault(call_id, at)
-        elif first.startswith("SIP/2.0 200") and "INVITE" in fields[4]:
+        elif first.startswith("SIP/2.0 200") and cseq.endswith(" INVITE"):
             answered.setdefault(call_id, at)
         elif first.startswith("SIP/2.0 180"):
             late += call_id in answered
