@@ -76,9 +76,7 @@ class ConsolePages:
     async def call(self, request: Request) -> Response:
         """One call: summary, recording, ladder."""
         call = self._call(request)
-        return self._page(
-            "call.html", {"call": call, "rows": self.desk.ladder(call.id), "lanes": self._lanes(call)}
-        )
+        return self._page("call.html", {"call": call, "rows": self.desk.ladder(call.id), "lanes": self._lanes(call)})
 
     async def call_events(self, request: Request) -> Response:
         """Each new ladder row, and the summary whenever it changes, for as long as the page is open."""
@@ -101,10 +99,17 @@ class ConsolePages:
             raise HTTPException(404)
         calls = self.desk.calls()
         newest = calls[0] if calls else None
-        return self._page("demo.html", {
-            "state": state, "csrf": self.sessions.csrf(request), "calls": calls, "call": newest,
-            "rows": self.desk.ladder(newest.id) if newest else (), "lanes": self._lanes(newest),
-        })
+        return self._page(
+            "demo.html",
+            {
+                "state": state,
+                "csrf": self.sessions.csrf(request),
+                "calls": calls,
+                "call": newest,
+                "rows": self.desk.ladder(newest.id) if newest else (),
+                "lanes": self._lanes(newest),
+            },
+        )
 
     async def behaviour(self, request: Request) -> Response:
         """A button of the simulated phone."""
@@ -115,10 +120,15 @@ class ConsolePages:
 
     async def admin(self, request: Request) -> Response:
         """Extensions and calls."""
-        return self._page("admin.html", {
-            "extensions": await self.desk.extensions(), "calls": self.desk.calls(),
-            "csrf": self.sessions.csrf(request), "signed_in": bool(self.sessions.of(request)),
-        })
+        return self._page(
+            "admin.html",
+            {
+                "extensions": await self.desk.extensions(),
+                "calls": self.desk.calls(),
+                "csrf": self.sessions.csrf(request),
+                "signed_in": bool(self.sessions.of(request)),
+            },
+        )
 
     async def sign_in(self, request: Request) -> Response:
         """Spend a one-time link; a prefetch or a previewer gets a button instead, so that it spends nothing."""

@@ -16,7 +16,13 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = [
-    "SessionKeeper", "SecurityHeaders", "client_ip", "is_cross_site", "is_robot", "networks", "read_form",
+    "SessionKeeper",
+    "SecurityHeaders",
+    "client_ip",
+    "is_cross_site",
+    "is_robot",
+    "networks",
+    "read_form",
     "secure",
 ]
 
@@ -25,16 +31,49 @@ MAX_FIELDS = 20
 SESSION_S = 12 * 3600
 COOKIE = "ringback_session"
 
-CONTENT_SECURITY_POLICY = "; ".join([
-    "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "media-src 'self'",
-    "connect-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
-])
+CONTENT_SECURITY_POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "media-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    ]
+)
 
 PREVIEWERS = (
-    "slackbot", "facebookexternalhit", "facebot", "twitterbot", "whatsapp", "telegrambot", "discordbot", "linkedinbot",
-    "googlebot", "google-inspectiontool", "bingbot", "bingpreview", "skypeuripreview", "microsoftpreview", "applebot",
-    "duckduckbot", "yandex", "baiduspider", "pinterest", "redditbot", "mastodon", "embedly", "viber", "vkshare",
-    "iframely", "snapchat", "crawler", "spider",
+    "slackbot",
+    "facebookexternalhit",
+    "facebot",
+    "twitterbot",
+    "whatsapp",
+    "telegrambot",
+    "discordbot",
+    "linkedinbot",
+    "googlebot",
+    "google-inspectiontool",
+    "bingbot",
+    "bingpreview",
+    "skypeuripreview",
+    "microsoftpreview",
+    "applebot",
+    "duckduckbot",
+    "yandex",
+    "baiduspider",
+    "pinterest",
+    "redditbot",
+    "mastodon",
+    "embedly",
+    "viber",
+    "vkshare",
+    "iframely",
+    "snapchat",
+    "crawler",
+    "spider",
 )
 
 

@@ -53,7 +53,10 @@ class Pages:
         self._https = https
         self._env = jinja2.Environment(
             loader=jinja2.FileSystemLoader(HERE / "templates"),
-            autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=jinja2.StrictUndefined,
         )
         self._env.filters.update(utc=_utc, talk_time=talk_time)
         urls = {path.name: f"/static/{path.name}?v={_fingerprint(path.name)}" for path in STATIC.iterdir()}

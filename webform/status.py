@@ -64,10 +64,17 @@ class StatusPages:
         token = request.path_params["token"]
         status = self._status(token)
         headline, sentence = words(status, self._owner(status))
-        return self.pages.page("status.html", {
-            "token": token, "stage": status.stage, "can_cancel": can_cancel(status.stage), "page_id": status.page_id,
-            "headline": headline, "sentence": sentence,
-        })
+        return self.pages.page(
+            "status.html",
+            {
+                "token": token,
+                "stage": status.stage,
+                "can_cancel": can_cancel(status.stage),
+                "page_id": status.page_id,
+                "headline": headline,
+                "sentence": sentence,
+            },
+        )
 
     async def events(self, request: Request) -> Response:
         """The stages as they come, `event: status` with JSON."""

@@ -162,7 +162,10 @@ class VisitorPages:
         if not page.available and not found:
             return self.pages.page("unavailable.html", {"page": page})
         values = {
-            "page": page, "filled": filled, "note": note, "problems": found or [],
+            "page": page,
+            "filled": filled,
+            "note": note,
+            "problems": found or [],
             "errors": {problem.field: problem.sentence for problem in found or []},
             "challenge": self.challenges.new(page.id) if page.image_validation else "",
             "nonce": secrets.token_urlsafe(16),

@@ -79,6 +79,7 @@ def _listener() -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", port))
+            listener.listen()  # at once: until then another process may bind the same port
         except OSError:
             listener.close()
             continue
@@ -105,5 +106,3 @@ def app(desk: ScriptedDesk, clock: Clock) -> Starlette:
 async def client(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(app) as client:
         yield client
-
-

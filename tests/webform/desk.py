@@ -21,15 +21,26 @@ from b2bua.desk import (
 )
 
 JOHN = CallNowPage(
-    id="john_doe", owner_name="John Doe", available=True, ask_name=True, image_validation=False,
-    language="en", message="", country="US",
+    id="john_doe",
+    owner_name="John Doe",
+    available=True,
+    ask_name=True,
+    image_validation=False,
+    language="en",
+    message="",
+    country="US",
 )
 BEHAVIOURS = (
-    ("accept", "answers after 2 s and presses 1"), ("refuse", "answers and presses 2"), ("ignore", "never answers"),
-    ("busy", "says 486"), ("offline", "is not registered"),
+    ("accept", "answers after 2 s and presses 1"),
+    ("refuse", "answers and presses 2"),
+    ("ignore", "never answers"),
+    ("busy", "says 486"),
+    ("offline", "is not registered"),
 )
 NUMBERS = (
-    ("+12025550100", "answers and talks"), ("+12025550101", "is busy"), ("+12025550102", "never answers"),
+    ("+12025550100", "answers and talks"),
+    ("+12025550101", "is busy"),
+    ("+12025550102", "never answers"),
     ("+12025550105", "early media, then 404"),
 )
 
@@ -125,8 +136,14 @@ class ScriptedDesk:
     async def extensions(self) -> Sequence[ExtensionView]:
         return (
             ExtensionView(
-                "001*002", "John Doe", "phone", "+12025550000", ("sip:john@127.0.0.1:5080",),
-                "http://127.0.0.1:8080/callnow/john_doe", "Demo Ltd", "24.88 USD",
+                "001*002",
+                "John Doe",
+                "phone",
+                "+12025550000",
+                ("sip:john@127.0.0.1:5080",),
+                "http://127.0.0.1:8080/callnow/john_doe",
+                "Demo Ltd",
+                "24.88 USD",
             ),
             ExtensionView("001*003", "", "phone", "", (), "", "Demo Ltd", "24.88 USD"),
         )
@@ -187,6 +204,4 @@ LADDER = (
     LadderRow(10, 5.0, "rtp", 0, 2, "PCMU 412 packets, 0 lost, jitter 0.3 ms"),
     LadderRow(11, 9.0, "rtp", 2, 0, "PCMU 410 packets, 0 lost, jitter 0.2 ms"),
 )
-CALL = CallView(
-    "c1", "callnow", 1_795_232_400.0, "talking", "", "Mary +12025550100", "001*002 John Doe", 65, "", False
-)
+CALL = CallView("c1", "callnow", 1_795_232_400.0, "talking", "", "Mary +12025550100", "001*002 John Doe", 65, "", False)

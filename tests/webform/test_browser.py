@@ -19,12 +19,22 @@ from tests.webform.desk import CALL, JOHN, LADDER, ScriptedDesk
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # one browser for all tests here
 
 FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
     "--disable-sync",
 ]
 
 PATHS = [
-    "/", "/callnow/john_doe", "/callnow/off", "/demo", "/calls", "/calls/c1", "/admin",
+    "/",
+    "/callnow/john_doe",
+    "/callnow/off",
+    "/demo",
+    "/calls",
+    "/calls/c1",
+    "/admin",
     *(f"/callnow/status/{stage.value}" for stage in Stage),
 ]
 

@@ -33,11 +33,14 @@ def test_the_answer_is_digits_and_the_id_does_not_tell_it(challenges: Challenges
     assert answer not in challenge_id
 
 
-@pytest.mark.parametrize("typing", [
-    pytest.param(lambda answer: answer, id="as shown"),
-    pytest.param(lambda answer: " ".join(answer), id="with spaces"),
-    pytest.param(lambda answer: answer.translate({48 + n: 0x0660 + n for n in range(10)}), id="in Arabic digits"),
-])
+@pytest.mark.parametrize(
+    "typing",
+    [
+        pytest.param(lambda answer: answer, id="as shown"),
+        pytest.param(lambda answer: " ".join(answer), id="with spaces"),
+        pytest.param(lambda answer: answer.translate({48 + n: 0x0660 + n for n in range(10)}), id="in Arabic digits"),
+    ],
+)
 def test_the_right_answer_counts_once(challenges: Challenges, typing: type[str]) -> None:
     challenge_id, answer = open_one(challenges)
     assert challenges.redeem(challenge_id, "john", typing(answer))
@@ -98,12 +101,12 @@ def pitches(wav_bytes: bytes) -> list[int]:
     heard: list[int] = []
     silent = True
     for start in range(0, sound.size - 400, 400):
-        window = sound[start:start + 400]
+        window = sound[start : start + 400]
         if np.abs(window).mean() < 3000:
             silent = True
         elif silent:
             silent = False
-            after = sound[start + 400:start + 1200]
+            after = sound[start + 400 : start + 1200]
             heard.append(int(np.abs(np.fft.rfft(after)).argmax() * 8000 / 800))
     return heard
 

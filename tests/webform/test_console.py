@@ -36,6 +36,7 @@ def csrf_of(html: str) -> str:
 
 # --- who may enter
 
+
 @pytest.mark.parametrize("url", PRIVATE)
 async def test_outside_the_demo_everything_needs_the_admin(
     client: httpx.AsyncClient, desk: ScriptedDesk, url: str
@@ -55,13 +56,19 @@ async def test_a_public_only_application_has_no_such_pages(desk: ScriptedDesk, u
         assert 'href="/demo"' not in (await client.get("/")).text
 
 
-@pytest.mark.parametrize(("host", "status"), [
-    ("127.0.0.1:35000", 200), ("localhost:8080", 200), ("[::1]:8080", 200), ("localhost", 200),
-    ("rebound.example:8080", 403), ("127.0.0.1.rebound.example", 403), ("", 403),
-])
-async def test_the_open_demo_answers_to_loopback_names_only(
-    client: httpx.AsyncClient, host: str, status: int
-) -> None:
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:35000", 200),
+        ("localhost:8080", 200),
+        ("[::1]:8080", 200),
+        ("localhost", 200),
+        ("rebound.example:8080", 403),
+        ("127.0.0.1.rebound.example", 403),
+        ("", 403),
+    ],
+)
+async def test_the_open_demo_answers_to_loopback_names_only(client: httpx.AsyncClient, host: str, status: int) -> None:
     assert (await client.get("/calls", headers={"Host": host})).status_code == status
 
 
@@ -106,6 +113,7 @@ async def test_a_session_ends_by_itself_and_by_signing_out(
 
 # --- the demo
 
+
 async def test_a_button_steers_the_simulated_phone(client: httpx.AsyncClient, desk: ScriptedDesk) -> None:
     form = {"csrf": csrf_of((await client.get("/demo")).text), "behaviour": "busy"}
     answer = await client.post("/demo/behaviour", data=form, follow_redirects=True)
@@ -113,12 +121,15 @@ async def test_a_button_steers_the_simulated_phone(client: httpx.AsyncClient, de
     assert re.search(r'value="busy" aria-pressed="true"', answer.text)
 
 
-@pytest.mark.parametrize(("fields", "headers", "status"), [
-    pytest.param({"csrf": "forged"}, {}, 403, id="forged token"),
-    pytest.param({}, {"Sec-Fetch-Site": "cross-site"}, 403, id="another site"),
-    pytest.param({}, {"Origin": "http://evil.example"}, 403, id="another origin"),
-    pytest.param({"behaviour": "explode"}, {}, 422, id="no such behaviour"),
-])
+@pytest.mark.parametrize(
+    ("fields", "headers", "status"),
+    [
+        pytest.param({"csrf": "forged"}, {}, 403, id="forged token"),
+        pytest.param({}, {"Sec-Fetch-Site": "cross-site"}, 403, id="another site"),
+        pytest.param({}, {"Origin": "http://evil.example"}, 403, id="another origin"),
+        pytest.param({"behaviour": "explode"}, {}, 422, id="no such behaviour"),
+    ],
+)
 async def test_a_button_pressed_by_others_does_nothing(
     client: httpx.AsyncClient, desk: ScriptedDesk, fields: dict[str, str], headers: dict[str, str], status: int
 ) -> None:
@@ -149,6 +160,7 @@ async def test_pages_without_calls_say_so(client: httpx.AsyncClient, desk: Scrip
 
 # --- calls
 
+
 async def test_a_call_shows_every_message_escaped(client: httpx.AsyncClient) -> None:
     html = (await client.get("/calls/c1")).text
     assert "From: &#34;Mary&#34; &lt;sip:+12025550100@127.0.0.1&gt;;tag=a1" in html
@@ -164,15 +176,14 @@ async def test_an_internal_call_has_two_phones(client: httpx.AsyncClient, desk: 
     assert "<span>Caller</span><span>Ringback</span><span>Called</span>" in (await client.get("/calls/c2")).text
 
 
-@pytest.mark.parametrize("url", ["/calls/none", "/calls/none/events", "/calls/none/recording.wav",
-                                 "/calls/c1/recording.wav"])
+@pytest.mark.parametrize(
+    "url", ["/calls/none", "/calls/none/events", "/calls/none/recording.wav", "/calls/c1/recording.wav"]
+)
 async def test_what_is_not_there_is_404(client: httpx.AsyncClient, url: str) -> None:
     assert (await client.get(url)).status_code == 404
 
 
-async def test_a_recording_is_played_in_parts(
-    client: httpx.AsyncClient, desk: ScriptedDesk, tmp_path: Path
-) -> None:
+async def test_a_recording_is_played_in_parts(client: httpx.AsyncClient, desk: ScriptedDesk, tmp_path: Path) -> None:
     desk.recordings["c1"] = tmp_path / "c1.wav"
     assert (await client.get("/calls/c1/recording.wav")).status_code == 404
     desk.recordings["c1"].write_bytes(tone_for("1"))
@@ -196,15 +207,23 @@ async def events_of(answer: httpx.Response) -> AsyncIterator[tuple[str, str, str
             fields[name] = fields.get(name, "") + value
 
 
-@pytest.mark.parametrize(("query", "headers", "first"), [
-    ("", {}, "0"), ("?after=9", {}, "10"), ("?after=3", {"Last-Event-ID": "9"}, "10"), ("?after=x", {}, "0"),
-])
+@pytest.mark.parametrize(
+    ("query", "headers", "first"),
+    [
+        ("", {}, "0"),
+        ("?after=9", {}, "10"),
+        ("?after=3", {"Last-Event-ID": "9"}, "10"),
+        ("?after=x", {}, "0"),
+    ],
+)
 async def test_a_ladder_is_followed_from_where_it_was_left(
     app: Starlette, query: str, headers: dict[str, str], first: str
 ) -> None:
     async with (
-        served(app) as url, httpx.AsyncClient(base_url=url) as client,
-        client.stream("GET", f"/calls/c1/events{query}", headers=headers) as answer, asyncio.timeout(5),
+        served(app) as url,
+        httpx.AsyncClient(base_url=url) as client,
+        client.stream("GET", f"/calls/c1/events{query}", headers=headers) as answer,
+        asyncio.timeout(5),
     ):
         async for event, _, event_id in events_of(answer):
             if event == "row":
@@ -214,8 +233,10 @@ async def test_a_ladder_is_followed_from_where_it_was_left(
 
 async def test_a_call_is_followed_live(app: Starlette, desk: ScriptedDesk) -> None:
     async with (
-        served(app) as url, httpx.AsyncClient(base_url=url) as client,
-        client.stream("GET", "/calls/c1/events?after=11") as answer, asyncio.timeout(5),
+        served(app) as url,
+        httpx.AsyncClient(base_url=url) as client,
+        client.stream("GET", "/calls/c1/events?after=11") as answer,
+        asyncio.timeout(5),
     ):
         events = events_of(answer)
         event, data, _ = await anext(events)
@@ -230,8 +251,10 @@ async def test_a_call_is_followed_live(app: Starlette, desk: ScriptedDesk) -> No
 
 async def test_the_list_is_followed_live(app: Starlette, desk: ScriptedDesk) -> None:
     async with (
-        served(app) as url, httpx.AsyncClient(base_url=url) as client,
-        client.stream("GET", "/calls/events") as answer, asyncio.timeout(5),
+        served(app) as url,
+        httpx.AsyncClient(base_url=url) as client,
+        client.stream("GET", "/calls/events") as answer,
+        asyncio.timeout(5),
     ):
         events = events_of(answer)
         assert (await anext(events))[2] == "c1"

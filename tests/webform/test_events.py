@@ -11,12 +11,15 @@ from tests.webform.conftest import until
 from webform.events import Streams, frame
 
 
-@pytest.mark.parametrize(("arguments", "text"), [
-    pytest.param(("status", "x"), "event: status\ndata: x\n\n", id="plain"),
-    pytest.param(("row", "a\nb", "7"), "event: row\ndata: a\ndata: b\nid: 7\n\n", id="lines and an id"),
-    pytest.param(("row", "a\r\nb\rc"), "event: row\ndata: a\ndata: b\ndata: c\n\n", id="CR cannot end a field"),
-    pytest.param(("calls", ""), "event: calls\ndata: \n\n", id="empty data is still data"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        pytest.param(("status", "x"), "event: status\ndata: x\n\n", id="plain"),
+        pytest.param(("row", "a\nb", "7"), "event: row\ndata: a\ndata: b\nid: 7\n\n", id="lines and an id"),
+        pytest.param(("row", "a\r\nb\rc"), "event: row\ndata: a\ndata: b\ndata: c\n\n", id="CR cannot end a field"),
+        pytest.param(("calls", ""), "event: calls\ndata: \n\n", id="empty data is still data"),
+    ],
+)
 def test_frame(arguments: tuple[str, ...], text: str) -> None:
     assert frame(*arguments) == text
 

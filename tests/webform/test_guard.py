@@ -11,17 +11,20 @@ from tests.webform.conftest import Clock
 from webform.guard import COOKIE, SESSION_S, SessionKeeper, client_ip, is_cross_site, is_robot, networks
 
 
-@pytest.mark.parametrize(("peer", "forwarded_for", "proxies", "address"), [
-    pytest.param("192.0.2.7", "", (), "192.0.2.7", id="no proxy: the peer"),
-    pytest.param("192.0.2.7", "198.51.100.1", (), "192.0.2.7", id="a stranger's header is not believed"),
-    pytest.param("10.0.0.1", "198.51.100.1", ("10.0.0.1",), "198.51.100.1", id="our proxy is believed"),
-    pytest.param("10.0.0.1", "", ("10.0.0.1",), "10.0.0.1", id="our proxy says nothing"),
-    pytest.param("10.0.0.1", "6.6.6.6, 198.51.100.1", ("10.0.0.0/8",), "198.51.100.1", id="what the visitor wrote"),
-    pytest.param("10.0.0.1", "198.51.100.1, 10.0.0.2", ("10.0.0.0/8",), "198.51.100.1", id="two proxies"),
-    pytest.param("10.0.0.1", "junk", ("10.0.0.0/8",), "10.0.0.1", id="junk is no address"),
-    pytest.param("::1", "2001:db8::5", ("::1/128",), "2001:db8::5", id="IPv6"),
-    pytest.param("", "198.51.100.1", ("10.0.0.0/8",), "", id="no peer known"),
-])
+@pytest.mark.parametrize(
+    ("peer", "forwarded_for", "proxies", "address"),
+    [
+        pytest.param("192.0.2.7", "", (), "192.0.2.7", id="no proxy: the peer"),
+        pytest.param("192.0.2.7", "198.51.100.1", (), "192.0.2.7", id="a stranger's header is not believed"),
+        pytest.param("10.0.0.1", "198.51.100.1", ("10.0.0.1",), "198.51.100.1", id="our proxy is believed"),
+        pytest.param("10.0.0.1", "", ("10.0.0.1",), "10.0.0.1", id="our proxy says nothing"),
+        pytest.param("10.0.0.1", "6.6.6.6, 198.51.100.1", ("10.0.0.0/8",), "198.51.100.1", id="what the visitor wrote"),
+        pytest.param("10.0.0.1", "198.51.100.1, 10.0.0.2", ("10.0.0.0/8",), "198.51.100.1", id="two proxies"),
+        pytest.param("10.0.0.1", "junk", ("10.0.0.0/8",), "10.0.0.1", id="junk is no address"),
+        pytest.param("::1", "2001:db8::5", ("::1/128",), "2001:db8::5", id="IPv6"),
+        pytest.param("", "198.51.100.1", ("10.0.0.0/8",), "", id="no peer known"),
+    ],
+)
 def test_client_ip(peer: str, forwarded_for: str, proxies: tuple[str, ...], address: str) -> None:
     assert client_ip(peer, forwarded_for, networks(proxies)) == address
 
@@ -31,35 +34,49 @@ def test_a_proxy_that_is_no_network_is_refused() -> None:
         networks(["not-an-address"])
 
 
-@pytest.mark.parametrize(("headers", "robot"), [
-    pytest.param({}, False, id="a plain client"),
-    pytest.param({"user-agent": "Mozilla/5.0 Chrome/156", "sec-fetch-dest": "document"}, False, id="a browser"),
-    pytest.param({"sec-purpose": "prefetch"}, True, id="prefetch"),
-    pytest.param({"sec-purpose": "prefetch;prerender"}, True, id="prerender"),
-    pytest.param({"purpose": "prefetch"}, True, id="the older header"),
-    pytest.param({"x-moz": "prefetch"}, True, id="the oldest header"),
-    pytest.param({"sec-fetch-dest": "image"}, True, id="an image on someone's page"),
-    pytest.param({"sec-fetch-dest": "iframe"}, True, id="a frame on someone's page"),
-    *[
-        pytest.param({"user-agent": f"Mozilla/5.0 (compatible; {name}/1.0)"}, True, id=name)
-        for name in ("Slackbot-LinkExpanding", "facebookexternalhit", "Twitterbot", "WhatsApp", "TelegramBot",
-                     "Discordbot", "LinkedInBot", "Googlebot")
+@pytest.mark.parametrize(
+    ("headers", "robot"),
+    [
+        pytest.param({}, False, id="a plain client"),
+        pytest.param({"user-agent": "Mozilla/5.0 Chrome/156", "sec-fetch-dest": "document"}, False, id="a browser"),
+        pytest.param({"sec-purpose": "prefetch"}, True, id="prefetch"),
+        pytest.param({"sec-purpose": "prefetch;prerender"}, True, id="prerender"),
+        pytest.param({"purpose": "prefetch"}, True, id="the older header"),
+        pytest.param({"x-moz": "prefetch"}, True, id="the oldest header"),
+        pytest.param({"sec-fetch-dest": "image"}, True, id="an image on someone's page"),
+        pytest.param({"sec-fetch-dest": "iframe"}, True, id="a frame on someone's page"),
+        *[
+            pytest.param({"user-agent": f"Mozilla/5.0 (compatible; {name}/1.0)"}, True, id=name)
+            for name in (
+                "Slackbot-LinkExpanding",
+                "facebookexternalhit",
+                "Twitterbot",
+                "WhatsApp",
+                "TelegramBot",
+                "Discordbot",
+                "LinkedInBot",
+                "Googlebot",
+            )
+        ],
     ],
-])
+)
 def test_is_robot(headers: dict[str, str], robot: bool) -> None:
     assert is_robot(Headers(headers)) is robot
 
 
-@pytest.mark.parametrize(("headers", "cross"), [
-    pytest.param({}, False, id="no browser"),
-    pytest.param({"sec-fetch-site": "same-origin", "origin": "http://evil"}, False, id="the browser's word counts"),
-    pytest.param({"sec-fetch-site": "none"}, False, id="typed by the user"),
-    pytest.param({"sec-fetch-site": "cross-site"}, True, id="another site"),
-    pytest.param({"sec-fetch-site": "same-site"}, True, id="a neighbour under the same domain"),
-    pytest.param({"origin": "http://a.example", "host": "a.example"}, False, id="own origin"),
-    pytest.param({"origin": "http://b.example", "host": "a.example"}, True, id="another origin"),
-    pytest.param({"origin": "null", "host": "a.example"}, True, id="a hidden origin"),
-])
+@pytest.mark.parametrize(
+    ("headers", "cross"),
+    [
+        pytest.param({}, False, id="no browser"),
+        pytest.param({"sec-fetch-site": "same-origin", "origin": "http://evil"}, False, id="the browser's word counts"),
+        pytest.param({"sec-fetch-site": "none"}, False, id="typed by the user"),
+        pytest.param({"sec-fetch-site": "cross-site"}, True, id="another site"),
+        pytest.param({"sec-fetch-site": "same-site"}, True, id="a neighbour under the same domain"),
+        pytest.param({"origin": "http://a.example", "host": "a.example"}, False, id="own origin"),
+        pytest.param({"origin": "http://b.example", "host": "a.example"}, True, id="another origin"),
+        pytest.param({"origin": "null", "host": "a.example"}, True, id="a hidden origin"),
+    ],
+)
 def test_is_cross_site(headers: dict[str, str], cross: bool) -> None:
     assert is_cross_site(Headers(headers)) is cross
 
