@@ -14,7 +14,7 @@ from pathlib import Path
 
 from media.events import Closed, Event
 from media.handle import Engine, Listener, MediaPort, NoPort, Verbs
-from media.link import MESSAGE_BYTES, Note, Ready, Stock, decode_up, encode
+from media.link import MESSAGE_BYTES, Note, Ready, Stock, Up, decode_up, encode
 from media.verbs import Open, Verb
 
 __all__ = ["Engine", "MediaEngine", "MediaPort", "NoPort"]
@@ -140,14 +140,18 @@ class MediaEngine(Verbs):
             if not message:
                 self._worker_died()
                 return
-            match decode_up(message):
-                case Ready(files=files):
-                    self.file_limit = files
-                    self._ready.set()
-                case Stock(rtp_ports=rtp_ports):
-                    self._stock.extend(rtp_ports)
-                case Note(port=port, event=event):
-                    self._tell(port, event)
+            for note in decode_up(message):
+                self._take(note)
+
+    def _take(self, note: Up) -> None:
+        match note:
+            case Ready(files=files):
+                self.file_limit = files
+                self._ready.set()
+            case Stock(rtp_ports=rtp_ports):
+                self._stock.extend(rtp_ports)
+            case Note(port=port, event=event):
+                self._tell(port, event)
 
     def _tell(self, port: int, event: Event) -> None:
         last = isinstance(event, Closed)

@@ -1,4 +1,4 @@
-"""What travels between engine and worker: verbs down, notes up, one msgpack message a datagram. Pure."""
+"""What travels between engine and worker: verbs down one by one, notes up in lists, as msgpack datagrams. Pure."""
 
 from __future__ import annotations
 
@@ -39,5 +39,5 @@ _Down = (
 )
 
 encode = msgspec.msgpack.Encoder().encode
-decode_up = msgspec.msgpack.Decoder[Up](Up).decode
+decode_up = msgspec.msgpack.Decoder[list[Up]](list[Up]).decode
 decode_verb = msgspec.msgpack.Decoder[_Down](_Down).decode

@@ -20,7 +20,7 @@ from media.bridge import Switch
 from media.control import Clock
 from media.events import Event, Stats
 from media.latch import Address
-from media.link import MESSAGE_BYTES, Note, Ready, Stock, decode_verb, encode
+from media.link import MESSAGE_BYTES, Note, Ready, Stock, Up, decode_verb, encode
 from media.port import Port
 from media.stream import Send
 from media.verbs import Close, Open
@@ -29,18 +29,21 @@ __all__ = ["Worker", "main"]
 
 _BUFFER = memoryview(bytearray(2048))
 _DRAIN = 64
+_NOTES = 100
+"""Notes in one message at most."""
 _SPARE_FILES = 32
 _AF_UNSPEC = bytes(16)
 _libc = ctypes.CDLL(None, use_errno=True)
 log = logging.getLogger(__name__)
 
-Reader = Callable[[], None]
+Reader = Callable[[float], None]
+"""Takes in what waits on one socket; the argument is now."""
 
 
 class Pair:
     """The RTP and RTCP socket of one port; a connected RTP socket lets the kernel refuse strangers."""
 
-    __slots__ = ("_connected", "_epoll", "_free", "_readers", "_recv_into", "_rtcp", "_rtp", "port", "rtp_port")
+    __slots__ = ("_connected", "_epoll", "_free", "_readers", "_rtcp", "_rtp", "port", "rtp_port")
 
     def __init__(
         self,
@@ -51,7 +54,6 @@ class Pair:
         free: deque[int],
     ) -> None:
         self._rtp, self._rtcp, self._epoll, self._readers, self._free = rtp, rtcp, epoll, readers, free
-        self._recv_into = rtp.recv_into
         self._connected = False
         self.rtp_port: int = rtp.getsockname()[1]
         self.port: Port
@@ -100,7 +102,7 @@ class Pair:
         self._connected = True
         return self._rtp.send
 
-    def _read_any(self) -> None:
+    def _read_any(self, now: float) -> None:
         """Drain with a look at each source; once latched and empty, the kernel's own look is enough.
 
         What strangers sent before the connect still waits in the socket, hence `empty`.
@@ -110,24 +112,30 @@ class Pair:
                 size, source = self._rtp.recvfrom_into(_BUFFER)
             except BlockingIOError:
                 if self._connected:
-                    self._readers[self._rtp.fileno()] = self._read_latched
+                    self._readers[self._rtp.fileno()] = self._latched_reader()
                 return
             except OSError:
                 self.port.stream.refused += 1
                 continue
-            self.port.arrived(_BUFFER, size, source[:2], monotonic())
+            self.port.arrived(_BUFFER, size, source[:2], now)
 
-    def _read_latched(self) -> None:
-        try:
-            size = self._recv_into(_BUFFER)
-        except BlockingIOError:
-            return
-        except OSError:
-            self.port.stream.refused += 1
-            return
-        self.port.heard(_BUFFER, size, monotonic())
+    def _latched_reader(self) -> Reader:
+        """The fast path: one packet a call, since the next one of this far end comes 20 ms later."""
+        recv_into, heard, stream = self._rtp.recv_into, self.port.heard, self.port.stream
 
-    def _read_rtcp(self) -> None:
+        def read(now: float) -> None:
+            try:
+                size = recv_into(_BUFFER)
+            except BlockingIOError:
+                return
+            except OSError:
+                stream.refused += 1
+                return
+            heard(_BUFFER, size, now)
+
+        return read
+
+    def _read_rtcp(self, now: float) -> None:
         for _ in range(_DRAIN):
             try:
                 data, source = self._rtcp.recvfrom(2048)
@@ -135,7 +143,7 @@ class Pair:
                 return
             except OSError:
                 continue
-            self.port.rtcp_arrived(data, source[:2], monotonic())
+            self.port.rtcp_arrived(data, source[:2], now)
 
 
 class Worker:
@@ -149,6 +157,7 @@ class Worker:
         self._readers: dict[int, Reader] = {link.fileno(): self._read_link}
         self._stock: dict[int, Pair] = {}
         self._outbox: deque[bytes] = deque()
+        self._notes: list[Up] = []
         self._blocked = False
         self._running = True
         self._alarm: float | None = None
@@ -162,35 +171,40 @@ class Worker:
     def run(self) -> None:
         """Serve; blocks while there is nothing to do."""
         self._refill()
-        self._say(encode(Ready(self._files)))
+        self._notes.append(Ready(self._files))
+        self._post()
         readers, switch = self._readers, self._switch
         while self._running:
-            for fd, mask in self._wait():
-                if mask & select.EPOLLOUT:
-                    self._flush()
-                reader = readers.get(fd)
+            ready = self._wait()
+            now = monotonic()
+            for fd, _ in ready:
+                reader = readers.get(fd)  # None: closed by a verb in this very round
                 if reader is not None:
-                    reader()
-            if self._alarm is not None and monotonic() >= self._alarm:
-                switch.wake(monotonic())
+                    reader(now)
+            if self._alarm is not None and now >= self._alarm:
+                switch.wake(now)
                 self._alarm = switch.next_alarm()
+            if self._notes:
+                self._post()
         for port in list(switch.ports):
             switch.do(Close(port), monotonic())
 
     def _wait(self) -> list[tuple[int, int]]:
-        """What is ready, at the alarm at the latest; epoll counts in whole ms, so select awaits a near alarm, in us."""
+        """What is ready, at the alarm at the latest; epoll counts in whole ms, so select awaits frames, in us."""
         if self._alarm is None:
             return self._epoll.poll()
         left = self._alarm - monotonic()
-        if left > 0.05:
-            return self._epoll.poll(left)
+        if not self._switch.pacing:
+            return self._epoll.poll(max(left, 0))
         ready = self._epoll.poll(0)
         if not ready and left > 0:
             select.select([self._epoll], [], [], left)
             ready = self._epoll.poll(0)
         return ready
 
-    def _read_link(self) -> None:
+    def _read_link(self, now: float) -> None:
+        if self._blocked:
+            self._flush()
         for _ in range(_DRAIN):
             try:
                 message = self._link.recv(MESSAGE_BYTES)
@@ -203,16 +217,16 @@ class Worker:
                 return
             verb = decode_verb(message)
             if isinstance(verb, Open):
-                self._open(verb)
+                self._open(verb, now)
             else:
-                self._switch.do(verb, monotonic())
+                self._switch.do(verb, now)
                 if isinstance(verb, Close):
                     self._refill()
         self._alarm = self._switch.next_alarm()
 
-    def _open(self, verb: Open) -> None:
+    def _open(self, verb: Open, now: float) -> None:
         pair = self._stock.pop(verb.rtp_port)
-        pair.begin(self._switch.open(verb.port, pair, monotonic()))
+        pair.begin(self._switch.open(verb.port, pair, now))
         self._refill()
 
     def _refill(self) -> None:
@@ -221,14 +235,14 @@ class Worker:
         fresh = list(islice(self._bind(), wanted))
         self._stock |= {pair.rtp_port: pair for pair in fresh}
         if fresh:
-            self._say(encode(Stock(tuple(pair.rtp_port for pair in fresh))))
+            self._notes.append(Stock(tuple(pair.rtp_port for pair in fresh)))
 
     def _room(self) -> int:
         """How many more pairs the limit of open files leaves, those in stock included."""
         return (self._files - _SPARE_FILES) // 2 - len(self._switch.ports)
 
     def _bind(self) -> Iterator[Pair]:
-        """Pairs on free ports, even and odd; a port just closed comes last, one that others hold is tried again later."""
+        """Pairs on free ports, even and odd; a port just closed comes last, one that others hold is tried later."""
         for _ in range(len(self._free)):
             rtp_port = self._free.popleft()
             rtp, rtcp = self._socket(), self._socket()
@@ -248,13 +262,15 @@ class Worker:
         return sock
 
     def _tell(self, port: int, event: Event) -> None:
-        if not (self._outbox and isinstance(event, Stats)):  # figures are not worth a queue: newer ones follow
-            self._say(encode(Note(port, event)))
+        if not (self._blocked and isinstance(event, Stats)):  # figures are not worth a queue: newer ones follow
+            self._notes.append(Note(port, event))
 
-    def _say(self, message: bytes) -> None:
-        """Send up in order; what a busy engine does not take yet waits, and media go on."""
-        self._outbox.append(message)
-        if len(self._outbox) == 1:
+    def _post(self) -> None:
+        """Send up what this round brought, in order; what a busy engine does not take yet waits, and media go on."""
+        for start in range(0, len(self._notes), _NOTES):
+            self._outbox.append(encode(self._notes[start : start + _NOTES]))
+        self._notes.clear()
+        if not self._blocked:
             self._flush()
 
     def _flush(self) -> None:
