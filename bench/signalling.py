@@ -100,7 +100,7 @@ def cpu_us_per_call(start: Start, folder: Path, *, rate: int, seconds: int) -> t
         return 1e6 * (cpu_s(server.pid) - before) / result.calls, result
 
 
-def maximum(start: Start, folder: Path, first: int, ceiling: int, *, seconds: int = 4, steps: int = 3) -> int:
+def maximum(start: Start, folder: Path, first: int, ceiling: int, *, seconds: int = 4, steps: int = 2) -> int:
     """The highest rate within the limits: doubled until it fails, then halved `steps` times; a new server each time."""
     good, bad, rate = 0, 0, first
     while not bad or steps:

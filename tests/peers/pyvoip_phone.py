@@ -120,7 +120,7 @@ def _phone(said: dict[str, Any]) -> None:
         out.write(json.dumps({"event": event, **facts}) + "\n")
 
     def follow(call: Any) -> None:
-        """Count what is heard while the call is up, and say when it ends."""
+        """Count the 20-ms frames heard while the call is up (pyVoIP passes over silence), and say when it ends."""
         heard = loud = 0
         while call.state == CallState.ANSWERED:
             frame = call.read_audio(160, blocking=True)
