@@ -6,14 +6,15 @@ Sans-IO: the shell gives it bytes, a clock, a way to send and a way to be woken;
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, Protocol
+from typing import Protocol
+from zlib import crc32
 
-from sip_stack.effects import Arm, Disarm, Effect, Ended, Send, ToUser
 from sip_stack.errors import BadMessage, PeerError
 from sip_stack.grammar import comma_list, param
 from sip_stack.headers import NameAddr, Via
-from sip_stack.message import Message, Request, Response, parse
-from sip_stack.timers import RFC, TimerSettings, Wheel
+from sip_stack.message import Request, Response, parse
+from sip_stack.running import Hop, Incoming, Outgoing, Serving
+from sip_stack.timers import RFC, Timed, TimerSettings, Wheel, disarm
 from sip_stack.transaction import InviteClient, InviteServer, NonInviteClient, NonInviteServer
 from sip_stack.uri import Uri
 
@@ -23,16 +24,9 @@ ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER"
 _SERVED = frozenset(ALLOW.split(", "))
 _KNOWN = _SERVED | {"MESSAGE", "NOTIFY", "PRACK", "PUBLISH", "REFER", "SUBSCRIBE", "UPDATE"}
 _MAGIC = "z9hG4bK"
+_SDP = "application/sdp"
+_ALLOWED = (("Allow", ALLOW),)
 _RELIABLE = frozenset({"TCP", "TLS", "WS", "WSS"})
-
-
-class Hop(NamedTuple):
-    """Where bytes go to or came from; `flow` names one connection of a transport that has them."""
-
-    transport: str
-    host: str
-    port: int
-    flow: int = 0
 
 
 class CoreUser(Protocol):
@@ -58,136 +52,7 @@ class DialogUser(Protocol):
         """The ACK to a 2xx."""
 
     def receive_cancel(self) -> None:
-        """The INVITE is cancelled."""
-
-
-class Timed(Protocol):
-    """Whatever timers are armed for."""
-
-    armed: dict[str, int]
-
-    def fire(self, timer: str) -> None:
-        """An armed timer is due."""
-
-
-class _Running:
-    """A transaction under way: its machine, where it sends, what is armed for it."""
-
-    __slots__ = ("armed", "call_id", "core", "hop", "key", "machine")
-
-    def __init__(
-        self,
-        core: SipCore,
-        machine: InviteClient | NonInviteClient | InviteServer | NonInviteServer,
-        hop: Hop,
-        key: object,
-        call_id: str,
-    ) -> None:
-        self.core = core
-        self.machine = machine
-        self.hop = hop
-        self.key = key
-        self.call_id = call_id
-        self.armed: dict[str, int] = {}
-
-    def fire(self, timer: str) -> None:
-        self.perform(self.machine.on_timer(timer))
-
-    def perform(self, effects: list[Effect]) -> None:
-        for effect in effects:
-            kind = type(effect)
-            if kind is Send:
-                self.core.send(effect.data, self.hop, self.call_id)  # type: ignore[union-attr]
-            elif kind is Arm:
-                self.core.arm(self, effect.timer, effect.seconds)  # type: ignore[union-attr]
-            elif kind is Disarm:
-                self.armed.pop(effect.timer, None)  # type: ignore[union-attr]
-            elif kind is ToUser:
-                self.to_user(effect.message)  # type: ignore[union-attr]
-            else:
-                assert isinstance(effect, Ended)
-                self.armed.clear()
-                self.ended(effect.why)
-
-    def to_user(self, message: Message) -> None:
-        raise NotImplementedError
-
-    def ended(self, why: str) -> None:
-        raise NotImplementedError
-
-
-class Outgoing(_Running):
-    """A client transaction; `on_response` gets each response, or None when nobody answered."""
-
-    __slots__ = ("on_response",)
-
-    machine: InviteClient | NonInviteClient
-
-    def __init__(
-        self,
-        core: SipCore,
-        machine: InviteClient | NonInviteClient,
-        hop: Hop,
-        key: object,
-        on_response: Callable[[Response | None], None],
-    ) -> None:
-        super().__init__(core, machine, hop, key, machine.request.call_id)
-        self.on_response = on_response
-
-    def to_user(self, message: Message) -> None:
-        assert isinstance(message, Response)
-        self.on_response(message)
-
-    def ended(self, why: str) -> None:
-        self.core.forget_client(self)
-        if why != "done":
-            self.on_response(None)
-
-    def give_up(self) -> None:
-        """End an INVITE whose CANCEL brought no final response within 64*T1 (9.1)."""
-        self.armed.clear()
-        self.core.forget_client(self)
-
-
-class Incoming(_Running):
-    """A server transaction with its request, to be responded to."""
-
-    __slots__ = ("on_ack", "request", "source", "tag")
-
-    machine: InviteServer | NonInviteServer
-
-    def __init__(
-        self,
-        core: SipCore,
-        machine: InviteServer | NonInviteServer,
-        hop: Hop,
-        key: object,
-        request: Request,
-        source: Hop,
-    ) -> None:
-        super().__init__(core, machine, hop, key, request.call_id)
-        self.request = request
-        self.source = source
-        self.tag = core.new_id()
-        self.on_ack: Callable[[Request], None] | None = None
-
-    def respond(
-        self, status: int, reason: str = "", *, extra: Iterable[tuple[str, str]] = (), body: bytes = b""
-    ) -> None:
-        """Send a response; the machine drops what may no longer leave (a 180 after the 200)."""
-        tag = self.tag if status > 100 else ""
-        fields = [*extra, ("Server", self.core.agent)]
-        self.perform(
-            self.machine.respond(Response.to_request(self.request, status, reason, tag=tag, extra=fields, body=body))
-        )
-
-    def to_user(self, message: Message) -> None:
-        if self.on_ack is not None:
-            assert isinstance(message, Request)
-            self.on_ack(message)
-
-    def ended(self, why: str) -> None:
-        self.core.forget_server(self)
+        """The INVITE that began the dialog is cancelled."""
 
 
 class SipCore:
@@ -219,11 +84,10 @@ class SipCore:
         self.timers = timers
         self.tap = tap
         self._clients: dict[object, Outgoing] = {}
-        self._servers: dict[object, Incoming] = {}
-        self._merged: dict[tuple[str, str, str], object] = {}
+        self._servers: dict[object, Serving] = {}
+        self._merged: set[tuple[str, str, str]] = set()
         self._usages: dict[str, DialogUser] = {}
-        self._wheel: Wheel[tuple[Timed, str, int]] = Wheel()
-        self._serial = 0
+        self._wheel = Wheel()
 
     # What the shell calls
 
@@ -242,13 +106,15 @@ class SipCore:
 
     def wake(self) -> None:
         """Fire what is due, then ask for the next alarm."""
-        for target, timer, serial in self._wheel.pop_due(self._clock()):
-            if target.armed.get(timer) == serial:
-                del target.armed[timer]
-                try:
-                    target.fire(timer)
-                except Exception as error:  # one call's bug ends that call, not the timers behind it
-                    self._bug(error)
+        for item in self._wheel.pop_due(self._clock()):
+            target = item.target
+            if target is None:
+                continue
+            disarm(target, item.timer)
+            try:
+                target.fire(item.timer)
+            except Exception as error:  # one call's bug ends that call, not the timers behind it
+                self._bug(error)
         following = self._wheel.next()
         if following is not None:
             self._alarm(following)
@@ -268,23 +134,23 @@ class SipCore:
 
     def arm(self, target: Timed, timer: str, seconds: float) -> None:
         """Call `target.fire(timer)` in so many seconds unless it is disarmed or armed again."""
-        self._serial += 1
-        target.armed[timer] = self._serial
-        if self._wheel.arm(self._clock() + seconds, (target, timer, self._serial)):
+        if self._wheel.arm(self._clock() + seconds, target, timer):
             due = self._wheel.next()
             assert due is not None
             self._alarm(due)
 
     def contact(self, transport: str) -> str:
         """Our Contact; it names no user, so that nothing leaks through it."""
-        host, port = self.local[transport]
         suffix = "" if transport == "UDP" else f";transport={transport.lower()}"
-        return f"<sip:{host}:{port}{suffix}>"
+        return f"<sip:{self._sent_by(transport)}{suffix}>"
 
     def new_via(self, transport: str) -> str:
         """A Via with a fresh branch and rport (RFC 3581 3)."""
+        return f"SIP/2.0/{transport} {self._sent_by(transport)};branch={_MAGIC}{self.new_id()};rport"
+
+    def _sent_by(self, transport: str) -> str:
         host, port = self.local[transport]
-        return f"SIP/2.0/{transport} {host}:{port};branch={_MAGIC}{self.new_id()};rport"
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def request(self, request: Request, hop: Hop, on_response: Callable[[Response | None], None]) -> Outgoing:
         """Start a client transaction: a Via is put on top, unless the request has one (CANCEL)."""
@@ -298,8 +164,8 @@ class SipCore:
             machine = InviteClient(request, reliable=reliable, timers=self.timers)
         else:
             machine = NonInviteClient(request, reliable=reliable, timers=self.timers)
-        key = (request.via.branch, request.method)
-        running = Outgoing(self, machine, hop, key, on_response)
+        key = (_branch(fields["Via"][0]), request.method)
+        running = Outgoing(self, machine, hop, key, request.call_id, on_response)
         self._clients[key] = running
         running.perform(machine.start())
         return running
@@ -331,12 +197,11 @@ class SipCore:
         """A client transaction ended."""
         self._clients.pop(running.key, None)
 
-    def forget_server(self, running: Incoming) -> None:
+    def forget_server(self, serving: Serving) -> None:
         """A server transaction ended."""
-        self._servers.pop(running.key, None)
-        merged = _merged_key(running.request)
-        if self._merged.get(merged) == running.key:
-            del self._merged[merged]
+        self._servers.pop(serving.key, None)
+        if serving.merged is not None:
+            self._merged.discard(serving.merged)
 
     # Responses
 
@@ -358,9 +223,9 @@ class SipCore:
     def _take_request(self, request: Request, source: Hop) -> None:
         try:
             via = request.via
-            self._mark_source(request, via, source)
         except BadMessage:
             return  # nowhere to answer to
+        self._mark_source(request, via, source)
         hop = self._response_hop(via, source)
         try:
             self._dispatch(request, via, hop, source)
@@ -372,10 +237,11 @@ class SipCore:
 
     @staticmethod
     def _mark_source(request: Request, via: Via, source: Hop) -> None:
+        """18.2.1 and RFC 3581 4: responses carry what the packet showed."""
         seen = via.seen_from(source.host, source.port)
-        if seen is not via and seen.params != via.params:
+        if seen.params != via.params:
             values = request.fields["Via"]
-            values[0] = ", ".join([str(seen), *list(comma_list(values[0]))[1:]])
+            values[0] = ", ".join([str(seen), *comma_list(values[0])[1:]])
 
     @staticmethod
     def _response_hop(via: Via, source: Hop) -> Hop:
@@ -385,26 +251,19 @@ class SipCore:
         return source._replace(port=via.port or 5060)
 
     def _refuse(self, request: Request, hop: Hop, error: PeerError) -> None:
-        """An error response, stateless where no transaction was begun (8.2.7); ACK is never answered."""
+        """An error response without a transaction (8.2.7); an ACK is never answered."""
         if request.method == "ACK":
             return
         extra = [*error.headers, ("Server", self.agent)]
-        try:
-            running = self._servers.get(self._key(request, request.via))
-        except BadMessage:
-            running = None
-        response = Response.to_request(request, error.status, _one_line(error.reason), tag=self.new_id(), extra=extra)
-        if running is not None:
-            running.perform(running.machine.respond(response))
-        else:
-            self.send(response.encode(), hop, request.get("Call-ID") or "")
+        tag = f"{crc32(request.fields['Via'][0].encode('utf-8', 'surrogateescape')):x}"  # 8.2.7: the same when repeated
+        response = Response.to_request(request, error.status, _one_line(error.reason), tag=tag, extra=extra)
+        self.send(response.encode(), hop, request.get("Call-ID") or "")
 
     @staticmethod
-    def _key(request: Request, via: Via) -> object:
+    def _key(request: Request, via: Via, method: str) -> object:
         """17.2.3, with the CSeq number: some phones reuse the branch for the authenticated INVITE."""
-        method = "INVITE" if request.method == "ACK" else request.method
         branch = via.branch
-        if branch.startswith(_MAGIC):
+        if branch.startswith(_MAGIC) and len(branch) > len(_MAGIC):
             return (branch, via.host, via.port, method, request.cseq.number)
         return (request.uri_text, request.from_.tag, request.call_id, request.cseq.number, via.host, via.port, method)
 
@@ -412,29 +271,56 @@ class SipCore:
         method = request.method
         if request.defect is not None:
             raise request.defect
-        key = self._key(request, via)
-        running = self._servers.get(key)
-        if running is not None:  # before any other check: a repeated request is the same request
-            running.perform(running.machine.on_request(request))
+        key = self._key(request, via, "INVITE" if method == "ACK" else method)
+        serving = self._servers.get(key)
+        if serving is not None:  # before any other check: a repeated request is the same request
+            serving.perform(serving.machine.on_request(request))
             return
         if method not in _KNOWN:
-            raise PeerError("Not Implemented", 501, (("Allow", ALLOW),))
+            raise PeerError("Not Implemented", 501, _ALLOWED)
         request.check()
         if method == "ACK":
             self._stray_ack(request)
-            return
-        if method == "CANCEL":
-            self._cancel(request, via, hop, source, key)
-            return
-        required = request.tokens("Require")
-        if required:  # 8.2.2.3: we have no extension yet
-            raise PeerError("Bad Extension", 420, (("Unsupported", ", ".join(required)),))
-        if method not in _SERVED:
-            raise PeerError("Method Not Allowed", 405, (("Allow", ALLOW),))
-        incoming = self._new_server(request, hop, source, key)
-        tag = request.to.tag
+        elif method == "CANCEL":
+            self._cancel(self._serve(request, hop, source, key), self._key(request, via, "INVITE"))
+        else:
+            _refuse_what_we_lack(request)
+            incoming = self._serve(request, hop, source, key)
+            try:
+                self._deliver(incoming, request)
+            except PeerError as error:
+                incoming.respond(error.status, _one_line(error.reason), extra=error.headers)
+            except Exception as error:
+                incoming.respond(500)
+                self._bug(error)
+
+    def _serve(self, request: Request, hop: Hop, source: Hop, key: object) -> Incoming:
+        """Begin a server transaction.  Raises: PeerError 482 for the same request by another path (8.2.2.2)."""
+        reliable = source.transport in _RELIABLE
+        machine: InviteServer | NonInviteServer
+        if request.method == "INVITE":
+            machine = InviteServer(reliable=reliable, timers=self.timers)
+        else:
+            machine = NonInviteServer(reliable=reliable, timers=self.timers)
+        serving = Serving(self, machine, hop, key, request.call_id, request.to.tag or self.new_id())
+        if not request.to.tag and request.method != "CANCEL":
+            cseq = request.cseq
+            merged = (request.call_id, request.from_.tag, f"{cseq.number} {cseq.method}")
+            if merged in self._merged:
+                raise PeerError("Loop Detected", status=482)
+            self._merged.add(merged)
+            serving.merged = merged
+        self._servers[key] = serving
+        return Incoming(serving, request, source)
+
+    def _deliver(self, incoming: Incoming, request: Request) -> None:
+        tag, method = request.to.tag, request.method
         if tag:
-            self._in_dialog(incoming, tag)
+            usage = self._usages.get(tag)
+            if usage is None or not usage.matches(request):
+                incoming.respond(481)  # 12.2.2
+            else:
+                usage.receive(incoming)
         elif method == "INVITE":
             self._user.on_invite(incoming)
         elif method in ("BYE", "INFO"):
@@ -442,54 +328,43 @@ class SipCore:
         else:
             self._user.on_request(incoming)
 
-    def _new_server(self, request: Request, hop: Hop, source: Hop, key: object) -> Incoming:
-        reliable = source.transport in _RELIABLE
-        machine: InviteServer | NonInviteServer
-        if request.method == "INVITE":
-            machine = InviteServer(reliable=reliable, timers=self.timers)
-        else:
-            machine = NonInviteServer(reliable=reliable, timers=self.timers)
-        if not request.to.tag:  # 8.2.2.2: the same request by another path is a 482
-            if self._merged.setdefault(_merged_key(request), key) != key:
-                raise PeerError("Loop Detected", status=482)
-        incoming = Incoming(self, machine, hop, key, request, source)
-        self._servers[key] = incoming
-        return incoming
-
-    def _in_dialog(self, incoming: Incoming, tag: str) -> None:
-        usage = self._usages.get(tag)
-        if usage is None or not usage.matches(incoming.request):
-            incoming.respond(481)  # 12.2.2
-            return
-        incoming.tag = tag
-        usage.receive(incoming)
-
     def _stray_ack(self, ack: Request) -> None:
         """The ACK to a 2xx is a transaction of its own (13.2.2.4)."""
         usage = self._usages.get(ack.to.tag)
         if usage is not None and usage.matches(ack):
             usage.receive_ack(ack)
 
-    def _cancel(self, request: Request, via: Via, hop: Hop, source: Hop, key: object) -> None:
+    def _cancel(self, cancel: Incoming, invite_key: object) -> None:
         """9.2: a CANCEL is answered for itself; the INVITE it names then ends by a 487."""
-        assert isinstance(key, tuple)
-        invite = self._servers.get(tuple("INVITE" if part == "CANCEL" else part for part in key))
-        incoming = Incoming(
-            self, NonInviteServer(reliable=source.transport in _RELIABLE, timers=self.timers), hop, key, request, source
-        )
-        self._servers[key] = incoming
+        invite = self._servers.get(invite_key)
         if invite is None:
-            incoming.respond(481)
+            cancel.respond(481)
             return
-        incoming.tag = invite.tag
-        incoming.respond(200)
+        cancel.tag = invite.tag  # the two responses SHOULD have one To tag
+        cancel.respond(200)
         usage = self._usages.get(invite.tag)
         if usage is not None:
             usage.receive_cancel()
 
 
-def _merged_key(request: Request) -> tuple[str, str, str]:
-    return (request.call_id, request.from_.tag, request.fields["CSeq"][0])
+def _refuse_what_we_lack(request: Request) -> None:
+    """8.2.1 to 8.2.3.  Raises: PeerError 405, 420 or 415."""
+    if request.method not in _SERVED:
+        raise PeerError("Method Not Allowed", 405, _ALLOWED)
+    fields = request.fields
+    if "Require" in fields and (required := request.tokens("Require")):  # we have no extension yet
+        raise PeerError("Bad Extension", 420, (("Unsupported", ", ".join(required)),))
+    if "Content-Encoding" in fields and request.tokens("Content-Encoding") != ["identity"]:
+        raise PeerError("Unsupported Media Type", 415, (("Accept-Encoding", "identity"),))
+    if request.method == "INVITE" and request.body:
+        kind = fields.get("Content-Type", [_SDP])[0]
+        if kind != _SDP and kind.partition(";")[0].strip().lower() != _SDP:
+            raise PeerError("Unsupported Media Type", 415, (("Accept", _SDP),))
+
+
+def _branch(via: str) -> str:
+    """The branch of a Via that we wrote."""
+    return via.partition(";branch=")[2].partition(";")[0]
 
 
 def _one_line(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sip_stack.errors import PeerError
+from sip_stack.errors import BadMessage, PeerError
 from sip_stack.grammar import param
 from sip_stack.headers import NameAddr
 from sip_stack.message import Fields, Request, Response
@@ -14,7 +14,10 @@ __all__ = ["Dialog"]
 class Dialog:
     """One dialog, early or confirmed."""
 
-    __slots__ = ("call_id", "local", "local_seq", "remote", "remote_seq", "remote_target", "route_set")
+    __slots__ = (
+        "_from", "_routes", "_to", "call_id", "local", "local_seq", "remote", "remote_seq", "remote_target",
+        "route_set",
+    )  # fmt: skip
 
     def __init__(
         self, call_id: str, local: NameAddr, remote: NameAddr, *, local_seq: int, remote_seq: int | None,
@@ -25,8 +28,11 @@ class Dialog:
         self.remote = remote
         self.local_seq = local_seq
         self.remote_seq = remote_seq
-        self.remote_target = remote_target
+        self.remote_target = remote_target._replace(headers="") if remote_target.headers else remote_target
         self.route_set = route_set
+        self._from = [str(local)]
+        self._to = [str(remote)]
+        self._routes = [str(route) for route in route_set]
 
     @classmethod
     def from_request(cls, invite: Request, local_tag: str) -> Dialog:
@@ -40,7 +46,7 @@ class Dialog:
 
     @classmethod
     def from_response(cls, invite: Request, response: Response) -> Dialog:
-        """12.1.2: the side that invited; the route set is the Record-Route in reverse order."""
+        """12.1.2: the side that invited; the route set is the Record-Route in reverse order.  Raises: BadMessage."""
         contacts = response.addresses("Contact")
         return cls(
             invite.call_id, invite.from_, response.to, local_seq=invite.cseq.number, remote_seq=None,
@@ -60,19 +66,18 @@ class Dialog:
             seq = self.local_seq
         fields: Fields = {
             "Max-Forwards": ["70"],
-            "From": [str(self.local)],
-            "To": [str(self.remote)],
+            "From": self._from,
+            "To": self._to,
             "Call-ID": [self.call_id],
             "CSeq": [f"{seq} {method}"],
         }
-        if not self.route_set:
+        if not self._routes:
             return Request(method, self.remote_target, fields)
-        routes = [str(route) for route in self.route_set]
         first = self.route_set[0].uri
         if param(first.params, "lr") is None:  # 12.2.1.1: a strict router gets itself as Request-URI
-            fields["Route"] = [*routes[1:], f"<{self.remote_target}>"]
+            fields["Route"] = [*self._routes[1:], f"<{self.remote_target}>"]
             return Request(method, first, fields)
-        fields["Route"] = routes
+        fields["Route"] = self._routes
         return Request(method, self.remote_target, fields)
 
     def receive(self, request: Request) -> None:
@@ -84,6 +89,9 @@ class Dialog:
 
     def refresh(self, message: Request | Response) -> None:
         """A re-INVITE or UPDATE, or the 2xx to one, may move the remote target (12.2)."""
-        contacts = message.addresses("Contact")
+        try:
+            contacts = message.addresses("Contact")
+        except BadMessage:  # a response is not answered: the target stays what it was
+            return
         if contacts:
-            self.remote_target = contacts[0].uri
+            self.remote_target = contacts[0].uri._replace(headers="")

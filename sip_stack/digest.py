@@ -99,16 +99,18 @@ def _algorithm(pairs: dict[str, str]) -> str:
 
 
 def parse_challenge(value: str) -> Challenge | None:
-    """Read one challenge; None for an algorithm we do not have.  Raises: BadMessage."""
+    """Read one challenge; None for an algorithm or a qop we do not have.  Raises: BadMessage."""
     pairs = _pairs(value)
-    if _algorithm(pairs) not in _HASHES:
+    if "nonce" not in pairs or "realm" not in pairs:
+        raise BadMessage("a Digest challenge has a realm and a nonce")
+    offered = [q.strip().lower() for q in pairs["qop"].split(",")] if "qop" in pairs else []
+    if _algorithm(pairs) not in _HASHES or (offered and "auth" not in offered):
         return None
-    offered = [q.strip().lower() for q in pairs.get("qop", "").split(",")]
     return Challenge(
-        realm=pairs.get("realm", ""),
-        nonce=pairs.get("nonce", ""),
+        realm=pairs["realm"],
+        nonce=pairs["nonce"],
         algorithm=_algorithm(pairs),
-        qop="auth" if "auth" in offered else "",
+        qop="auth" if offered else "",
         opaque=pairs.get("opaque", ""),
         stale=pairs.get("stale", "").lower() == "true",
     )

@@ -1,9 +1,11 @@
-"""Tokens, quoting and lists, named as in RFC 3261 section 25."""
+"""Tokens, quoting and lists, named as in RFC 3261 section 25.
+
+Every pattern here runs in linear time: what may repeat is possessive (`*+`), so nothing is tried twice.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from sip_stack.errors import BadMessage
 
@@ -12,13 +14,14 @@ __all__ = ["Params", "comma_list", "is_token", "param", "parse_params", "quote",
 Params = tuple[tuple[str, str | None], ...]
 """Parameters in order, names in lower case, values unquoted; None for a name alone."""
 
+_NAME = r"[A-Za-z0-9\-.!%*_+`'~\[\]/$&:]++"  # wider than a token: what phones put in URI parameters
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
-_PARAM = re.compile(
-    r"\s*;\s*([A-Za-z0-9\-.!%*_+`'~\[\]/$&:]+)\s*"  # pname; the wider class is what phones put in URI parameters
-    r"(?:=\s*(\"(?:[^\"\\]|\\.)*\"|[^;,\s\"?]*)\s*)?"
-)
+_PLAIN_PARAMS = re.compile(rf"(?:;{_NAME}(?:=[^;,=\s\"?<>]*+)?)++")
+_PARAM = re.compile(rf"\s*+;\s*+({_NAME})\s*+(?:=\s*+(\"(?:[^\"\\]|\\.)*+\"|[^;,\s\"?]*+)\s*+)?", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_SPLIT = re.compile(r"\"(?:[^\"\\]|\\.)*\"|<[^>]*>|,")
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_SPLIT = re.compile(r"\"(?:[^\"\\]|\\.?)*+(?:\"|\Z)|<[^>]*+(?:>|\Z)|,", re.DOTALL)
+_PLAIN_VALUE = re.compile(r"[A-Za-z0-9\-.!%*_+`'~\[\]:]+")
 
 
 def is_token(text: str) -> bool:
@@ -37,27 +40,39 @@ def quote(text: str) -> str:
 def unquote(text: str) -> str:
     """The text of a quoted-string; other text as it is."""
     if len(text) >= 2 and text[0] == text[-1] == '"':
-        return re.sub(r"\\(.)", r"\1", text[1:-1])
+        return _ESCAPED.sub(r"\1", text[1:-1]) if "\\" in text else text[1:-1]
     return text
 
 
-def comma_list(value: str) -> Iterator[str]:
+def comma_list(value: str) -> list[str]:
     """The elements of a comma-separated header, commas inside quotes and angle brackets respected."""
     if "," not in value:
-        yield value.strip()
-        return
+        return [value.strip()]
+    elements = []
     start = 0
     for match in _SPLIT.finditer(value):
         if match[0] == ",":
-            yield value[start : match.start()].strip()
+            elements.append(value[start : match.start()].strip())
             start = match.end()
-    yield value[start:].strip()
+    elements.append(value[start:].strip())
+    return elements
 
 
 def parse_params(text: str) -> Params:
     """`;name=value` pairs.  Raises: BadMessage for anything left over."""
     if not text:
         return ()
+    if _PLAIN_PARAMS.fullmatch(text) is None:
+        return _spaced_params(text)
+    params: list[tuple[str, str | None]] = []
+    for pair in text[1:].split(";"):
+        name, equals, value = pair.partition("=")
+        params.append((name.lower(), value if equals else None))
+    return tuple(params)
+
+
+def _spaced_params(text: str) -> Params:
+    """The rarer forms: white space, quoted values."""
     params = []
     at = 0
     while at < len(text):
@@ -82,8 +97,10 @@ def param(params: Params, name: str) -> str | None:
 
 def write_params(params: Params) -> str:
     """`;name=value` text, quoting the values that are no tokens."""
-    return "".join(f";{name}" if value is None else f";{name}={_value(value)}" for name, value in params)
+    if not params:
+        return ""
+    return "".join([f";{name}" if value is None else f";{name}={_value(value)}" for name, value in params])
 
 
 def _value(value: str) -> str:
-    return value if value and re.fullmatch(r"[A-Za-z0-9\-.!%*_+`'~\[\]:]+", value) else quote(value)
+    return value if _PLAIN_VALUE.fullmatch(value) else quote(value)

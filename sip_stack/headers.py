@@ -14,6 +14,7 @@ __all__ = [
     "NameAddr",
     "Via",
     "canonical",
+    "known_name",
     "parse_cseq",
     "parse_name_addr",
     "parse_name_addrs",
@@ -41,9 +42,13 @@ _CANONICAL = {name.lower(): name for name in _KNOWN} | _COMPACT
 _EXACT = {name: name for name in _KNOWN} | _CANONICAL
 
 
+known_name = _EXACT.get
+"""The canonical name for the usual spellings of known headers, None for the rest: one lookup for most lines."""
+
+
 def canonical(name: str) -> str:
     """The usual spelling of a header name, compact forms expanded; unknown names in lower case."""
-    known = _EXACT.get(name)
+    known = known_name(name)
     if known is None:
         name = name.rstrip(" \t").lower()
         known = _CANONICAL.get(name, name)
@@ -66,7 +71,7 @@ class Via(NamedTuple):
     def seen_from(self, host: str, port: int) -> Via:
         """The same Via with `received` and `rport` filled by what the packet showed (18.2.1, RFC 3581 4)."""
         params = [(k, v) for k, v in self.params if k not in ("received", "rport")]
-        asked = any(k == "rport" for k, _ in self.params)
+        asked = param(self.params, "rport") is not None
         if asked or self.host.strip("[]") != host:
             params.append(("received", host))
         if asked:
@@ -79,17 +84,23 @@ class Via(NamedTuple):
 
 
 _VIA = re.compile(
-    r"SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9.!%*_+`'~-]+)\s+(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)\s*(?::\s*([0-9]{1,5}))?\s*((?:;.*)?)",
-    re.IGNORECASE | re.DOTALL,
+    r"[sS][iI][pP]\s*+/\s*+[0-9.]++\s*+/\s*+([A-Za-z0-9.!%*_+`'~-]++)\s++"
+    r"(\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9._-]++)\s*+(?::\s*+([0-9]{1,5}+))?\s*+((?:;.*)?)",
+    re.DOTALL,
 )
 
 
 def parse_via(text: str) -> Via:
-    """Read one Via value.  Raises: BadMessage."""
+    """Read one Via value, of any version, so that what comes in one we do not speak can be answered.
+
+    Raises: BadMessage.
+    """
     match = _VIA.fullmatch(text)
     if match is None:
         raise BadMessage(f"Via cannot be read: {text[:60]!r}")
     transport, host, port, params = match.groups()
+    if port and not 0 < int(port) < 65536:
+        raise BadMessage(f"port out of range in Via: {text[:60]!r}")
     return Via(transport.upper(), host, int(port) if port else None, parse_params(params))
 
 
@@ -119,25 +130,37 @@ class NameAddr(NamedTuple):
         return f"{display}<{self.uri}>{write_params(self.params)}"
 
 
-_NAME_ADDR = re.compile(
-    r"\s*(?:(\"(?:[^\"\\]|\\.)*\")|([A-Za-z0-9\-.!%*_+`'~\s\x80-\U0010ffff]*?))\s*<([^<>\s][^<>]*)>\s*((?:;.*)?)",
-    re.DOTALL,
-)
-_ADDR_SPEC = re.compile(r"\s*([^;<>\"\s,?]+)\s*((?:;.*)?)", re.DOTALL)
+_DISPLAY = re.compile(r"[A-Za-z0-9\-.!%*_+`'~\s\x80-\U0010ffff]*+")
+_QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*+\"\s*+", re.DOTALL)
+_ADDR_SPEC = re.compile(r"\s*+([^;<>\"\s,?]++)\s*+((?:;.*)?)", re.DOTALL)
 
 
 def parse_name_addr(text: str) -> NameAddr:
     """Read one name-addr or addr-spec; parameters outside brackets are the header's (20.10).  Raises: BadMessage."""
-    match = _NAME_ADDR.fullmatch(text)
-    if match is not None:
-        quoted, token, uri, params = match.groups()
-        if uri[-1] in " \t":
-            raise BadMessage(f"spaces around an address: {text[:60]!r}")
-        return NameAddr(unquote(quoted) if quoted else token, _address(uri), parse_params(params))
-    match = _ADDR_SPEC.fullmatch(text)
-    if match is None:
+    display, bracket, rest = _split_display(text)
+    if not bracket:
+        match = _ADDR_SPEC.fullmatch(text)
+        if match is None:
+            raise BadMessage(f"address cannot be read: {text[:60]!r}")
+        return NameAddr("", _address(match[1]), parse_params(match[2]))
+    uri, closed, params = rest.partition(">")
+    params = params.lstrip()
+    if not closed or not uri or (params and params[0] != ";"):
         raise BadMessage(f"address cannot be read: {text[:60]!r}")
-    return NameAddr("", _address(match[1]), parse_params(match[2]))
+    if uri[-1] in " \t" or uri[0] in " \t":
+        raise BadMessage(f"spaces around an address: {text[:60]!r}")
+    return NameAddr(unquote(display.strip()) if display else "", _address(uri), parse_params(params))
+
+
+def _split_display(text: str) -> tuple[str, str, str]:
+    """What stands before the bracket that opens an address, the bracket, the rest; no bracket in an addr-spec."""
+    if text[:1] == "<":
+        return "", "<", text[1:]
+    text = text.lstrip()
+    match = _DISPLAY.match(text) if text[:1] != '"' else _QUOTED.match(text)
+    if match is None or text[match.end() : match.end() + 1] != "<":
+        return "", "", text
+    return match[0], "<", text[match.end() + 1 :]
 
 
 def parse_name_addrs(values: list[str]) -> tuple[NameAddr, ...]:
@@ -169,10 +192,12 @@ class CSeq(NamedTuple):
         return f"{self.number} {self.method}"
 
 
+_CSEQ = re.compile(r"0*([0-9]{1,10})\s++([A-Za-z0-9\-.!%*_+`'~]++)\s*+")
+
+
 def parse_cseq(text: str) -> CSeq:
     """Read CSeq.  Raises: BadMessage; 8.1.1.5: the number MUST be below 2**31."""
-    number, _, method = text.strip().partition(" ")
-    method = method.strip()
-    if not (number.isascii() and number.isdigit()) or not method or int(number) >= 2**31:
+    match = _CSEQ.fullmatch(text)
+    if match is None or int(match[1]) >= 2**31:
         raise BadMessage(f"CSeq cannot be read: {text[:40]!r}")
-    return CSeq(int(number), method)
+    return CSeq(int(match[1]), match[2])

@@ -13,6 +13,7 @@ from sip_stack.headers import (
     NameAddr,
     Via,
     canonical,
+    known_name,
     parse_cseq,
     parse_name_addr,
     parse_name_addrs,
@@ -42,8 +43,8 @@ REASONS = {
 }  # fmt: skip
 
 _FOLD = re.compile(r"\r\n[ \t]+")
-_ONCE = ("From", "To", "Call-ID", "CSeq")
-_AT_MOST_ONCE = ("Max-Forwards", "Content-Length", "Content-Type", "Expires")
+_SINGLE = frozenset({"From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Length", "Content-Type", "Expires"})
+_DATE = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT")
 
 M = TypeVar("M", bound="Message")
 
@@ -51,13 +52,14 @@ M = TypeVar("M", bound="Message")
 class Message:
     """What requests and responses share."""
 
-    __slots__ = ("_cseq", "_from", "_to", "_via", "body", "defect", "fields")
+    __slots__ = ("_contacts", "_cseq", "_from", "_to", "_via", "body", "defect", "fields")
 
     def __init__(self, fields: Fields, body: bytes = b"") -> None:
         self.fields = fields
         self.body = body
         self.defect: BadMessage | None = None
         """What is wrong with the start line or the framing, found while parsing; `check` raises it."""
+        self._contacts: tuple[NameAddr, ...] | None = None
         self._via: Via | None = None
         self._from: NameAddr | None = None
         self._to: NameAddr | None = None
@@ -74,7 +76,10 @@ class Message:
 
     def addresses(self, name: str) -> tuple[NameAddr, ...]:
         """The addresses of a header (Contact, Route, P-Asserted-Identity...).  Raises: BadMessage."""
-        return parse_name_addrs(self.fields.get(name, []))
+        if name == "Contact" and self._contacts is not None:
+            return self._contacts
+        values = self.fields.get(name)
+        return parse_name_addrs(values) if values else ()
 
     def _one(self, name: str) -> str:
         values = self.fields.get(name)
@@ -91,7 +96,7 @@ class Message:
     def via(self) -> Via:
         """The topmost Via."""
         if self._via is None:
-            self._via = parse_via(next(comma_list(self._one("Via"))))
+            self._via = parse_via(comma_list(self._one("Via"))[0])
         return self._via
 
     @property
@@ -119,27 +124,15 @@ class Message:
         """Refuse what sections 8.1.1, 18.3 and 20 forbid.  Raises: BadMessage with the status to answer."""
         if self.defect is not None:
             raise self.defect
-        fields = self.fields
-        for name in _ONCE:
-            if len(fields.get(name, ())) != 1:
-                raise BadMessage(f"{name} must appear once")
-        for name in _AT_MOST_ONCE:
-            if len(fields.get(name, ())) > 1:
-                raise BadMessage(f"{name} appears twice")
-        parse_vias(fields.get("Via", []))
-        _ = self.via, self.from_, self.to, self.cseq
-
-    def _head(self, start: str) -> list[str]:
-        lines = [start]
-        for name, values in self.fields.items():
-            for value in values:
-                lines.append(f"{name}: {value}")
-        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
-        return lines
+        self._one("Call-ID")
+        _ = self.via, self.cseq, self.from_, self.to
 
     def _encode(self, start: str) -> bytes:
-        self.fields.pop("Content-Length", None)  # always ours: what we write is what we frame (18.3)
-        return "\r\n".join(self._head(start)).encode("utf-8", "surrogateescape") + self.body
+        fields = self.fields
+        fields.pop("Content-Length", None)  # always ours: what we write is what we frame (18.3)
+        lines = "".join([f"\r\n{name}: {value}" for name, values in fields.items() for value in values])
+        head = f"{start}{lines}\r\nContent-Length: {len(self.body)}\r\n\r\n"
+        return head.encode("utf-8", "surrogateescape") + self.body
 
 
 class Request(Message):
@@ -162,27 +155,35 @@ class Request(Message):
 
     @property
     def max_forwards(self) -> int:
-        """Max-Forwards; 70 where an old client left it out.  Raises: BadMessage outside 0..255 (20.22)."""
+        """Max-Forwards; 70 where an old client left it out.  Raises: BadMessage for what is no number."""
         text = self.get("Max-Forwards")
         if text is None:
             return 70
-        text = text.strip()
-        if not (text.isascii() and text.isdigit()) or int(text) > 255:
+        if not (text.isascii() and text.isdecimal()) or len(text) > 9:
             raise BadMessage("Max-Forwards is not a number of 0 to 255")
         return int(text)
 
     def check(self) -> None:
-        """As for any message, and the start line agrees with CSeq (8.1.1.5)."""
+        """As for any message, and what only a request can get wrong."""
         super().check()
+        fields = self.fields
         if self.cseq.method != self.method:
-            raise BadMessage("CSeq method differs from the request line")
+            raise BadMessage("CSeq method differs from the request line")  # 8.1.1.5
         if self.uri.headers:
             raise BadMessage("headers are not allowed in the Request-URI")  # 19.1.1
-        _ = self.max_forwards
-        for name in ("Contact", "Route", "Record-Route"):
-            for value in self.fields.get(name, ()):
-                if value.strip() != "*":
-                    parse_name_addrs([value])
+        if self.max_forwards > 255:
+            raise BadMessage("Max-Forwards is not a number of 0 to 255")  # 20.22
+        vias = fields["Via"]
+        if len(vias) > 1 or "," in vias[0]:
+            parse_vias(vias)
+        contacts = fields.get("Contact")
+        if contacts and contacts[0] != "*":
+            self._contacts = parse_name_addrs(contacts)
+        for name in ("Route", "Record-Route"):
+            if name in fields:
+                self.addresses(name)
+        if "Date" in fields and not _DATE.fullmatch(fields["Date"][0]):
+            raise BadMessage("Date is not of the one form there is")  # 20.17: always GMT
 
     def encode(self) -> bytes:
         """The bytes on the wire."""
@@ -212,11 +213,13 @@ class Response(Message):
     ) -> Response:
         """A response to `request` with its Via, From, To, Call-ID and CSeq (8.2.6.2)."""
         source = request.fields
-        fields: Fields = {name: source[name] for name in ("Via", "From", "To", "Call-ID", "CSeq") if name in source}
-        if 100 < status < 300 and "Record-Route" in source:
+        fields: Fields = {name: source[name] for name in _ECHOED if name in source}
+        if tag and "To" in fields and not _has_tag(request):
+            fields["To"] = [f"{source['To'][0]};tag={tag}"]
+        if "Record-Route" in source and 100 < status < 300:
             fields["Record-Route"] = source["Record-Route"]  # 12.1.1
-        if tag and fields.get("To") and ";tag=" not in fields["To"][0].lower().rpartition(">")[2]:
-            fields["To"] = [f"{fields['To'][0]};tag={tag}"]
+        if "Timestamp" in source and status == 100:
+            fields["Timestamp"] = source["Timestamp"]  # 8.2.6.1
         for name, value in extra:
             fields.setdefault(name, []).append(value)
         return cls(status, reason or REASONS.get(status, "Unknown"), fields, body)
@@ -226,74 +229,94 @@ class Response(Message):
         return self._encode(f"SIP/2.0 {self.status} {self.reason}")
 
 
+_ECHOED = ("Via", "From", "To", "Call-ID", "CSeq")
+
+
+def _has_tag(request: Request) -> bool:
+    try:
+        return request.to.tag != ""
+    except BadMessage:
+        return True  # a To that cannot be read goes back as it came
+
+
 def parse(data: bytes) -> Message | None:
     """Read one datagram; None for a keep-alive or bytes that are no SIP at all.
 
     A message that is SIP but broken comes back with `defect` set, so that it can still be answered.
     """
+    if data[:2] == b"\r\n":
+        data = data.lstrip(b"\r\n")  # 7.5: a CRLF before the start line is ignored
     head, gap, body = data.partition(b"\r\n\r\n")
     text = head.decode("utf-8", "surrogateescape")
-    if not gap:
-        text = text.rstrip("\r\n")
-    if text[:2] == "\r\n":
-        text = text.lstrip("\r\n")  # 7.5: a CRLF before the start line is ignored
     if "\r\n " in text or "\r\n\t" in text:
         text = _FOLD.sub(" ", text)
     start, *lines = text.split("\r\n")
-    message = _start_line(start)
+    message = _status_line(start) if start[:4].upper() == "SIP/" else _request_line(start)
     if message is None:
         return None
-    fields = message.fields
+    message.body = body
+    defect = _read_fields(lines, message.fields)
+    if text.count("\n") != len(lines) or text.count("\r") != len(lines):
+        defect = BadMessage("CR and LF must come together")
+    message.defect = message.defect or defect or _frame(message, complete=bool(gap))
+    return message if message.defect is None or "Via" in message.fields else None
+
+
+def _read_fields(lines: list[str], fields: Fields) -> BadMessage | None:
+    """Fill `fields`; what is found wrong is given back, the rest is read all the same."""
+    defect = None
     for line in lines:
         name, colon, value = line.partition(":")
-        key = canonical(name)
-        if not colon or not name or name[0] in " \t" or not is_token(name.rstrip(" \t")):
-            message.defect = message.defect or BadMessage(f"not a header line: {line[:40]!r}")
-            continue
+        key = known_name(name)
+        if key is None:
+            key = canonical(name)
+            if not colon or not is_token(name.rstrip(" \t")):
+                if line:
+                    defect = BadMessage(f"not a header line: {line[:40]!r}")
+                continue
         values = fields.get(key)
         if values is None:
             fields[key] = [value.strip(" \t")]
         else:
             values.append(value.strip(" \t"))
-    message.body = body
-    if not gap:
-        message.defect = message.defect or BadMessage("no empty line ends the headers")
-    else:
-        _frame(message)
-    return message
+            if key in _SINGLE:
+                defect = BadMessage(f"{key} must appear once")
+    return defect
 
 
-def _start_line(line: str) -> Message | None:
-    if line.startswith("SIP/"):
-        return _status_line(line)
+def _request_line(line: str) -> Request:
+    """7.1: method, URI and version between single spaces, no brackets, nothing behind."""
     method, _, rest = line.partition(" ")
     uri, _, version = rest.rpartition(" ")
-    if not is_token(method) or not version.upper().startswith("SIP/"):
-        return None
     request = Request(method, uri, {})
-    if version.upper() != "SIP/2.0":
+    spoken = version.upper() == "SIP/2.0"  # 7.1: the version is case-insensitive
+    if spoken and uri and " " not in uri and "\t" not in uri and uri[0] != "<" and is_token(method):
+        return request
+    if not spoken and version[:4].upper() == "SIP/":
         request.defect = BadMessage(f"SIP version {version[:20]} is not supported", status=505)
-    elif not uri or " " in uri or "\t" in uri or uri[0] == "<":
-        request.defect = BadMessage("malformed request line")  # 7.1: single spaces, no brackets
+    else:
+        request.defect = BadMessage("malformed request line")
     return request
 
 
 def _status_line(line: str) -> Response | None:
     version, _, rest = line.partition(" ")
     status, _, reason = rest.partition(" ")
-    if version.upper() != "SIP/2.0" or len(status) != 3 or not (status.isascii() and status.isdigit()):
+    if version.upper() != "SIP/2.0" or len(status) != 3 or not (status.isascii() and status.isdecimal()):
         return None
     return Response(int(status), reason, {}) if 100 <= int(status) <= 699 else None
 
 
-def _frame(message: Message) -> None:
+def _frame(message: Message, *, complete: bool) -> BadMessage | None:
     """18.3: bytes beyond Content-Length are dropped, a body shorter than it says is an error."""
+    if not complete:
+        return BadMessage("no empty line ends the headers")
     length = message.get("Content-Length")
     if length is None:
-        return
-    if not (length.isascii() and length.isdigit()) or len(length) > 9:
-        message.defect = message.defect or BadMessage("Content-Length is not a number")
-    elif int(length) > len(message.body):
-        message.defect = message.defect or BadMessage("the body is shorter than Content-Length")
-    else:
-        message.body = message.body[: int(length)]
+        return None
+    if not (length.isascii() and length.isdecimal()) or len(length) > 9:
+        return BadMessage("Content-Length is not a number")
+    if int(length) > len(message.body):
+        return BadMessage("the body is shorter than Content-Length")
+    message.body = message.body[: int(length)]
+    return None

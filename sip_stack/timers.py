@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Protocol
 
-__all__ = ["RFC", "TimerSettings", "Wheel"]
-
-T = TypeVar("T")
+__all__ = ["RFC", "Timed", "Timer", "TimerSettings", "Wheel", "disarm", "disarm_all"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +26,60 @@ class TimerSettings:
 RFC = TimerSettings()
 
 
-class Wheel(Generic[T]):
-    """Items by due time in slots of 1/64 s: appending costs a tenth of a heap push, and a slot fires as one.
+class Timed(Protocol):
+    """Whatever timers are armed for."""
 
-    Nothing is ever removed before its time: the owner of an item knows whether it still matters.
+    armed: dict[str, Timer]
+
+    def fire(self, timer: str) -> None:
+        """An armed timer is due."""
+
+
+class Timer:
+    """One armed timer; disarmed it holds nothing, so that the wheel keeps no ended call alive."""
+
+    __slots__ = ("target", "timer")
+
+    def __init__(self, target: Timed, timer: str) -> None:
+        self.target: Timed | None = target
+        self.timer = timer
+
+
+def disarm(target: Timed, timer: str) -> None:
+    """Forget one timer of `target`, armed or not."""
+    item = target.armed.pop(timer, None)
+    if item is not None:
+        item.target = None
+
+
+def disarm_all(target: Timed) -> None:
+    """Forget every timer of `target`."""
+    for item in target.armed.values():
+        item.target = None
+    target.armed.clear()
+
+
+class Wheel:
+    """Timers by due time in slots of 1/64 s: appending costs a tenth of a heap push, and a slot fires as one.
+
+    Nothing is ever removed before its time: a disarmed timer fires for nobody.
     """
 
     __slots__ = ("_due", "_slots")
 
     def __init__(self) -> None:
-        self._slots: dict[int, list[T]] = {}
+        self._slots: dict[int, list[Timer]] = {}
         self._due: list[int] = []
 
-    def arm(self, when: float, item: T) -> bool:
-        """Fire `item` at `when` or up to 1/64 s later, never before; True when it is now the first to come."""
+    def arm(self, when: float, target: Timed, timer: str) -> bool:
+        """Fire `timer` at `when` or up to 1/64 s later, never before, instead of the last one of that name.
+
+        True when it is now the first of all to come.
+        """
+        armed = target.armed
+        if timer in armed:
+            armed[timer].target = None
+        armed[timer] = item = Timer(target, timer)
         slot = int(when * 64) + 1
         items = self._slots.get(slot)
         if items is not None:
@@ -55,9 +93,9 @@ class Wheel(Generic[T]):
         """When the first slot is due; None when nothing is armed."""
         return self._due[0] / 64 if self._due else None
 
-    def pop_due(self, now: float) -> list[T]:
-        """Every item due by `now`, in order."""
-        items: list[T] = []
+    def pop_due(self, now: float) -> list[Timer]:
+        """Every timer due by `now`, in order."""
+        items: list[Timer] = []
         while self._due and self._due[0] / 64 <= now:
             items += self._slots.pop(heapq.heappop(self._due))
         return items

@@ -59,17 +59,18 @@ class Transaction:
 
 
 class InviteClient(Transaction):
-    """17.1.1 as amended by RFC 6026 7.2."""
+    """17.1.1 as amended by RFC 6026 7.2.  The request is let go with the final response."""
 
-    __slots__ = ("request",)
+    __slots__ = ("_request",)
 
     def __init__(self, request: Request, *, reliable: bool = False, timers: TimerSettings = RFC) -> None:
         super().__init__(CALLING, reliable, timers)
-        self.request = request
+        self._request: Request | None = request
 
     def start(self) -> list[Effect]:
         """Send the INVITE."""
-        self._data = self.request.encode()
+        assert self._request is not None
+        self._data = self._request.encode()
         effects: list[Effect] = [Send(self._data)]
         if not self.reliable:
             effects.append(Arm("A", self._t.t1))
@@ -90,12 +91,14 @@ class InviteClient(Transaction):
         if response.status < 200:
             self.state = PROCEEDING  # B is disarmed: a phone may ring for minutes
             return [*quiet, ToUser(response)]
+        request, self._request = self._request, None
+        assert request is not None
         if response.status < 300:
             self.state = ACCEPTED
             self._data = b""
             return [*quiet, ToUser(response), Arm("M", self._t.t64)]
         self.state = COMPLETED
-        self._data = ack_to_failure(self.request, response).encode()
+        self._data = ack_to_failure(request, response).encode()
         effects = [*quiet, Send(self._data), ToUser(response)]
         if self.reliable:
             return effects + self._end()  # timer D is zero
@@ -115,15 +118,14 @@ class InviteClient(Transaction):
 class NonInviteClient(Transaction):
     """17.1.2."""
 
-    __slots__ = ("request",)
+    __slots__ = ()
 
     def __init__(self, request: Request, *, reliable: bool = False, timers: TimerSettings = RFC) -> None:
         super().__init__(TRYING, reliable, timers)
-        self.request = request
+        self._data = request.encode()
 
     def start(self) -> list[Effect]:
         """Send the request."""
-        self._data = self.request.encode()
         effects: list[Effect] = [Send(self._data)]
         if not self.reliable:
             effects.append(Arm("E", self._t.t1))

@@ -13,16 +13,16 @@ from sip_stack.grammar import Params, param, parse_params, write_params
 __all__ = ["Uri", "parse_uri", "sip_uri"]
 
 _SIP = re.compile(
-    r"(?P<scheme>sips?):"
-    r"(?:(?P<userinfo>[^@\s<>\"]*)@)?"
-    r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)"
-    r"(?::(?P<port>[0-9]{1,5}))?"
-    r"(?P<params>(?:\s*;[^?]*)?)"
-    r"(?:\?(?P<headers>\S*))?",
-    re.IGNORECASE,
+    r"([sS][iI][pP][sS]?):"
+    r"(?:([^@\s<>\"\x00-\x1f\x7f]*+)@)?"
+    r"(\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9._-]++)"
+    r"(?::([0-9]{1,5}+))?"
+    r"(;[^?\s<>\"\x00-\x1f\x7f]*+)?"
+    r"(?:\?([^\s<>\"\x00-\x1f\x7f]*+))?"
 )
+_TEL = re.compile(r"\+?[0-9A-Fa-f*#().-]+")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
-_USER_SAFE = "-_.!~*'()&=+$,;?/%"
+_USER_SAFE = "-_.!~*'()&=+$,;?/"
 
 
 class Uri(NamedTuple):
@@ -57,7 +57,7 @@ class Uri(NamedTuple):
 
 def sip_uri(user: str, host: str, port: int | None = None, params: Params = ()) -> Uri:
     """A SIP URI from plain text; the user part is percent-encoded as 25.1 asks."""
-    return Uri("sip", percent_encode(user, safe=_USER_SAFE.replace("%", "")), host, port, params)
+    return Uri("sip", percent_encode(user, _USER_SAFE, errors="surrogateescape"), host, port, params)
 
 
 def parse_uri(text: str) -> Uri:
@@ -65,13 +65,13 @@ def parse_uri(text: str) -> Uri:
     match = _SIP.fullmatch(text)
     if match is not None:
         scheme, userinfo, host, port, params, headers = match.groups()
-        if port is not None and not 0 < int(port) < 65536:
+        if port and not 0 < int(port) < 65536:
             raise BadMessage(f"port out of range in {text[:60]!r}")
         return Uri(
             scheme.lower(),
             userinfo or "",
             host.lower(),
-            int(port) if port is not None else None,
+            int(port) if port else None,
             parse_params(params) if params else (),
             headers or "",
         )
@@ -83,7 +83,7 @@ def parse_uri(text: str) -> Uri:
         raise BadMessage(f"malformed SIP URI: {text[:60]!r}")
     if scheme == "tel":
         number, semicolon, rest = text[4:].partition(";")
-        if not re.fullmatch(r"\+?[0-9A-Fa-f*#().-]+", number):
+        if not _TEL.fullmatch(number):
             raise BadMessage(f"malformed tel URI: {text[:60]!r}")
         return Uri("tel", number, "", None, parse_params(semicolon + rest))
     raise BadMessage(f"URI scheme {scheme} is not supported", status=416)
