@@ -9,15 +9,19 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from b2bua import wiring
 from b2bua.config import BadConfig, Config, read_config, split_address
 from store.errors import StoreError
+
+if TYPE_CHECKING:
+    from b2bua.demo.start import DemoSettings
 
 __all__ = ["main"]
 
@@ -80,6 +84,57 @@ def apply(
             print(line)
 
 
+@app.command()
+def demo(
+    bind: Annotated[str, typer.Option(help="127.0.0.1, the only address the demo agrees to.")] = "127.0.0.1",
+    sip_port: Annotated[int, typer.Option(help="Where the search for a free SIP port begins.")] = 5060,
+    http_port: Annotated[int, typer.Option(help="Where the search for a free HTTP port begins.")] = 8080,
+    home: Annotated[Path, typer.Option(help="Where database and recordings are kept.")] = Path(".ringback"),
+) -> None:
+    """Run the server with a simulated phone and a simulated telephone network, for this machine only."""
+    from b2bua.demo.start import DemoSettings
+
+    with _clear_errors():
+        _log_to_stderr("ERROR")
+        asyncio.run(_demo(DemoSettings(home=home, bind=bind, sip_port=sip_port, http_port=http_port)))
+
+
+async def _demo(settings: DemoSettings) -> None:
+    from b2bua.demo.start import start_demo
+
+    stop = _stop_signal()
+    async with AsyncExitStack() as stack:
+        demo = await start_demo(settings, stack)
+        running, own = demo.running, demo.own_phone
+        for sentence in demo.moved:
+            print(sentence)
+        print(f"""Ringback demo: reached from this machine only, kept in {demo.folder}
+
+  John's public page   {demo.page_url}
+  Demo desk            {running.base_url}/demo
+  Live calls           {running.base_url}/calls
+  Admin, works once    {await running.front.new_admin_link()}
+  A phone of yours     SIP server {running.sip[0]}:{running.sip[1]}, user {own.user}, password {own.password}
+                       its page: {running.base_url}/callnow/my_phone
+
+Ctrl-C ends it.""", flush=True)
+        await stop.wait()
+
+
+@app.command("demo-call")
+def demo_call(
+    number: Annotated[str, typer.Option(help="Whom to call; the last digits decide what it does.")] = "+12025550100",
+    out: Annotated[Path, typer.Option(help="Folder for call.wav and call.pcap.")] = Path(".ringback/demo-call"),
+) -> None:
+    """Place one whole CallNow call without a browser; exits 0 when it went as the table of numbers says."""
+    from b2bua.demo.demo_call import demo_call as place
+
+    with _clear_errors():
+        _log_to_stderr("ERROR")
+        if not asyncio.run(place(number, out, partial(print, flush=True))):
+            raise SystemExit(1)
+
+
 def _stop_signal() -> asyncio.Event:
     """Set by SIGINT or SIGTERM."""
     stop = asyncio.Event()
@@ -98,7 +153,7 @@ def _clear_errors() -> Iterator[None]:
     """An operator reads a sentence, never a traceback."""
     try:
         yield
-    except (BadConfig, StoreError, TimeoutError) as error:
+    except (BadConfig, OSError, StoreError, TimeoutError) as error:
         print(f"ringback: {error}", file=sys.stderr)
         raise SystemExit(1) from error
 

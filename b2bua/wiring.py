@@ -7,7 +7,7 @@ import logging
 import secrets
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +21,15 @@ from b2bua.front import DemoControls, FrontDesk
 from b2bua.gate import Gate
 from media.engine import MediaEngine
 from media.prompt import Pack
-from sip_stack.core import SipCore
+from sip_stack.core import Hop, SipCore
 from sip_stack.resolver import resolve
 from sip_stack.transport import Alarm, UdpTransport
 from store.database import Database
 from webform.app import create_app
 
-__all__ = ["Running", "bind_http", "run_server", "serve_web"]
+__all__ = ["Running", "bind_http", "fixed_sip", "free_http", "free_sip", "run_server", "serve_web"]
+
+Transport = Callable[[asyncio.AbstractEventLoop, str, int], UdpTransport]
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +60,7 @@ def bind_http(host: str, port: int) -> socket.socket:
 
 async def run_server(
     config: Config, stack: AsyncExitStack, *, sip: UdpTransport, base_url: str, demo: DemoControls | None = None,
-    emergencies: bool = True,
+    emergencies: bool = True, resolve: Callable[[str, int], Awaitable[Hop]] = resolve,
 ) -> Running:  # fmt: skip
     """Start everything but the web; `stack` ends it in reverse order.
 
@@ -168,12 +170,12 @@ def free_http(host: str, first: int) -> socket.socket:
     raise OSError(f"no free TCP port from {first} on")
 
 
-def free_sip(host: str, first: int) -> UdpTransport:
+def free_sip(host: str, first: int, make: Transport = UdpTransport) -> UdpTransport:
     """As `free_http`, for SIP over UDP."""
     loop = asyncio.get_running_loop()
     for port in range(first, first + 50):
         try:
-            return UdpTransport(loop, host, port)
+            return make(loop, host, port)
         except OSError:
             continue
     raise OSError(f"no free UDP port from {first} on")

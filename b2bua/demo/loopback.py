@@ -1,0 +1,60 @@
+"""Nothing leaves the machine: a SIP socket and a resolver that know loopback addresses only.
+
+RTP needs no guard of ours: a UDP socket bound to 127.0.0.1 cannot send to another machine (Linux says EINVAL).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from ipaddress import ip_address
+
+from sip_stack.core import Hop
+from sip_stack.resolver import resolve
+from sip_stack.transport import UdpTransport
+
+__all__ = ["Address", "Datagram", "LoopbackTransport", "is_loopback", "resolve_loopback"]
+
+Address = tuple[str, int]
+Datagram = Callable[[bytes, Address, Address], None]
+"""Takes (payload, source, target) of each datagram."""
+
+log = logging.getLogger(__name__)
+
+
+def is_loopback(host: str) -> bool:
+    """True for an address of this machine's loopback; a name is none."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+class LoopbackTransport(UdpTransport):
+    """SIP over UDP that refuses to send anywhere but to loopback; `sent` sees what leaves."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, host: str, port: int, sent: Datagram | None = None
+    ) -> None:  # fmt: skip
+        """Raises: OSError where the port is held."""
+        super().__init__(loop, host, port)
+        self._sent = sent
+
+    def send(self, data: bytes, hop: Hop) -> None:
+        """Send one datagram to this machine, or refuse."""
+        if not is_loopback(hop.host):
+            self.dropped += 1
+            log.error("event=demo-send-refused to=%s:%d: the demo sends to this machine only", hop.host, hop.port)
+            return
+        if self._sent is not None:
+            self._sent(data, (self.host, self.port), (hop.host, hop.port))
+        super().send(data, hop)
+
+
+async def resolve_loopback(host: str, port: int) -> Hop:
+    """Where a trunk is.  Raises: OSError for one that is not on this machine."""
+    hop = await resolve(host, port)
+    if not is_loopback(hop.host):
+        raise OSError(f"the demo calls this machine only, not {hop.host}")
+    return hop
