@@ -91,11 +91,6 @@ class Port:
         self._watch_from = now
         self.next_chore = float("inf")
 
-    @property
-    def latched(self) -> Address | None:
-        """Where the far end's RTP comes from, once that is known for certain."""
-        return self._latch.source
-
     # Packets.
 
     def arrived(self, packet: memoryview, size: int, source: Address, now: float) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-import wave
+from io import FileIO
+from struct import Struct
 
 import numpy as np
 
@@ -17,6 +18,8 @@ _WINDOW = 2 * RATE_HZ
 """Samples kept open for late packets before they are written."""
 _DRIFT = RATE_HZ // 8
 """Farther than this from its time of arrival, a source's place is set anew."""
+_FRAME_BYTES = 4
+_HEADER = Struct("<4sL4s4sLHHLLHH4sL")
 log = logging.getLogger(__name__)
 
 
@@ -49,13 +52,12 @@ class Recording:
         self._began = now
         self._written = 0
         self._window: Samples = np.zeros((2 * _WINDOW, 2), np.int16)
-        self._file: wave.Wave_write | None = None
+        self._file: FileIO | None = None
         try:
-            self._raw = open(path, "wb")
-            self._file = wave.open(self._raw, "wb")
-            self._file.setparams((2, 2, RATE_HZ, 0, "NONE", ""))
+            self._file = open(path, "wb", buffering=0)
         except OSError as error:
             self._fail(error)
+        self._write(b"")
 
     def tap(self, port: int) -> Tap:
         """What takes the audio of one of the two ports."""
@@ -76,7 +78,7 @@ class Recording:
             return False
         self._flush(max(self._index(now), self._written))
         if self._file is not None:
-            self._close(self._file)
+            self._file.close()
         return True
 
     def _index(self, now: float) -> int:
@@ -100,18 +102,22 @@ class Recording:
             self._written += count
 
     def _write(self, data: bytes) -> None:
+        """Append, and make the header right for what is there: a file cut off by a crash can be played."""
         if self._file is None:
             return
+        size = self._written * _FRAME_BYTES + len(data)
+        header = _HEADER.pack(
+            *(b"RIFF", 36 + size, b"WAVE"),
+            *(b"fmt ", 16, 1, 2, RATE_HZ, RATE_HZ * _FRAME_BYTES, _FRAME_BYTES, 16),
+            *(b"data", size),
+        )
         try:
-            self._file.writeframes(data)
+            for at, part in ((_HEADER.size + self._written * _FRAME_BYTES, data), (0, header)):
+                self._file.seek(at)
+                if self._file.write(part) != len(part):
+                    raise OSError("the disk took only a part")
         except OSError as error:
-            self._fail(error)
-
-    def _close(self, file: wave.Wave_write) -> None:
-        try:
-            file.close()
-            self._raw.close()
-        except OSError as error:
+            self._file.close()
             self._fail(error)
 
     def _fail(self, error: OSError) -> None:

@@ -18,7 +18,9 @@ from media.listen import find_clip, has_tone, keys_in, samples_of
 from media.prompt import Pack, wav_bytes
 from media.rtcp import read_reports, sender_report
 from media.rtp import Packet, parse, write
+from media.stream import Stream
 from media.tones import mix
+from media.wheel import Wheel
 
 PACK = Pack.load("en")
 World = Any
@@ -558,3 +560,91 @@ def test_a_suspended_machine_does_not_send_what_it_missed_in_a_burst(world: Worl
     assert len(far.got) - before <= 8
     assert {step for step, _ in steps(far.packets)} == {1}
     assert parse(write(far.packets[0])) == far.packets[0]
+
+
+def test_verbs_about_a_port_that_is_gone_change_nothing(world: World, tmp_path: Path) -> None:
+    far = world.far()
+    port, gone = world.port(far), world.port()
+    gone.close()
+    world.engine.bridge(port, gone)
+    world.engine.unbridge(port)
+    world.engine.record(str(tmp_path / "none.wav"), port, gone)
+    far.press(port, "1")
+    assert world.heard(port, Key) == [Key("1")]
+    assert not (tmp_path / "none.wav").exists()
+
+
+def test_without_a_packet_either_way_there_is_no_report(world: World) -> None:
+    far = world.far()
+    port = world.port(far)
+    world.run(20)
+    assert far.rtcp == []
+    assert world.heard(port, Stats) == []
+
+
+def test_two_calls_are_recorded_apart(world: World, tmp_path: Path) -> None:
+    ports = [world.port(world.far()) for _ in range(4)]
+    world.engine.record(str(tmp_path / "one.wav"), ports[0], ports[1])
+    world.engine.record(str(tmp_path / "two.wav"), ports[2], ports[3])
+    for port in ports:
+        port.close()
+    world.run(0.1)
+    assert world.heard(ports[1], Recorded) == [Recorded(str(tmp_path / "one.wav"))]
+    assert world.heard(ports[3], Recorded) == [Recorded(str(tmp_path / "two.wav"))]
+
+
+def test_a_full_disk_ends_the_recording_and_not_the_call(world: World) -> None:
+    a, b = world.far(), world.far()
+    left, right = world.port(a), world.port(b)
+    world.engine.record("/dev/full", left, right)
+    world.engine.bridge(left, right)
+    a.talk(left, 400, payload=LOUD)
+    assert len(b.got) == 400
+    left.close()
+    right.close()
+    world.run(0.1)
+    assert world.heard(right, Recorded) == [Recorded("")]
+
+
+def test_the_wheel_gives_each_its_own_millisecond_and_forgets_the_removed() -> None:
+    wheel, said = Wheel(), []  # type: ignore[var-annotated]
+    assert wheel.next_alarm() is None
+
+    def first(at: float) -> bool:
+        said.append(("first", at))
+        return at < 1.04
+
+    def second(at: float) -> bool:
+        said.append(("second", at))
+        return True
+
+    wheel.add(first, 1.0)
+    wheel.add(second, 1.0055)
+    wheel.add(first, 1.010)
+    assert wheel.next_alarm() == 1.001
+    wheel.turn(1.047)
+    assert said == [
+        ("first", 1.001),
+        ("second", 1.006),
+        ("first", 1.021),
+        ("second", 1.026),
+        ("first", 1.041),
+        ("second", 1.046),
+    ]
+    wheel.remove(second)
+    wheel.remove(second)
+    assert len(wheel) == 0
+
+
+def test_a_packet_that_cannot_be_sent_is_counted_and_the_numbers_go_on() -> None:
+    def refuse(packet: bytes | memoryview) -> None:
+        raise ConnectionRefusedError
+
+    stream = Stream(1, 100, 0, 0.0)
+    stream.event(101, b"\5\12\0\240", True, 0.0)
+    assert (stream.packets, stream.sequence) == (0, 100)
+    stream.send = refuse
+    stream.frame(0, LOUD, 0.02)
+    stream.relay(memoryview(bytearray(172)), 172, 0, 7, 7, 9, 0.04)
+    stream.relay(memoryview(bytearray(172)), 172, 0, 7, 7, 9, 0.04)
+    assert (stream.refused, stream.sequence) == (2, 102)
