@@ -6,7 +6,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-__all__ = ["Closed", "Event", "Key", "Latched", "Played", "Recorded", "Silence", "Stats"]
+__all__ = ["Closed", "Ended", "Event", "Key", "Latched", "Played", "Recorded", "Silence", "Stats"]
+
+Ended = Literal["end", "key", "stop", "missing"]
 
 
 class Key(Struct, frozen=True, tag=True):
@@ -18,7 +20,7 @@ class Key(Struct, frozen=True, tag=True):
 class Played(Struct, frozen=True, tag=True):
     """What `play` began is over: at its end, cut by a key, replaced or stopped, or never begun for want of the clip."""
 
-    stopped_by: Literal["end", "key", "stop", "missing"]
+    stopped_by: Ended
 
 
 class Silence(Struct, frozen=True, tag=True):

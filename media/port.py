@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from media.control import Clock, Control
-from media.events import Closed, Event, Key, Latched, Played, Silence, Stats
+from media.events import Closed, Ended, Event, Key, Latched, Played, Silence, Stats
 from media.g711 import SILENCE, Codec
 from media.latch import REOPEN_S, Address, Latch
 from media.prompt import BadClip, Library
@@ -284,13 +284,13 @@ class Port:
             if self.player is not None and self.player.until_key:
                 self._finish("key")
 
-    def _finish(self, why: str) -> None:
+    def _finish(self, why: Ended) -> None:
         """End our own sound; clips tell that they ended."""
         player, self.player = self.player, None
         if player is not None:
             self.stream.cut()
             if not player.looping:
-                self._emit(Played(why))  # type: ignore[arg-type]
+                self._emit(Played(why))
 
     def _point(self) -> None:
         """Send where the far end is now known to be; nothing while it holds us."""
