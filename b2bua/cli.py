@@ -55,9 +55,15 @@ async def _serve(config: Config) -> None:
         running = await wiring.run_server(config, stack, sip=sip, base_url=base_url)
         await wiring.serve_web(running, config, listener, stack)
         link = await running.front.new_admin_link()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _print_load, running)
         print(f"ready sip={sip.host}:{sip.port} http={host}:{port}", flush=True)
         print(f"admin, once: {link}", flush=True)
         await stop.wait()
+
+
+def _print_load(running: wiring.Running) -> None:
+    """The answer to SIGUSR1: `load clients=0 servers=0 dialogs=0 calls=0 ...`."""
+    print("load", *(f"{name}={count}" for name, count in running.load().items()), flush=True)
 
 
 @app.command()

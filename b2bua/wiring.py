@@ -44,6 +44,17 @@ class Running:
     sip: tuple[str, int]
     base_url: str
 
+    def load(self) -> dict[str, int]:
+        """What is held now: back to base once all calls are over, but for transactions, which linger (RFC 3261 17)."""
+        exchange = self.exchange
+        return exchange.core.load | {
+            "calls": len(exchange.live),
+            "wires": len(exchange.wires),
+            "ports": self.engine.open_ports,
+            "tasks": len(asyncio.all_tasks()),
+            "media_pid": self.engine.worker_pid,
+        }
+
 
 def bind_http(host: str, port: int) -> socket.socket:
     """A listening TCP socket.  Raises: OSError where the port is held."""
