@@ -16,7 +16,7 @@ from b2bua.feed import Feed
 from b2bua.gate import Gate
 from b2bua.inbound import inbound
 from b2bua.locations import Locations
-from b2bua.numbers import BadNumber, NumberFault, from_trunk, read_number
+from b2bua.numbers import BadNumber, NumberFault, from_trunk, is_emergency, read_number
 from b2bua.outbound import emergency, outbound
 from b2bua.outcome import Outcome
 from media.engine import Engine, NoPort
@@ -238,11 +238,11 @@ class Exchange:
 
     def _read(self, dialled: str, account: Account) -> tuple[str, Callable[..., Coroutine[Any, Any, Outcome]]]:
         """What a phone dialled: the number and its flow.  Raises: PeerError for a number that is not called."""
+        if self.emergencies and is_emergency(dialled, account.dial_plan):
+            return dialled, emergency
         try:
             return read_number(dialled, account.dial_plan, extensions=self.directory.internal_numbers), outbound
         except BadNumber as refusal:
-            if refusal.reason is NumberFault.EMERGENCY and self.emergencies:
-                return dialled, emergency
             raise PeerError(str(refusal), 404 if refusal.reason is NumberFault.INTERNAL else 403) from refusal
 
     def _take(

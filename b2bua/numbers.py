@@ -12,7 +12,7 @@ from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, P
 
 from store.values import DialPlan, Trunk
 
-__all__ = ["BadNumber", "NumberFault", "from_trunk", "read_number", "to_trunk"]
+__all__ = ["BadNumber", "NumberFault", "from_trunk", "is_emergency", "read_number", "to_trunk"]
 
 MAX_DIGITS = 18
 """E.164 has 15; an international prefix comes before them."""
@@ -139,6 +139,11 @@ _LENGTHS = {
     ValidationResult.INVALID_LENGTH: NumberFault.IMPOSSIBLE,
     ValidationResult.INVALID_COUNTRY_CODE: NumberFault.IMPOSSIBLE,
 }
+
+
+def is_emergency(typed: str, plan: DialPlan) -> bool:
+    """True for a number that a phone of this tenant may always call (SPEC H20)."""
+    return phonenumbers.is_emergency_number(_bare(typed), plan.country)
 
 
 def to_trunk(number: str, trunk: Trunk) -> str:

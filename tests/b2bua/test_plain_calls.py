@@ -1,0 +1,209 @@
+"""Calls that phones and trunks place: inside, out by a trunk with its price, in by a DID (issue point 6)."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from b2bua.outcome import Outcome
+from sip_stack.core import Hop
+from store import journal
+from tests.plans import fixture
+from tests.world import PHONE, SECOND_PHONE, SERVER, T1, Peer, World, play
+
+SECOND = (
+    "# CB: the callback extension",
+    '[[extension]]\nnumber = "001*003"\naccount = "client"\nname = "Jane"\npassword = "geheim"\npublic_number = "5555550003"\n',
+)
+
+
+async def phones(world: World) -> tuple[Peer, Peer]:
+    john, jane = Peer(world, PHONE), Peer(world, SECOND_PHONE)
+    assert await john.register("001*002", "secret") == 200
+    assert await jane.register("001*003", "geheim") == 200
+    return john, jane
+
+
+@pytest.mark.parametrize("dialled", ["001*003", "001003"])
+def test_extension_to_extension_is_free(dialled: str) -> None:
+    async def scenario(world: World) -> None:
+        john, jane = await phones(world)
+        caller = john.calls(dialled, "001*002", "secret")
+        called = (await jane.expects_call()).rings()
+        assert called.shown() == ("John Doe", "001*002")
+        await caller.told(180)
+        called.answers().speaks()
+        await caller.told(200)
+        caller.speaks()
+        await called.hears("demo-voice")
+        await caller.hears("demo-voice")
+        caller.hangs_up()
+        await called.left_alone(within_s=1)
+        call = await world.over()
+        assert (call.outcome, call.kind, call.charged) == (Outcome.TALKED, "internal", 0)
+
+    play(scenario, fixture(SECOND))
+
+
+def test_a_call_out_is_rated_and_both_legs_are_recorded() -> None:
+    async def scenario(world: World) -> None:
+        john, _ = await phones(world)
+        trunk = Peer(world, T1)
+        caller = john.calls("0412345678", "001*002", "secret")
+        called = (await trunk.expects_call()).early()
+        assert called.shown() == ("John Doe", "5555550000")
+        await caller.told(183)
+        await caller.hears("demo-voice")
+        called.answers()
+        await caller.told(200)
+        caller.speaks()
+        await asyncio.sleep(31)
+        called.hangs_up()
+        await caller.left_alone(within_s=1)
+        call = await world.over()
+        assert call.charged == 200_000
+        legs = world.read(lambda conn: journal.legs_of(conn, call.id))
+        assert [(leg.lane, leg.direction, leg.status, leg.cost) for leg in legs] == [(0, "in", 200, 0), (2, "out", 200, 200_000)]
+
+    play(scenario, fixture(SECOND))
+
+
+def test_a_call_in_rings_the_extension_of_the_did() -> None:
+    async def scenario(world: World) -> None:
+        john, _ = await phones(world)
+        trunk = Peer(world, T1)
+        caller = trunk.calls("5555550000", "5551111111", display="Ann")
+        called = (await john.expects_call()).rings()
+        assert called.shown() == ("Ann", "5551111111")
+        called.answers()
+        await caller.told(200)
+        called.hangs_up()
+        await caller.left_alone(within_s=1)
+        assert (await world.over()).kind == "inbound"
+
+    play(scenario, fixture(SECOND))
+
+
+@pytest.mark.parametrize(
+    ("number", "user", "password", "status"),
+    [
+        pytest.param("5555555555", "001*002", "wrong", 403, id="wrong password"),
+        pytest.param("5555555555", "001*999", "secret", 403, id="no such extension"),
+        pytest.param("5555555555", "001*002", "", 401, id="no proof"),
+        pytest.param("999999999", "001*002", "secret", 403, id="no rate"),
+        pytest.param("001*777", "001*002", "secret", 404, id="no such extension called"),
+        pytest.param("19005551234", "001*002", "secret", 403, id="refused by the dial plan"),
+        pytest.param("001*003", "001*002", "secret", 480, id="nobody registered there"),
+        pytest.param("0045678901", "001*002", "secret", 402, id="not enough credit"),
+    ],
+)
+def test_a_call_that_cannot_be_placed_gets_its_status(number: str, user: str, password: str, status: int) -> None:
+    async def scenario(world: World) -> None:
+        john, trunk = Peer(world, PHONE), Peer(world, T1)
+        caller = john.calls(number, user, password)
+        await caller.left_alone()
+        assert caller.statuses[-1] == status
+        assert trunk.invited == 0
+
+    play(scenario, fixture(SECOND, ('credit = "100.00"', 'credit = "0.40"')))
+
+
+def test_an_emergency_number_is_routed_whatever_the_credit() -> None:
+    async def scenario(world: World) -> None:
+        john, trunk = Peer(world, PHONE), Peer(world, T1)
+        caller = john.calls("911", "001*002", "secret")
+        called = (await trunk.expects_call()).answers()
+        await caller.told(200)
+        caller.hangs_up()
+        await called.left_alone()
+        assert (await world.over()).charged == 0
+
+    play(scenario, fixture(('refused = ["112", "911", "000", "1900"]', 'refused = ["1900"]'), ('credit = "100.00"', 'credit = "0.00"')))
+
+
+@pytest.mark.parametrize(("status", "seen"), [(486, 486), (603, 603), (404, 404), (480, 480)])
+def test_the_caller_is_told_how_it_failed(status: int, seen: int) -> None:
+    async def scenario(world: World) -> None:
+        john, _ = await phones(world)
+        trunk = Peer(world, T1)
+        caller = john.calls("5555555555", "001*002", "secret")
+        (await trunk.expects_call()).refuses(status)
+        await caller.left_alone()
+        assert caller.statuses[-1] == seen
+        await world.over()
+
+    play(scenario, fixture(SECOND))
+
+
+def test_a_caller_who_gives_up_cancels_the_other_side() -> None:
+    async def scenario(world: World) -> None:
+        john, jane = await phones(world)
+        caller = john.calls("001*003", "001*002", "secret")
+        called = (await jane.expects_call()).rings()
+        await caller.told(180)
+        caller.hangs_up()
+        await called.left_alone(within_s=1)
+        assert called.gone == "cancelled"
+        assert (await world.over()).outcome is Outcome.CANCELLED
+
+    play(scenario, fixture(SECOND))
+
+
+def test_every_phone_of_an_extension_rings_and_the_first_to_answer_wins() -> None:
+    async def scenario(world: World) -> None:
+        john, jane = await phones(world)
+        third = Peer(world, ("192.0.2.12", 5060))
+        assert await third.register("001*003", "geheim") == 200
+        caller = john.calls("001*003", "001*002", "secret")
+        slow, quick = (await jane.expects_call()).rings(), (await third.expects_call()).rings()
+        quick.answers()
+        await caller.told(200)
+        await slow.left_alone(within_s=1)
+        assert slow.gone == "cancelled"
+        caller.hangs_up()
+        await quick.left_alone()
+        await world.over()
+
+    play(scenario, fixture(SECOND))
+
+
+def test_max_forwards_goes_down_and_ends_a_loop() -> None:
+    async def scenario(world: World) -> None:
+        john, _ = await phones(world)
+        trunk = Peer(world, T1)
+        john.calls("5555555555", "001*002", "secret")
+        called = await trunk.expects_call()
+        assert called.request is not None
+        assert called.request.max_forwards == 69
+        called.refuses(486)
+        await world.over()
+        invite = world.wire.requests("INVITE", SERVER)[-1].replace(b"Max-Forwards: 70", b"Max-Forwards: 0")
+        before = len(world.wire.sent)
+        again = invite.replace(b"z9hG4bK", b"z9hG4bKx").replace(b"CSeq: 2", b"CSeq: 3")
+        world.core.receive(again, Hop("UDP", *PHONE))
+        assert world.wire.sent[before][3].startswith(b"SIP/2.0 483 ")
+
+    play(scenario, fixture(SECOND))
+
+
+def test_an_overheard_proof_is_worth_nothing() -> None:
+    async def scenario(world: World) -> None:
+        john, jane = await phones(world)
+        caller = john.calls("001*003", "001*002", "secret")
+        called = (await jane.expects_call()).rings()
+        invite = world.wire.requests("INVITE", SERVER)[-1]
+        assert b"Authorization:" in invite
+        thief = Peer(world, ("192.0.2.66", 5060))
+        stolen = invite.replace(b"z9hG4bK", b"z9hG4bKstolen", 1).replace(b"Call-ID: ", b"Call-ID: x", 1)
+        thief.core.send(stolen, Hop("UDP", *SERVER), "x")
+        await asyncio.sleep(0.1)
+        answers = [data for _, _, to, data in world.wire.sent if to == thief.address]
+        assert [data[:11] for data in answers] == [b"SIP/2.0 401"]
+        assert b"stale=true" in answers[0]
+        assert len(world.exchange.live) == 1
+        caller.hangs_up()
+        await called.left_alone()
+        await world.over()
+
+    play(scenario, fixture(SECOND))
