@@ -19,6 +19,7 @@ from b2bua.config import Config, own_address, split_address
 from b2bua.exchange import Exchange
 from b2bua.front import DemoControls, FrontDesk
 from b2bua.gate import Gate
+from b2bua.random_ids import RandomIds
 from media.engine import MediaEngine
 from media.prompt import Pack
 from sip_stack.core import Hop, SipCore
@@ -95,7 +96,7 @@ async def run_server(
         resolve=resolve,
         now=loop.time,
         wall=time.time,
-        new_id=lambda: secrets.token_hex(8),
+        new_id=RandomIds(),
         domain=address,
         rtp_timeout_s=config.media.rtp_timeout_s,
         recordings=recordings,
