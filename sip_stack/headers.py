@@ -29,7 +29,7 @@ _COMPACT = {
     "a": "Accept-Contact",
 }  # fmt: skip
 _KNOWN = (
-    "Accept", "Alert-Info", "Allow", "Authorization", "Call-ID", "Contact", "Content-Disposition",
+    "Accept", "Accept-Encoding", "Alert-Info", "Allow", "Authorization", "Call-ID", "Contact", "Content-Disposition",
     "Content-Encoding", "Content-Length", "Content-Type", "CSeq", "Date", "Error-Info", "Event", "Expires",
     "From", "Identity", "Max-Forwards", "MIME-Version", "Min-Expires", "Min-SE", "Organization",
     "P-Asserted-Identity", "P-Preferred-Identity", "Path", "Privacy", "Proxy-Authenticate",

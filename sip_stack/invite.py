@@ -88,11 +88,11 @@ class OutgoingInvite(Usage):
 
     def fire(self, timer: str) -> None:
         """cancel: no final response to a cancelled INVITE in 64*T1 counts as one (9.1)."""
-        if timer != "cancel":
-            super().fire(timer)
-        elif not self.over and self.dialog is None:
+        if timer == "cancel":
             self._running.give_up()
             self._refused(487, None)
+        else:
+            super().fire(timer)
 
     def _on_response(self, response: Response | None) -> None:
         if response is None:

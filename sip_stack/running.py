@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -55,11 +56,13 @@ class Running:
                 disarm_all(self)
                 self.ended(effect.why)
 
+    @abstractmethod
     def to_user(self, message: Message) -> None:
-        raise NotImplementedError
+        """A message for whoever uses the transaction."""
 
+    @abstractmethod
     def ended(self, why: str) -> None:
-        raise NotImplementedError
+        """The machine is over."""
 
 
 class Outgoing(Running):
@@ -100,7 +103,7 @@ class Outgoing(Running):
 
 
 def _nobody(response: Response | None) -> None:
-    pass
+    """Who is told of responses that nobody waits for."""
 
 
 class Serving(Running):

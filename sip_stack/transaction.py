@@ -1,9 +1,12 @@
 """The four transaction machines of RFC 3261 17, with RFC 6026: facts in, effects out.
 
+The user is told last, when everything else is done: what it does or breaks then changes nothing here.
 `reliable` is true over TCP, TLS and WebSocket, where the transport repeats for us.
 """
 
 from __future__ import annotations
+
+from abc import abstractmethod
 
 from sip_stack.effects import Arm, Disarm, Effect, Ended, Send, ToUser
 from sip_stack.message import Fields, Request, Response
@@ -44,9 +47,9 @@ class Transaction:
         self._data = b""
         self._interval = timers.t1
 
+    @abstractmethod
     def on_timer(self, timer: str) -> list[Effect]:
         """One armed timer fired."""
-        raise NotImplementedError
 
     def _end(self, why: str = "done") -> list[Effect]:
         self.state = TERMINATED
@@ -96,13 +99,11 @@ class InviteClient(Transaction):
         if response.status < 300:
             self.state = ACCEPTED
             self._data = b""
-            return [*quiet, ToUser(response), Arm("M", self._t.t64)]
+            return [*quiet, Arm("M", self._t.t64), ToUser(response)]
         self.state = COMPLETED
-        self._data = ack_to_failure(request, response).encode()
-        effects = [*quiet, Send(self._data), ToUser(response)]
-        if self.reliable:
-            return effects + self._end()  # timer D is zero
-        return [*effects, Arm("D", max(32.0, self._t.t64))]
+        self._data = ack = ack_to_failure(request, response).encode()
+        after = self._end() if self.reliable else [Arm("D", max(32.0, self._t.t64))]  # over TCP timer D is zero
+        return [*quiet, Send(ack), *after, ToUser(response)]
 
     def on_timer(self, timer: str) -> list[Effect]:
         """A repeats, B gives up, D and M end."""
@@ -141,8 +142,8 @@ class NonInviteClient(Transaction):
             return [ToUser(response)]
         self.state = COMPLETED
         self._data = b""
-        effects: list[Effect] = [Disarm("E"), Disarm("F"), ToUser(response)]
-        return effects + self._end() if self.reliable else [*effects, Arm("K", self._t.t4)]
+        after = self._end() if self.reliable else [Arm("K", self._t.t4)]
+        return [Disarm("E"), Disarm("F"), *after, ToUser(response)]
 
     def on_timer(self, timer: str) -> list[Effect]:
         """E repeats, F gives up, K ends."""

@@ -56,7 +56,9 @@ class Uri(NamedTuple):
 
 
 def sip_uri(user: str, host: str, port: int | None = None, params: Params = ()) -> Uri:
-    """A SIP URI from plain text; the user part is percent-encoded as 25.1 asks."""
+    """A SIP URI from plain text: the user part is percent-encoded as 25.1 asks, an IPv6 address put in brackets."""
+    if ":" in host and host[0] != "[":
+        host = f"[{host}]"
     return Uri("sip", percent_encode(user, _USER_SAFE, errors="surrogateescape"), host, port, params)
 
 

@@ -216,7 +216,7 @@ class Usage:
         self._confirm(accepted[0])
         if self._farewell is not None:
             self._leave(self._farewell)
-        elif not self.over:
+        else:
             self.owner.on_ack(ack)
 
     def _confirm(self, incoming: Incoming) -> None:

@@ -87,7 +87,8 @@ class Agent:
     def dial(self, other: Agent, **options: object) -> OutgoingInvite:
         arguments = {
             "target": sip_uri("bob", other.hop.host, 5060), "hop": other.hop, "body": b"offer",
-            "from_": NameAddr("Alice", sip_uri("alice", self.hop.host)), "to": NameAddr("", sip_uri("bob", "example.org")),
+            "from_": NameAddr("Alice", sip_uri("alice", self.hop.host)), "to": NameAddr("", sip_uri("bob",
+            "example.org")),
         }  # fmt: skip
         return OutgoingInvite(self.core, self, **(arguments | options))  # type: ignore[arg-type]
 
@@ -124,7 +125,8 @@ class Wire:
     def carry(self, data: bytes, source: Hop, target: Hop) -> None:
         message = parse(data)
         assert isinstance(message, Request | Response)
-        what = message.method if isinstance(message, Request) else f"{message.status} {message.cseq.method}"
+        of = (message.get("CSeq") or "").rpartition(" ")[2]
+        what = message.method if isinstance(message, Request) else f"{message.status} {of}"
         row = (source.host, target.host, what)
         self.ladder.append(row)
         self.messages.append(message)

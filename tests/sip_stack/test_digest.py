@@ -8,13 +8,15 @@ from sip_stack.digest import Challenge, Credentials, NonceMaker, answer, ha1, pa
 from sip_stack.errors import BadMessage
 
 MUFASA_2617 = (
-    'Digest username="Mufasa", realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", uri="/dir/index.html",'
+    'Digest username="Mufasa", realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093",'
+    ' uri="/dir/index.html",'
     ' qop=auth, nc=00000001, cnonce="0a4f113b", response="6629fae49393a05397450978507c4ef1",'
     ' opaque="5ccc069c403ebaf9f0171e9517f40e41"'
 )
 MUFASA_7616 = (
     'Digest username="Mufasa", realm="http-auth@example.org", uri="/dir/index.html", algorithm={algorithm},'
-    ' nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", nc=00000001, cnonce="f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",'
+    ' nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", nc=00000001,'
+    ' cnonce="f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",'
     ' qop=auth, response="{response}", opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"'
 )
 SHA = "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"
@@ -36,7 +38,9 @@ def test_the_rfc_examples_prove(value: str, realm: str, password: str, algorithm
 
 
 def test_we_give_the_answer_of_rfc_7616() -> None:
-    challenge = Challenge("http-auth@example.org", "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", "SHA-256", "auth", "FQhe")
+    challenge = Challenge(
+        "http-auth@example.org", "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", "SHA-256", "auth", "FQhe"
+    )
     given = answer(challenge, Credentials("Mufasa", "Circle of Life"), "GET", "/dir/index.html",
                    "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ")  # fmt: skip
     assert parse_proof(given).response == SHA
@@ -65,7 +69,9 @@ def test_parse_challenge(value: str, challenge: Challenge | None) -> None:
     assert parse_challenge(value) == challenge
 
 
-@pytest.mark.parametrize("value", ['Basic realm="r"', "Digest", 'Digest realm="r', 'Digest realm="r" nonce="n"', 'Digest realm="r"'])
+@pytest.mark.parametrize(
+    "value", ['Basic realm="r"', "Digest", 'Digest realm="r', 'Digest realm="r" nonce="n"', 'Digest realm="r"']
+)
 def test_parse_challenge_refuses(value: str) -> None:
     with pytest.raises(BadMessage):
         parse_challenge(value)
@@ -89,5 +95,12 @@ def test_nonces() -> None:
     assert maker.state(nonce, 1_000_300.0) == "fresh"
     assert maker.state(nonce, 1_000_301.0) == "stale"
     assert maker.state(nonce, 999_999.0) == "stale"
-    for foreign in ("", "x", nonce + "0", "zz." + nonce.partition(".")[2], NonceMaker(b"other").make(1_000_000.0), "\udcff.\udcff"):
+    for foreign in (
+        "",
+        "x",
+        nonce + "0",
+        "zz." + nonce.partition(".")[2],
+        NonceMaker(b"other").make(1_000_000.0),
+        "\udcff.\udcff",
+    ):
         assert maker.state(foreign, 1_000_000.0) == "foreign"

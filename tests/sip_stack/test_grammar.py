@@ -53,7 +53,8 @@ def test_unquote(text: str, plain: str) -> None:
 @pytest.mark.parametrize(("value", "elements"), [
     pytest.param("a", ["a"], id="one"),
     pytest.param(" a , b ", ["a", "b"], id="two, trimmed"),
-    pytest.param('"x, y" <sip:a,b@c>, <sip:d>', ['"x, y" <sip:a,b@c>', "<sip:d>"], id="commas inside quotes and brackets"),
+    pytest.param('"x, y" <sip:a,b@c>, <sip:d>', ['"x, y" <sip:a,b@c>', "<sip:d>"],
+                 id="commas inside quotes and brackets"),
     pytest.param('"x \\", y", z', ['"x \\", y"', "z"], id="an escaped quote does not close"),
     pytest.param('a, "b, c', ["a", '"b, c'], id="an unclosed quote runs to the end"),
     pytest.param("a, <b, c", ["a", "<b, c"], id="an unclosed bracket runs to the end"),

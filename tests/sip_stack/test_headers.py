@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sip_stack.errors import BadMessage
-from sip_stack.headers import CSeq, NameAddr, Via, canonical, parse_cseq, parse_name_addr, parse_name_addrs, parse_via, parse_vias
+from sip_stack.headers import (
+    CSeq,
+    NameAddr,
+    Via,
+    canonical,
+    parse_cseq,
+    parse_name_addr,
+    parse_name_addrs,
+    parse_via,
+    parse_vias,
+)
 from sip_stack.uri import Uri, sip_uri
 
 
@@ -20,7 +30,8 @@ def test_canonical(name: str, known: str) -> None:
 
 @pytest.mark.parametrize(("text", "via"), [
     pytest.param("SIP/2.0/UDP h", Via("UDP", "h", None), id="shortest"),
-    pytest.param("sip / 2.0 / udp h : 5070 ; branch=z9hG4bK1", Via("UDP", "h", 5070, (("branch", "z9hG4bK1"),)), id="spaces"),
+    pytest.param("sip / 2.0 / udp h : 5070 ; branch=z9hG4bK1", Via("UDP", "h", 5070, (("branch", "z9hG4bK1"),)),
+                 id="spaces"),
     pytest.param("SIP/2.0/TCP [::1]:5060;rport", Via("TCP", "[::1]", 5060, (("rport", None),)), id="IPv6"),
     pytest.param("SIP/7.0/UDP h", Via("UDP", "h", None), id="a version we do not speak can still be answered"),
 ])  # fmt: skip
@@ -28,7 +39,8 @@ def test_parse_via(text: str, via: Via) -> None:
     assert parse_via(text) == via
 
 
-@pytest.mark.parametrize("text", ["", "SIP/2.0/UDP", "UDP h", "SIP/2.0/UDP h x", "SIP/2.0/UDP h:0", "SIP/2.0/UDP h:70000",
+@pytest.mark.parametrize("text", ["", "SIP/2.0/UDP", "UDP h", "SIP/2.0/UDP h x", "SIP/2.0/UDP h:0",
+                         "SIP/2.0/UDP h:70000",
                                   "SIP/2.0/UDP h;;,"])  # fmt: skip
 def test_parse_via_refuses(text: str) -> None:
     with pytest.raises(BadMessage):
@@ -42,7 +54,8 @@ def test_parse_vias_of_two_lines() -> None:
 @pytest.mark.parametrize(("via", "source", "written"), [
     pytest.param("SIP/2.0/UDP 10.0.0.1;branch=x;rport", ("10.0.0.9", 99),
                  "SIP/2.0/UDP 10.0.0.1;branch=x;received=10.0.0.9;rport=99", id="rport asked (RFC 3581 4)"),
-    pytest.param("SIP/2.0/UDP 10.0.0.1;branch=x", ("10.0.0.1", 99), "SIP/2.0/UDP 10.0.0.1;branch=x", id="nothing to say"),
+    pytest.param("SIP/2.0/UDP 10.0.0.1;branch=x", ("10.0.0.1", 99), "SIP/2.0/UDP 10.0.0.1;branch=x",
+                 id="nothing to say"),
     pytest.param("SIP/2.0/UDP h:5070;branch=x", ("10.0.0.9", 99), "SIP/2.0/UDP h:5070;branch=x;received=10.0.0.9",
                  id="another host (18.2.1)"),
     pytest.param("SIP/2.0/UDP [::1];received=1.2.3.4;rport=7", ("::1", 99), "SIP/2.0/UDP [::1];received=::1;rport=99",
@@ -61,18 +74,22 @@ BOB = Uri("sip", "bob", "h")
     pytest.param('"Bob \\"B\\"" <sip:bob@h>;tag=1', NameAddr('Bob "B"', BOB, (("tag", "1"),)), id="quoted"),
     pytest.param("Bob Builder<sip:bob@h>", NameAddr("Bob Builder", BOB), id="tokens, no space before the bracket"),
     pytest.param('"a<b>" <sip:bob@h>', NameAddr("a<b>", BOB), id="brackets in the display name"),
-    pytest.param("  Zo\u00eb  <sip:bob@h> ; tag = x", NameAddr("Zo\u00eb", BOB, (("tag", "x"),)), id="white space, UTF-8"),
-    pytest.param("sip:bob@h;tag=1", NameAddr("", BOB, (("tag", "1"),)), id="an addr-spec: the parameters are the header's"),
+    pytest.param("  Zo\u00eb  <sip:bob@h> ; tag = x", NameAddr("Zo\u00eb", BOB, (("tag", "x"),)),
+                 id="white space, UTF-8"),
+    pytest.param("sip:bob@h;tag=1", NameAddr("", BOB, (("tag", "1"),)),
+                 id="an addr-spec: the parameters are the header's"),
     pytest.param("<sip:bob@h;lr>;q=0.5", NameAddr("", Uri("sip", "bob", "h", None, (("lr", None),)), (("q", "0.5"),)),
                  id="a name-addr: inside the URI's, outside the header's"),
-    pytest.param("<isdn:2983792873>", NameAddr("", Uri("isdn", "2983792873", "")), id="a scheme we cannot dial is carried"),
+    pytest.param("<isdn:2983792873>", NameAddr("", Uri("isdn", "2983792873", "")),
+                 id="a scheme we cannot dial is carried"),
 ])  # fmt: skip
 def test_parse_name_addr(text: str, address: NameAddr) -> None:
     assert parse_name_addr(text) == address
 
 
 @pytest.mark.parametrize("text", [
-    '"Bob <sip:bob@h>', "Bell, Alexander <sip:bob@h>", "< sip:bob@h>", "<sip:bob@h >", "<sip:bob@h", "<>", "", "<sip:bob@h> x",
+    '"Bob <sip:bob@h>', "Bell,
+    Alexander <sip:bob@h>", "< sip:bob@h>", "<sip:bob@h >", "<sip:bob@h", "<>", "", "<sip:bob@h> x",
     '"Bob" sip:bob@h', "sip:bob@h?Route=x", "<a b:c>", "<sip:>", '<isdn:1 "2>',
 ])  # fmt: skip
 def test_parse_name_addr_refuses(text: str) -> None:
@@ -107,7 +124,8 @@ def test_parse_cseq(text: str, cseq: CSeq) -> None:
     assert parse_cseq(str(cseq)) == cseq
 
 
-@pytest.mark.parametrize("text", ["", "1", "INVITE", "-1 INVITE", "2147483648 INVITE", "36893488147419103232 REGISTER", "1 IN VITE",
+@pytest.mark.parametrize("text", ["", "1", "INVITE", "-1 INVITE", "2147483648 INVITE",
+                         "36893488147419103232 REGISTER", "1 IN VITE",
                                   "٣ INVITE"])  # fmt: skip
 def test_parse_cseq_refuses(text: str) -> None:
     with pytest.raises(BadMessage):

@@ -17,7 +17,8 @@ from sip_stack.uri import Uri, parse_uri, sip_uri
     pytest.param("sip:u;x=1?y@h", Uri("sip", "u;x=1?y", "h"), id="semicolons and question marks in the user"),
     pytest.param("sip:a@[2001:db8::1]:5060", Uri("sip", "a", "[2001:db8::1]", 5060), id="IPv6"),
     pytest.param("sip:h?subject=x", Uri("sip", "", "h", None, (), "subject=x"), id="headers"),
-    pytest.param("tel:+1-201-555-0123;phone-context=x", Uri("tel", "+1-201-555-0123", "", None, (("phone-context", "x"),)),
+    pytest.param("tel:+1-201-555-0123;phone-context=x", Uri("tel", "+1-201-555-0123", "", None, (("phone-context",
+                 "x"),)),
                  id="tel"),
 ])  # fmt: skip
 def test_parse_uri(text: str, uri: Uri) -> None:
@@ -49,7 +50,9 @@ def test_user(userinfo: str, user: str) -> None:
     assert Uri("sip", userinfo, "h").user == user
 
 
-@pytest.mark.parametrize(("text", "transport"), [("sip:h;transport=UDP", "UDP"), ("sip:h;Transport=tcp", "TCP"), ("sip:h", "")])
+@pytest.mark.parametrize(
+    ("text", "transport"), [("sip:h;transport=UDP", "UDP"), ("sip:h;Transport=tcp", "TCP"), ("sip:h", "")]
+)
 def test_transport_in_any_case(text: str, transport: str) -> None:
     assert parse_uri(text).transport == transport
 
@@ -62,3 +65,8 @@ def test_transport_in_any_case(text: str, transport: str) -> None:
 ])  # fmt: skip
 def test_sip_uri(user: str, text: str) -> None:
     assert str(sip_uri(user, "h")) == text
+
+
+@pytest.mark.parametrize("host", ["2001:db8::1", "[2001:db8::1]"])
+def test_sip_uri_puts_an_ipv6_address_in_brackets(host: str) -> None:
+    assert str(sip_uri("a", host, 5060)) == "sip:a@[2001:db8::1]:5060"

@@ -1,0 +1,120 @@
+"""The UDP shell on real loopback sockets (ports 35000 to 35999)."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import pytest
+
+from sip_stack.core import Hop
+from sip_stack.resolver import resolve
+from sip_stack.transport import Alarm, UdpTransport
+
+
+class Ear:
+    """Stands where a core would: keeps what it is handed."""
+
+    def __init__(self) -> None:
+        self.heard: asyncio.Queue[tuple[bytes, Hop]] = asyncio.Queue()
+        self.woken: asyncio.Queue[float] = asyncio.Queue()
+
+    def receive(self, data: bytes, source: Hop) -> None:
+        self.heard.put_nowait((data, source))
+
+    def wake(self) -> None:
+        self.woken.put_nowait(asyncio.get_running_loop().time())
+
+
+def open_pair(host: str) -> tuple[UdpTransport, UdpTransport]:
+    loop = asyncio.get_running_loop()
+    return UdpTransport(loop, host, 0), UdpTransport(loop, host, 0)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_datagrams_cross_and_say_where_they_came_from(host: str) -> None:
+    one, two = open_pair(host)
+    ear = Ear()
+    two.start(ear)  # type: ignore[arg-type]
+    for n in range(200):  # more than one wake-up drains
+        one.send(str(n).encode(), Hop("UDP", host, two.port))
+    async with asyncio.timeout(5):
+        heard = [await ear.heard.get() for _ in range(200)]
+    assert [data for data, _ in heard] == [str(n).encode() for n in range(200)]
+    assert {source for _, source in heard} == {Hop("UDP", host, one.port)}
+    one.close()
+    two.close()
+
+
+async def test_a_port_that_is_held_is_refused() -> None:
+    one = UdpTransport(asyncio.get_running_loop(), "127.0.0.1", 0)
+    with pytest.raises(OSError, match="in use"):
+        UdpTransport(asyncio.get_running_loop(), "127.0.0.1", one.port)
+    one.close()
+
+
+async def test_a_peer_that_is_gone_stops_nothing() -> None:
+    one, two = open_pair("127.0.0.1")
+    gone = two.port
+    two.close()
+    ear = Ear()
+    one.start(ear)  # type: ignore[arg-type]
+    for _ in range(3):  # the kernel reports ECONNREFUSED only on connected sockets; it must not matter either way
+        one.send(b"x", Hop("UDP", "127.0.0.1", gone))
+    one.send(b"me", Hop("UDP", "127.0.0.1", one.port))
+    async with asyncio.timeout(5):
+        assert (await ear.heard.get())[0] == b"me"
+    one.close()
+
+
+async def test_what_cannot_be_sent_is_counted() -> None:
+    one, two = open_pair("127.0.0.1")
+    one.send(b"x" * 70_000, Hop("UDP", "127.0.0.1", two.port))
+    assert one.dropped == 1
+    one.close()
+    two.close()
+
+
+async def test_an_error_of_the_socket_is_read_past() -> None:
+    one, two = open_pair("127.0.0.1")
+    ear = Ear()
+    one._socket.connect(("127.0.0.1", two.port))
+    gone = two.port
+    two.close()
+    one._socket.send(b"x")  # answered by ECONNREFUSED at the next read
+    one.start(ear)  # type: ignore[arg-type]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as late:
+        late.bind(("127.0.0.1", gone))
+        late.sendto(b"back", ("127.0.0.1", one.port))
+        async with asyncio.timeout(5):
+            assert (await ear.heard.get())[0] == b"back"
+    one.close()
+
+
+async def test_the_alarm_rings_for_the_earliest_and_again_when_asked_again() -> None:
+    loop = asyncio.get_running_loop()
+    ear, alarm = Ear(), Alarm(loop)
+    alarm.wakes(ear)  # type: ignore[arg-type]
+    start = loop.time()
+    alarm(start + 30.0)
+    alarm(start + 0.02)
+    alarm(start + 40.0)
+    async with asyncio.timeout(5):
+        assert await ear.woken.get() >= start + 0.02
+        alarm(loop.time() + 0.01)
+        await ear.woken.get()
+    alarm(loop.time() + 0.01)
+    alarm.close()
+    alarm.close()
+    assert alarm._handle is None
+    assert ear.woken.empty()
+
+
+@pytest.mark.parametrize(("host", "found"), [("127.0.0.1", "127.0.0.1"), ("[::1]", "::1"), ("localhost", "127.0.0.1")])
+async def test_resolve(host: str, found: str) -> None:
+    assert await resolve(host, 5070) == Hop("UDP", found, 5070)
+
+
+async def test_resolve_a_name_nobody_knows() -> None:
+    with pytest.raises(OSError, match=r"\w"):
+        await resolve("no-such-host.invalid", 5060)
