@@ -88,9 +88,8 @@ def test_parse_name_addr(text: str, address: NameAddr) -> None:
 
 
 @pytest.mark.parametrize("text", [
-    '"Bob <sip:bob@h>', "Bell,
-    Alexander <sip:bob@h>", "< sip:bob@h>", "<sip:bob@h >", "<sip:bob@h", "<>", "", "<sip:bob@h> x",
-    '"Bob" sip:bob@h', "sip:bob@h?Route=x", "<a b:c>", "<sip:>", '<isdn:1 "2>',
+    '"Bob <sip:bob@h>', "Bell, Alexander <sip:bob@h>", "< sip:bob@h>", "<sip:bob@h >", "<sip:bob@h", "<>", "",
+    "<sip:bob@h> x", '"Bob" sip:bob@h', "sip:bob@h?Route=x", "<a b:c>", "<sip:>", '<isdn:1 "2>',
 ])  # fmt: skip
 def test_parse_name_addr_refuses(text: str) -> None:
     with pytest.raises(BadMessage):
