@@ -374,5 +374,5 @@ def _view(call: Call) -> CallView:
         to=call.to,
         talk_s=round(call.talk_s),
         charge=format_money(call.charged, currency) if call.charged is not None else "",
-        recorded=call.recorded,
+        recorded=call.recorded and call.id not in call.exchange.live,  # it is complete when the call is over
     )

@@ -73,3 +73,20 @@ async def test_everything_is_given_back(tmp_path):
     for address in ports:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as again:
             again.bind(address)
+
+
+async def test_the_recording_is_offered_when_the_call_is_over(tmp_path):
+    async with AsyncExitStack() as stack:
+        demo = await start_demo(replace(TEST, home=tmp_path), stack)
+        front = demo.running.front
+        assert isinstance(
+            await front.request_call(VisitorRequest("my_phone", "Mary", "+12025550104", "US", "127.0.0.1")), Accepted
+        )
+        (call,) = demo.running.exchange.live.values()
+        async with asyncio.timeout(20):
+            while call.talk_began is None:
+                await asyncio.sleep(0.01)
+            assert (front.call(call.id).recorded, front.recording(call.id)) == (False, None)
+            await call.ended()
+        assert front.call(call.id).recorded
+        assert front.recording(call.id).stat().st_size > 8000
