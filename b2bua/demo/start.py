@@ -51,7 +51,6 @@ class DemoSettings:
     timing: Timing = Timing()
     line: str = "001*002"
     """Whose phone is simulated."""
-    log_level: str = "ERROR"
     seen: Datagram | None = None
     """Is told of every SIP message, and of the RTP of both agents."""
 
@@ -90,10 +89,7 @@ async def start_demo(settings: DemoSettings, stack: AsyncExitStack) -> Demo:
     listener = wiring.free_http(HOST, settings.http_port)
     base_url = f"http://{HOST}:{listener.getsockname()[1]}"
     config = _config(settings, folder)
-    url = config.server.database
-    await asyncio.to_thread(
-        transact, url, lambda conn: apply(conn, plan, time.time(), base_url, lambda: token_hex(8))
-    )  # fmt: skip
+    await asyncio.to_thread(_apply, config.server.database, plan, base_url)
     phone = Phone(
         wiring.free_sip(HOST, settings.agents_port, make), sound, settings.timing, server=(HOST, sip.port),
         who=_phone_user(plan, settings.line), page_url=f"{base_url}/callnow/{_page_id(plan, settings.line)}",
@@ -105,13 +101,18 @@ async def start_demo(settings: DemoSettings, stack: AsyncExitStack) -> Demo:
     stack.push_async_callback(phone.close)
     await phone.start()
     moved = [
-        f"{what} port {wanted} is taken: using {got}"
-        for what, wanted, got in (
-            ("SIP", settings.sip_port, sip.port), ("HTTP", settings.http_port, listener.getsockname()[1]),
-        )  # fmt: skip
-        if wanted not in (0, got)
+        *_moved("SIP", settings.sip_port, sip.port),
+        *_moved("HTTP", settings.http_port, listener.getsockname()[1]),
     ]
     return Demo(running, phone, pstn, folder, phone.state().page_url, _phone_user(plan, "001*003"), moved)
+
+
+def _moved(what: str, wanted: int, got: int) -> list[str]:
+    return [] if wanted in (0, got) else [f"{what} port {wanted} is taken: using {got}"]
+
+
+def _apply(url: str, plan: Plan, base_url: str) -> None:
+    transact(url, lambda conn: apply(conn, plan, time.time(), base_url, lambda: token_hex(8)))
 
 
 @contextmanager

@@ -84,8 +84,9 @@ async def test_the_recording_is_offered_when_the_call_is_over(tmp_path):
         )
         (call,) = demo.running.exchange.live.values()
         async with asyncio.timeout(20):
-            while call.talk_began is None:
-                await asyncio.sleep(0.01)
+            async for row in front.watch_ladder(call.id):
+                if row.title == "joined":
+                    break
             assert (front.call(call.id).recorded, front.recording(call.id)) == (False, None)
             await call.ended()
         assert front.call(call.id).recorded
