@@ -45,9 +45,9 @@ class Problem:
 
 def read(fields: Mapping[str, str], page: CallNowPage) -> Filled:
     """Take the fields of the form or of a one-step link; `myname` is the manual's name for `name` (SPEC 6)."""
-    country = fields.get("country", "")
+    country, name = fields.get("country", ""), fields.get("name", fields.get("myname", "")).strip(" ")
     return Filled(
-        name=fields.get("name", fields.get("myname", "")).strip(" "),
+        name=name if _is_visible(name) else "",
         phone=fields.get("phone", "").strip(" "),
         country=country if country in phonenumbers.SUPPORTED_REGIONS else page.country,
         challenge=fields.get("challenge", ""),
@@ -70,6 +70,11 @@ def problems(filled: Filled, page: CallNowPage) -> list[Problem]:
     elif len(filled.phone) > MAX_NUMBER or _has_controls(filled.phone):
         found.append(Problem("phone", "Enter a phone number, for example +1 202 555 0100."))
     return found
+
+
+def _is_visible(text: str) -> bool:
+    """False for blanks of every width, of none at all too; controls count, so that they are complained of."""
+    return any(unicodedata.category(c) not in ("Zs", "Cf") for c in text)
 
 
 def _has_controls(text: str) -> bool:

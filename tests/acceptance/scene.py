@@ -10,7 +10,7 @@ from pathlib import Path
 from time import time
 
 from tests.acceptance.ports import PEER_RTP, SIP, WIRE, free_port
-from tests.acceptance.server import Server
+from tests.acceptance.server import Server, until
 from tests.acceptance.visitor import Visitor
 from tests.peers.capture import Capture, RtpStream, SipMessage, relayed_share
 from tests.peers.sipp import Sipp
@@ -65,10 +65,22 @@ class Scene:
         await self.server.start()
         return self.server
 
-    async def reconfigure(self, *changes: Change, more: str = "") -> None:
-        """Apply another plan to the running server, and give it the second it may take."""
-        await self.server.apply(plan(self._ports, *changes, more=more))
-        await asyncio.sleep(1.0)
+    async def reconfigure(self, *changes: Change, more: str = "") -> str:
+        """Apply another plan to the running server and wait until it says that it took it; what `apply` printed."""
+        taken = self.server.log.read_text().count("event=configuration-loaded")
+        said = await self.server.apply(plan(self._ports, *changes, more=more))
+        await until(
+            lambda: self.server.log.read_text().count("event=configuration-loaded") > taken, "new configuration",
+        )
+        return said
+
+    def now(self) -> float:
+        """Unix time, the clock of captures and records."""
+        return time()
+
+    def address(self, host: str) -> str:
+        """An address with a free port for one more peer."""
+        return f"{host}:{free_port(SIP)}"
 
     async def close(self, *, check: bool) -> None:
         """Stop the servers; `check`: after they are at rest."""
@@ -83,18 +95,20 @@ class Scene:
         """A visitor until the end of the test."""
         return await self._stack.enter_async_context(Visitor(self.server.url))
 
-    async def phone(self, behaviour: str = "phone_answer_press_1", *, at: str = "", **keys: str) -> Sipp:
+    async def phone(
+        self, behaviour: str = "phone_answer_press_1", *, at: str = "", calls: int = 1, **keys: str,
+    ) -> Sipp:
         """A SIPp phone, registered and waiting; 001*002 at PH unless told."""
-        return await self._sipp(behaviour, at or self.ph, keys)
+        return await self._sipp(behaviour, at or self.ph, calls, keys)
 
-    async def trunk(self, behaviour: str = "trunk_answer", *, at: str = "", **keys: str) -> Sipp:
+    async def trunk(self, behaviour: str = "trunk_answer", *, at: str = "", calls: int = 1, **keys: str) -> Sipp:
         """A SIPp trunk, waiting at T1 unless told, or calling."""
-        return await self._sipp(behaviour, at or self.t1, keys)
+        return await self._sipp(behaviour, at or self.t1, calls, keys)
 
-    async def _sipp(self, behaviour: str, at: str, keys: dict[str, str]) -> Sipp:
+    async def _sipp(self, behaviour: str, at: str, calls: int, keys: dict[str, str]) -> Sipp:
         sipp = Sipp(
             behaviour, local=at, remote=self.server.sip, folder=self._folder / f"sipp{next(self._number)}",
-            media_port=free_port(PEER_RTP, 10), **keys,
+            media_port=free_port(PEER_RTP, 10), calls=calls, **keys,
         )
         return await self._stack.enter_async_context(sipp)
 

@@ -146,6 +146,8 @@ per_number_day = 1000
 
     async def rest(self, within_s: float = 3.0) -> None:
         """Every call is over: dialogs, legs, tasks, RTP ports and holds are back to base, and the books balance."""
+        if self._process is None:
+            return
         end = asyncio.get_running_loop().time() + within_s
         while left := await self._left():
             assert asyncio.get_running_loop().time() < end, f"still held: {left}"

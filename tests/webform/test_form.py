@@ -17,6 +17,7 @@ from webform.form import MAX_NAME, MAX_NUMBER, Filled, countries, problems, read
     [
         pytest.param({}, Filled(country="US"), id="nothing"),
         pytest.param({"name": " Mary ", "phone": " 555 "}, Filled("Mary", "555", "US"), id="blanks around are dropped"),
+        pytest.param({"name": "\u00a0\u200b\u2003"}, Filled(country="US"), id="a name of unseen blanks is none"),
         pytest.param({"myname": "Mary"}, Filled("Mary", country="US"), id="the one-step name"),
         pytest.param({"country": "RO"}, Filled(country="RO"), id="a chosen country"),
         pytest.param({"country": "XX"}, Filled(country="US"), id="no such country: the page's"),
