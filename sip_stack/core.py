@@ -11,7 +11,7 @@ from zlib import crc32
 
 from sip_stack.errors import BadMessage, PeerError
 from sip_stack.grammar import comma_list, param
-from sip_stack.headers import NameAddr, Via
+from sip_stack.headers import CSeq, NameAddr, Via
 from sip_stack.message import Request, Response, parse
 from sip_stack.running import Hop, Incoming, Outgoing, Serving
 from sip_stack.timers import RFC, Timed, TimerSettings, Wheel, disarm
@@ -85,7 +85,7 @@ class SipCore:
         self.tap = tap
         self._clients: dict[object, Outgoing] = {}
         self._servers: dict[object, Serving] = {}
-        self._merged: set[tuple[str, str, str]] = set()
+        self._merged: set[tuple[str, str, CSeq]] = set()
         self._usages: dict[str, DialogUser] = {}
         self._wheel = Wheel()
 
@@ -208,9 +208,12 @@ class SipCore:
     def _take_response(self, response: Response) -> None:
         try:
             response.check()
+            method = response.cseq.method
+            running = self._clients.get((_branch(response.fields["Via"][0]), method))
+            if running is None:  # not our Via, or ours in other words
+                running = self._clients.get((response.via.branch, method))
         except BadMessage:
             return  # a response is never answered
-        running = self._clients.get((response.via.branch, response.cseq.method))
         if running is None:
             return
         try:
@@ -238,9 +241,15 @@ class SipCore:
     @staticmethod
     def _mark_source(request: Request, via: Via, source: Hop) -> None:
         """18.2.1 and RFC 3581 4: responses carry what the packet showed."""
+        values = request.fields["Via"]
+        before, asked, after = values[0].partition(";rport")
+        if (
+            asked and after[:1] in ("", ";") and "," not in before and "received" not in values[0]
+        ):  # the common form, by text alone
+            values[0] = f"{before};received={source.host};rport={source.port}{after}"
+            return
         seen = via.seen_from(source.host, source.port)
         if seen.params != via.params:
-            values = request.fields["Via"]
             values[0] = ", ".join([str(seen), *comma_list(values[0])[1:]])
 
     @staticmethod
@@ -304,8 +313,7 @@ class SipCore:
             machine = NonInviteServer(reliable=reliable, timers=self.timers)
         serving = Serving(self, machine, hop, key, request.call_id, request.to.tag or self.new_id())
         if not request.to.tag and request.method != "CANCEL":
-            cseq = request.cseq
-            merged = (request.call_id, request.from_.tag, f"{cseq.number} {cseq.method}")
+            merged = (request.call_id, request.from_.tag, request.cseq)
             if merged in self._merged:
                 raise PeerError("Loop Detected", status=482)
             self._merged.add(merged)
@@ -363,7 +371,7 @@ def _refuse_what_we_lack(request: Request) -> None:
 
 
 def _branch(via: str) -> str:
-    """The branch of a Via that we wrote."""
+    """The branch of a Via as we write it; of another's perhaps none."""
     return via.partition(";branch=")[2].partition(";")[0]
 
 

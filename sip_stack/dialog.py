@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sip_stack.errors import BadMessage, PeerError
 from sip_stack.grammar import param
-from sip_stack.headers import NameAddr
+from sip_stack.headers import NameAddr, parse_name_addr
 from sip_stack.message import Fields, Request, Response
 from sip_stack.uri import Uri
 
@@ -15,31 +15,36 @@ class Dialog:
     """One dialog, early or confirmed."""
 
     __slots__ = (
-        "_from", "_routes", "_to", "call_id", "local", "local_seq", "remote", "remote_seq", "remote_target",
+        "_local", "_remote", "_routes", "_target", "call_id", "local_seq", "remote", "remote_seq", "remote_target",
         "route_set",
     )  # fmt: skip
 
     def __init__(
-        self, call_id: str, local: NameAddr, remote: NameAddr, *, local_seq: int, remote_seq: int | None,
+        self, call_id: str, local: str, remote: NameAddr, remote_text: str, *, local_seq: int, remote_seq: int | None,
         remote_target: Uri, route_set: tuple[NameAddr, ...],
     ) -> None:  # fmt: skip
+        """`local` and `remote_text`: From and To of our requests, in the words that began the dialog."""
         self.call_id = call_id
-        self.local = local
         self.remote = remote
         self.local_seq = local_seq
         self.remote_seq = remote_seq
-        self.remote_target = remote_target._replace(headers="") if remote_target.headers else remote_target
         self.route_set = route_set
-        self._from = [str(local)]
-        self._to = [str(remote)]
+        self._local = [local]
+        self._remote = [remote_text]
         self._routes = [str(route) for route in route_set]
+        self._aim(remote_target)
+
+    def _aim(self, target: Uri) -> None:
+        self.remote_target = target._replace(headers="") if target.headers else target
+        self._target = str(self.remote_target)
 
     @classmethod
     def from_request(cls, invite: Request, local_tag: str) -> Dialog:
         """12.1.1: the side that was invited.  Raises: BadMessage where the Contact cannot be read."""
         contacts = invite.addresses("Contact")
         return cls(
-            invite.call_id, invite.to.with_tag(local_tag), invite.from_, local_seq=0, remote_seq=invite.cseq.number,
+            invite.call_id, f"{invite.fields['To'][0]};tag={local_tag}", invite.from_, invite.fields["From"][0],
+            local_seq=0, remote_seq=invite.cseq.number,
             remote_target=contacts[0].uri if contacts else invite.from_.uri,
             route_set=invite.addresses("Record-Route"),
         )  # fmt: skip
@@ -49,10 +54,16 @@ class Dialog:
         """12.1.2: the side that invited; the route set is the Record-Route in reverse order.  Raises: BadMessage."""
         contacts = response.addresses("Contact")
         return cls(
-            invite.call_id, invite.from_, response.to, local_seq=invite.cseq.number, remote_seq=None,
+            invite.call_id, invite.fields["From"][0], response.to, response.fields["To"][0],
+            local_seq=invite.cseq.number, remote_seq=None,
             remote_target=contacts[0].uri if contacts else invite.uri,
             route_set=response.addresses("Record-Route")[::-1],
         )  # fmt: skip
+
+    @property
+    def local(self) -> NameAddr:
+        """Our address with our tag."""
+        return parse_name_addr(self._local[0])
 
     @property
     def next_hop(self) -> Uri:
@@ -66,19 +77,19 @@ class Dialog:
             seq = self.local_seq
         fields: Fields = {
             "Max-Forwards": ["70"],
-            "From": self._from,
-            "To": self._to,
+            "From": self._local,
+            "To": self._remote,
             "Call-ID": [self.call_id],
             "CSeq": [f"{seq} {method}"],
         }
         if not self._routes:
-            return Request(method, self.remote_target, fields)
+            return Request(method, self._target, fields)
         first = self.route_set[0].uri
         if param(first.params, "lr") is None:  # 12.2.1.1: a strict router gets itself as Request-URI
-            fields["Route"] = [*self._routes[1:], f"<{self.remote_target}>"]
+            fields["Route"] = [*self._routes[1:], f"<{self._target}>"]
             return Request(method, first, fields)
         fields["Route"] = self._routes
-        return Request(method, self.remote_target, fields)
+        return Request(method, self._target, fields)
 
     def receive(self, request: Request) -> None:
         """Take in a request of the far end.  Raises: PeerError 500 for a CSeq that goes back (12.2.2)."""
@@ -94,4 +105,4 @@ class Dialog:
         except BadMessage:  # a response is not answered: the target stays what it was
             return
         if contacts:
-            self.remote_target = contacts[0].uri._replace(headers="")
+            self._aim(contacts[0].uri)

@@ -135,8 +135,24 @@ _QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*+\"\s*+", re.DOTALL)
 _ADDR_SPEC = re.compile(r"\s*+([^;<>\"\s,?]++)\s*+((?:;.*)?)", re.DOTALL)
 
 
+_COMMON = re.compile(
+    r"(?:\"([^\"\\]*+)\"[ \t]*+|([A-Za-z0-9\-.!%*_+`'~ ]*+))"
+    r"<(sips?):(?:([^@\s<>\"\x00-\x1f\x7f]*+)@)?([a-z0-9._-]++)(?::([1-9][0-9]{0,3}+))?"
+    r"(;[^?\s<>\"\x00-\x1f\x7f]*+)?>(?:;tag=([A-Za-z0-9\-.!%*_+`'~]++))?"
+)
+
+
 def parse_name_addr(text: str) -> NameAddr:
     """Read one name-addr or addr-spec; parameters outside brackets are the header's (20.10).  Raises: BadMessage."""
+    match = _COMMON.fullmatch(text)  # nearly all there are: one look instead of five
+    if match is None:
+        return _rarer_name_addr(text)
+    quoted, words, scheme, userinfo, host, port, params, tag = match.groups()
+    uri = Uri(scheme, userinfo or "", host, int(port) if port else None, parse_params(params) if params else ())
+    return NameAddr(words.strip() if quoted is None else quoted, uri, (("tag", tag),) if tag else ())
+
+
+def _rarer_name_addr(text: str) -> NameAddr:
     display, bracket, rest = _split_display(text)
     if not bracket:
         match = _ADDR_SPEC.fullmatch(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -120,12 +121,9 @@ class Message:
             self._cseq = parse_cseq(self._one("CSeq"))
         return self._cseq
 
+    @abstractmethod
     def check(self) -> None:
         """Refuse what sections 8.1.1, 18.3 and 20 forbid.  Raises: BadMessage with the status to answer."""
-        if self.defect is not None:
-            raise self.defect
-        self._one("Call-ID")
-        _ = self.via, self.cseq, self.from_, self.to
 
     def _encode(self, start: str) -> bytes:
         fields = self.fields
@@ -164,8 +162,10 @@ class Request(Message):
         return int(text)
 
     def check(self) -> None:
-        """As for any message, and what only a request can get wrong."""
-        super().check()
+        """As for any message: all that a request can get wrong without knowing what it is for."""
+        if self.defect is not None:
+            raise self.defect
+        _ = self.call_id, self.via, self.from_, self.to
         fields = self.fields
         if self.cseq.method != self.method:
             raise BadMessage("CSeq method differs from the request line")  # 8.1.1.5
@@ -223,6 +223,14 @@ class Response(Message):
         for name, value in extra:
             fields.setdefault(name, []).append(value)
         return cls(status, reason or REASONS.get(status, "Unknown"), fields, body)
+
+    def check(self) -> None:
+        """What matching needs, and To where a dialog or an ACK may come of it; From is our own text, come back."""
+        if self.defect is not None:
+            raise self.defect
+        _ = self.call_id, self._one("Via")
+        if self.cseq.method == "INVITE":
+            _ = self.to
 
     def encode(self) -> bytes:
         """The bytes on the wire."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from sip_stack.effects import Arm, Disarm, Effect, Send, ToUser
+from sip_stack.headers import CSeq
 from sip_stack.message import Message, Request, Response
 from sip_stack.timers import Timer, disarm, disarm_all
 from sip_stack.transaction import InviteClient, InviteServer, NonInviteClient, NonInviteServer, Transaction
@@ -118,7 +119,7 @@ class Serving(Running):
     ) -> None:
         super().__init__(core, machine, hop, key, call_id)
         self.tag = tag
-        self.merged: tuple[str, str, str] | None = None
+        self.merged: tuple[str, str, CSeq] | None = None
         self.on_ack: Callable[[Request], None] | None = None
 
     def to_user(self, message: Message) -> None:

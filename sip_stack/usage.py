@@ -6,6 +6,7 @@ The owner is told by `InviteUser`; it speaks by the verbs.  No verb waits, so cl
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Protocol
 
@@ -337,6 +338,7 @@ def _challenge(response: Response) -> tuple[str, Challenge] | None:
     return None
 
 
+@lru_cache(1024)
 def _is_address(host: str) -> bool:
     try:
         ip_address(host)

@@ -93,7 +93,9 @@ def test_a_malformed_request_is_told_why_in_one_line(wire, b) -> None:
     pytest.param(request("OPTIONS", Via=None), id="no Via"),
     pytest.param(request("OPTIONS", Via="UDP"), id="an unreadable Via"),
     pytest.param(b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK9\r\nCSeq: 1 INVITE\r\n\r\n",
-                 id="a malformed response"),
+                 id="a response without Call-ID"),
+    pytest.param(b"SIP/2.0 200 OK\r\nVia: x\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\nContent-Length: 9\r\n\r\n",
+                 id="a cut response"),
     pytest.param(b"\r\n\r\n", id="a keep-alive"),
     pytest.param(b"\x16\x03\x01", id="garbage"),
 ])  # fmt: skip
@@ -232,7 +234,11 @@ def test_18_2_2_the_ack_to_a_failure_ends_its_repeats(wire, b) -> None:
     pytest.param("SIP/2.0/UDP h.invalid;branch=z9hG4bK1", A._replace(port=999), A,
                  "SIP/2.0/UDP h.invalid;branch=z9hG4bK1;received=10.0.0.1", id="18.2.2: received, port 5060"),
     pytest.param("SIP/2.0/UDP h.invalid:5070;rport;branch=z9hG4bK1", A._replace(port=999), A._replace(port=999),
-                 "SIP/2.0/UDP h.invalid:5070;branch=z9hG4bK1;received=10.0.0.1;rport=999", id="RFC 3581 4: rport"),
+                 "SIP/2.0/UDP h.invalid:5070;received=10.0.0.1;rport=999;branch=z9hG4bK1", id="RFC 3581 4: rport"),
+    pytest.param("SIP/2.0/UDP h.invalid;RPort;branch=z9hG4bK1", A._replace(port=999), A._replace(port=999),
+                 "SIP/2.0/UDP h.invalid;branch=z9hG4bK1;received=10.0.0.1;rport=999", id="rport in any case"),
+    pytest.param("SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1, SIP/2.0/UDP x;rport", A, A,
+                 "SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1, SIP/2.0/UDP x;rport", id="another's rport is not ours to fill"),
     pytest.param("SIP/2.0/TCP h.invalid:5070;branch=z9hG4bK1", Hop("TCP", "10.0.0.1", 999, 7), Hop("TCP",
                  "10.0.0.1", 999, 7),
                  "SIP/2.0/TCP h.invalid:5070;branch=z9hG4bK1;received=10.0.0.1", id="18.2.2: the same connection"),
@@ -248,6 +254,14 @@ def test_18_2_responses_go_where_the_request_came_from(wire, via: str, source: H
     ((data, hop),) = sent
     assert hop == target
     assert f"Via: {written}, SIP/2.0/UDP upstream\r\n".encode() in data or f"Via: {written}\r\n".encode() in data
+
+
+def test_17_1_3_a_via_that_comes_back_in_other_words_is_still_ours(wire, a, b) -> None:
+    a.dial(b)
+    ringing = Response.to_request(wire.messages[0], 180, tag="t")
+    ringing.fields["Via"] = [ringing.fields["Via"][0].replace(";branch=", " ; Branch = ")]
+    a.core.receive(ringing.encode(), b.hop)
+    assert a.told == [("progress", 180)]
 
 
 def test_17_1_3_a_response_of_no_transaction_is_dropped(wire, a, b) -> None:
