@@ -38,7 +38,7 @@ BUSY_S = 5.0
 """How long a transaction waits for another process (`ringback apply`) to finish its own."""
 GROUP = 256
 """Most jobs in one transaction."""
-LINGER_S = 0.05
+LINGER_S = 0.2
 """How long posted rows wait for company when no job commits anyway."""
 
 log = logging.getLogger(__name__)
