@@ -96,19 +96,21 @@ class Scene:
         return await self._stack.enter_async_context(Visitor(self.server.url))
 
     async def phone(
-        self, behaviour: str = "phone_answer_press_1", *, at: str = "", calls: int = 1, **keys: str,
+        self, behaviour: str = "phone_answer_press_1", *, at: str = "", calls: int = 1, register: bool = True,
+        **keys: str,
     ) -> Sipp:
-        """A SIPp phone, registered and waiting; 001*002 at PH unless told."""
-        return await self._sipp(behaviour, at or self.ph, calls, keys)
+        """A SIPp phone, registered and waiting, or calling; 001*002 at PH unless told."""
+        return await self._sipp(behaviour, at or self.ph, calls, keys, register)
 
     async def trunk(self, behaviour: str = "trunk_answer", *, at: str = "", calls: int = 1, **keys: str) -> Sipp:
         """A SIPp trunk, waiting at T1 unless told, or calling."""
         return await self._sipp(behaviour, at or self.t1, calls, keys)
 
-    async def _sipp(self, behaviour: str, at: str, calls: int, keys: dict[str, str]) -> Sipp:
+    async def _sipp(self, behaviour: str, at: str, calls: int, keys: dict[str, str], register: bool = True) -> Sipp:
         sipp = Sipp(
             behaviour, local=at, remote=self.server.sip, folder=self._folder / f"sipp{next(self._number)}",
-            media_port=free_port(PEER_RTP, 10), calls=calls, **keys,
+            media_port=free_port(PEER_RTP, 10), calls=calls,
+            register=register, **keys,
         )
         return await self._stack.enter_async_context(sipp)
 

@@ -23,7 +23,7 @@ T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 
 
-async def until(condition: Callable[[], T], what: str, within_s: float = 5.0) -> T:
+async def until(condition: Callable[[], T | None], what: str, within_s: float = 5.0) -> T:
     """The first true answer, asked every 20 ms.  Raises: TimeoutError."""
     end = asyncio.get_running_loop().time() + within_s
     while not (answer := condition()):

@@ -67,10 +67,10 @@ async def both_hear_each_other(scene: Scene, phone: Sipp, trunk: Sipp) -> None:
     await trunk.until("ACK")
     began = scene.said("ACK ", target=scene.t1)[0].at
 
-    def audio_since() -> float:
+    def audio_since() -> float | None:
         """When the tone began, once 2.5 s of it are captured."""
         tone = [p.at for p in scene.stream(source=PHONE).packets if p.payload_type == 0 and p.at > began]
-        return tone[0] if tone and tone[-1] - tone[0] > 2.5 else 0.0
+        return tone[0] if tone and tone[-1] - tone[0] > 2.5 else None
 
     since = await until(audio_since, "2.5 s of tone", 8) + 0.2
     assert scene.share(PHONE, TRUNK, since) >= 0.95
