@@ -188,8 +188,8 @@ per_number_day = 1000
         return self.read(lambda conn: journal.legs_of(conn, call_id))
 
     def spent(self) -> int:
-        """What account 1, the client of the fixture, has spent of its 100.00, in micros."""
-        return 100_000_000 - self.read(lambda conn: ledger.balance(conn, 1)).balance
+        """What account 1, the client of the fixture, has paid for calls, in micros."""
+        return -sum(entry.amount for entry in self.read(lambda conn: ledger.entries(conn, 1)) if entry.kind == "call")
 
     async def request_over(self, count: int = 1, within_s: float = 10.0) -> RequestRecord:
         """Wait until so many requests have their reason; the last of them."""

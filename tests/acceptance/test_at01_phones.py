@@ -4,27 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 from playwright.async_api import async_playwright, expect
 
 from media.g711 import Samples, decode
-from media.listen import tone_share
 from media.prompt import read_wav
 from tests.acceptance.ports import SIP, free_port
 from tests.acceptance.scene import NO_CAPTCHA, NO_CONFIRMATION, Scene
 from tests.acceptance.server import until
+from tests.acceptance.sound import seconds_of
 from tests.peers.addresses import namespace
 from tests.peers.baresip import TONE_HZ, Baresip
 from tests.peers.pyvoip_phone import PyVoipPhone
 
 TRUNK_TONE_HZ = 440
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-
-
-def seconds_of(samples: Samples, hertz: float) -> float:
-    """How long a tone sounds, in tenths of a second."""
-    frames = [samples[at : at + 800] for at in range(0, len(samples) - 799, 800)]
-    return sum(bool(np.any(frame)) and tone_share(frame, hertz) > 0.8 for frame in frames) / 10
 
 
 async def test_at01_baresip_confirms_by_key_and_hears_the_visitor(scene: Scene, tmp_path: Path) -> None:
