@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, Field, fields
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from b2bua.plan import (
 )
 from b2bua.plan_reader import parse
 from store.database import transact
-from store.values import CallerId, DialPlan
+from store.values import CallerId, DialPlan, Micros
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -62,7 +62,7 @@ def written(default: Any) -> str:
     if default is None:
         return "none"
     if isinstance(default, Money):
-        return f'`"{format_money(default)}"`'
+        return f'`"{format_money(Micros(default))}"`'
     if isinstance(default, (DialPlan, CallerId)):
         return "see below"
     return f"`{json.dumps(default)}`"
@@ -70,11 +70,13 @@ def written(default: Any) -> str:
 
 def plan_defaults(entry: type[Any]) -> dict[str, str]:
     """Key and default of every key of a plan's table."""
-    return {
-        each.name: "required" if each.default is MISSING and each.default_factory is MISSING
-        else written(each.default if each.default is not MISSING else each.default_factory())  # type: ignore[misc]
-        for each in fields(entry)
-    }
+    return {each.name: "required" if (default := default_of(each)) is MISSING else written(default)
+            for each in fields(entry)}
+
+
+def default_of(each: Field[Any]) -> Any:
+    """What a field is when nothing is said."""
+    return each.default if each.default_factory is MISSING else each.default_factory()
 
 
 @pytest.mark.parametrize("heading", SERVE_TABLES)
