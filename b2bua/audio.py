@@ -11,7 +11,10 @@ from media.g711 import Codec
 from media.sdp import BadSdp, MediaPeer, NoCommonCodec
 from sip_stack.errors import PeerError
 
-__all__ = ["Audio"]
+__all__ = ["CODECS", "Audio"]
+
+CODECS: tuple[Codec, ...] = ("PCMU", "PCMA")
+"""What we speak."""
 
 
 class Audio:

@@ -6,32 +6,26 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from b2bua.caller_id import Shown, shown_on_trunk
-from b2bua.ladder import RINGBACK, Kind, Ladder
-from b2bua.leg import Hearer, Leg
+from b2bua.audio import CODECS
+from b2bua.ladder import EXTENSION, RINGBACK, Kind, Ladder
+from b2bua.leg import Leg
 from b2bua.meter import first_hold
-from b2bua.numbers import to_trunk
-from b2bua.outcome import CallError, CreditRefused, LegGone, NoRoute, NotReached, Offline, Outcome
+from b2bua.outcome import CallError, CreditRefused, LegGone, Outcome, refusal
 from b2bua.payment import Payment
-from b2bua.routing import route
+from b2bua.record import call_record, leg_records
 from media.engine import Engine
 from media.g711 import Codec
 from media.prompt import Pack
-from sip_stack.core import Hop, SipCore
-from sip_stack.digest import Credentials
-from sip_stack.headers import NameAddr
+from sip_stack.core import SipCore
 from sip_stack.invite import IncomingInvite
-from sip_stack.registrar import Binding
-from sip_stack.uri import sip_uri
 from store import journal, ledger
 from store.database import Database
 from store.errors import NoCredit, StoreError
-from store.values import Account, Extension, Micros, Trunk
+from store.values import Account, Extension, Micros
 
 if TYPE_CHECKING:
     from b2bua.exchange import Exchange
@@ -40,8 +34,6 @@ __all__ = ["Call"]
 
 log = logging.getLogger(__name__)
 
-EXTENSION, PSTN = 0, 2
-_CODECS: tuple[Codec, ...] = ("PCMU", "PCMA")
 _STATS_EVERY_S = 5.0
 
 
@@ -170,81 +162,12 @@ class Call:
 
     # Legs
 
-    def rung_by(self, invite: IncomingInvite, lane: int, party: str, codecs: Sequence[Codec] = _CODECS) -> Leg:
+    def rung_by(self, invite: IncomingInvite, lane: int, party: str, codecs: Sequence[Codec] = CODECS) -> Leg:
         """The leg of a far end that rang us.  Raises: PeerError for an offer that cannot be answered."""
         leg = Leg(self, lane, party, "in")
         self.watch_wire(invite.call_id, lane)
         leg.invited(invite, codecs, passed=self.direct)
         self.legs.append(leg)
-        return leg
-
-    async def dial_extension(
-        self, extension: Extension, *, shown: Shown, lane: int = EXTENSION, hear: Leg | None = None
-    ) -> Leg:
-        """Ring every phone of an extension; the first that answers.  Raises: NotReached, Offline without phones."""
-        bindings = self.exchange.locations.of(extension.number)
-        if not bindings:
-            raise Offline(extension.number)
-        domain = self.exchange.domain
-        dialling = _Dialling(hear)
-        for binding in bindings:
-            leg = self._new_leg(lane, extension.number, dialling)
-            leg.invite(
-                dialling,
-                target=binding.uri,
-                hop=_hop_of(binding),
-                nat=binding.uri.host != binding.source_ip,
-                shown=NameAddr(shown.name, sip_uri(shown.number, domain)),
-                to=NameAddr("", sip_uri(extension.number, domain)),
-                codecs=_CODECS,
-                beside=hear,
-            )
-        return await dialling.winner(extension.ring_s)
-
-    async def dial_out(self, number: str, *, hear: Leg) -> Leg:
-        """Call a public number by its trunks in turn.  Raises: NotReached, NoRoute."""
-        assert self.extension is not None
-        trunks = route(self.exchange.directory, number)
-        if not trunks:
-            raise NoRoute(f"no trunk for {number}")
-        for last, trunk in enumerate(trunks, 1 - len(trunks)):
-            try:
-                return await self._dial_trunk(trunk, number, hear)
-            except NotReached as failed:
-                if last == 0 or (failed.status < 500 and failed.status != 408) or failed.status >= 600:
-                    raise
-        raise AssertionError("unreachable")
-
-    async def _dial_trunk(self, trunk: Trunk, number: str, hear: Leg) -> Leg:
-        assert self.extension is not None
-        try:
-            hop = await self.exchange.resolve(trunk.host, trunk.port)
-        except OSError as error:
-            self.ladder_row("event", RINGBACK, PSTN, f"{trunk.host} is not known: {error.strerror or error}")
-            raise NotReached(503) from error
-        dialling = _Dialling(hear)
-        leg = self._new_leg(PSTN, trunk.name, dialling)
-        if self.payment is not None:
-            self.payment.leg = leg
-        user = to_trunk(number, trunk)
-        shown = shown_on_trunk(self.extension, trunk)
-        domain = trunk.host if trunk.user else self.exchange.domain  # one that knows us by name wants its own
-        leg.invite(
-            dialling,
-            target=sip_uri(user, trunk.host, trunk.port if trunk.port != 5060 else None),
-            hop=hop,
-            shown=NameAddr(shown.name, sip_uri(shown.number, domain)),
-            to=NameAddr("", sip_uri(user, trunk.host)),
-            codecs=trunk.codecs,
-            beside=hear,
-            credentials=Credentials(trunk.user, trunk.password) if trunk.user else None,
-        )
-        return await dialling.winner(trunk.ring_s)
-
-    def _new_leg(self, lane: int, party: str, dialling: _Dialling) -> Leg:
-        leg = Leg(self, lane, party, "out")
-        self.legs.append(leg)
-        dialling.legs.append(leg)
         return leg
 
     def join(self, a: Leg, b: Leg) -> None:
@@ -329,7 +252,7 @@ class Call:
         """Hang up everything, settle and write, then wait for the last of the media."""
         assert self.outcome is not None
         for leg in self.legs:
-            leg.hangup(*_refusal(self.outcome))
+            leg.hangup(*refusal(self.outcome))
         self.ladder_row("event", RINGBACK, RINGBACK, f"ended: {self.outcome}")
         try:
             await self._write()
@@ -344,16 +267,15 @@ class Call:
     async def _write(self) -> None:
         payment, more = self.payment, self.on_outcome
         ended = self.wall(self.now())
-        legs = [self._leg_record(leg) for leg in self.legs]
         if payment is None and more is None:
             self.charged = Micros(0)
-            self.database.post(journal.INSERT_CALL, [journal.row(self._record(ended, Micros(0)))])
-            self.database.post(journal.INSERT_LEG, [journal.row(leg) for leg in legs])
+            self.database.post(journal.INSERT_CALL, [journal.row(call_record(self, ended, Micros(0)))])
+            self.database.post(journal.INSERT_LEG, [journal.row(leg) for leg in leg_records(self, Micros(0))])
             return
 
         def job(conn: Connection) -> Micros:
             charged = payment.settle(conn, ended).charged if payment else Micros(0)
-            journal.write_call(conn, self._record(ended, charged), self._priced(legs, charged))
+            journal.write_call(conn, call_record(self, ended, charged), leg_records(self, charged))
             self.charged = charged
             if more is not None:
                 more(conn)
@@ -361,100 +283,7 @@ class Call:
 
         self.charged = await self.database.run(job)
 
-    def _priced(self, legs: list[journal.LegRecord], charged: Micros) -> list[journal.LegRecord]:
-        paid = self.payment.leg if self.payment else None
-        return [replace(r, cost=charged) if leg is paid else r for r, leg in zip(legs, self.legs, strict=True)]
-
-    def _record(self, ended: float, cost: Micros) -> journal.CallRecord:
-        account = self.account
-        return journal.CallRecord(
-            self.id, self.kind, account.id if account else None, self._started_wall,
-            self.extension.number if self.extension else "", self.from_, self.to, ended, str(self.outcome),
-            round(self.talk_s * 1000), cost, account.currency if account else "",
-        )  # fmt: skip
-
-    def _leg_record(self, leg: Leg) -> journal.LegRecord:
-        def wall(moment: float | None) -> float | None:
-            return None if moment is None else self.wall(moment)
-
-        return journal.LegRecord(
-            self.id, leg.lane, leg.direction, self.wall(leg.invited_at), leg.from_, leg.to, leg.party,
-            wall(leg.answered_at), wall(leg.ended_at), leg.status, leg.left, round(leg.talk_s * 1000),
-        )  # fmt: skip
-
     def forget_wires(self) -> None:
         """The call is over: late messages find no ladder."""
         for call_id in self._wires:
             self.exchange.wires.pop(call_id, None)
-
-
-class _Dialling:
-    """Far ends rung at once: the first to answer wins, the others are given up."""
-
-    def __init__(self, hear: Hearer | None) -> None:
-        self.legs: list[Leg] = []
-        self._hear = hear
-        self._refusals: dict[int, int] = {}
-        self._won: asyncio.Future[Leg] = asyncio.get_running_loop().create_future()
-
-    async def winner(self, within_s: float) -> Leg:
-        """The leg that answered.  Raises: NotReached."""
-        won: Leg | None = None
-        try:
-            async with asyncio.timeout(within_s):
-                won = await self._won
-                return won
-        except TimeoutError:
-            raise NotReached(408) from None
-        finally:
-            for leg in self.legs:
-                if leg is not won:
-                    leg.hangup()
-
-    def progressed(self, leg: Leg, body: bytes) -> None:
-        if self._hear is not None:
-            self._hear.hear_ringing(leg, body)
-
-    def answered(self, leg: Leg) -> None:
-        if self._won.done():
-            leg.hangup()
-        else:
-            self._won.set_result(leg)
-
-    def refused(self, leg: Leg, status: int) -> None:
-        self._refusals[id(leg)] = status
-        if len(self._refusals) == len(self.legs) and not self._won.done():
-            self._won.set_exception(NotReached(_best(list(self._refusals.values()))))
-
-
-def _best(statuses: list[int]) -> int:
-    """16.7 step 6: a 6xx before all, else the lowest class, busy before the rest of its class."""
-    return min(statuses, key=lambda s: (s < 600, s // 100, s != 486))
-
-
-def _hop_of(binding: Binding) -> Hop:
-    """A phone behind a NAT is reached where its REGISTER came from, another where its Contact says."""
-    uri = binding.uri
-    if uri.host == binding.source_ip:
-        return Hop(binding.transport, uri.host, uri.port or 5060)
-    return Hop(binding.transport, binding.source_ip, binding.source_port)
-
-
-_REFUSALS = {
-    Outcome.BUSY: (486, "Q.850;cause=17"),
-    Outcome.DECLINED: (603, "Q.850;cause=21"),
-    Outcome.NO_ANSWER: (480, "Q.850;cause=19"),
-    Outcome.OFFLINE: (480, "Q.850;cause=20"),
-    Outcome.FAILED: (404, "Q.850;cause=1"),
-    Outcome.NO_ROUTE: (404, "Q.850;cause=3"),
-    Outcome.NO_RATE: (403, "Q.850;cause=57"),
-    Outcome.NO_CREDIT: (402, "Q.850;cause=57"),
-    Outcome.NOT_ALLOWED: (403, "Q.850;cause=57"),
-    Outcome.SERVER_ERROR: (500, "Q.850;cause=41"),
-    Outcome.SHUT_DOWN: (503, "Q.850;cause=41"),
-}
-
-
-def _refusal(outcome: Outcome) -> tuple[int, str]:
-    """The status for a far end that rang us in vain, and the Reason of a BYE (RFC 6432)."""
-    return _REFUSALS.get(outcome, (480, "Q.850;cause=16"))

@@ -9,6 +9,7 @@ from b2bua.ask import Accepted, ask_accept
 from b2bua.call import Call
 from b2bua.caller_id import Shown
 from b2bua.desk import Stage
+from b2bua.dialling import dial_extension, dial_out
 from b2bua.leg import Leg
 from b2bua.outcome import CallError, NoRoute, NotReached, Outcome
 from store.values import Extension
@@ -36,7 +37,7 @@ async def callnow(want: CallNowRequest, call: Call) -> Outcome:
     """Ring the extension, ask, then call the visitor at the extension's expense and join them."""
     settings = want.extension.callnow
     payment = await call.hold(want.number, want.limit_s)  # raises CreditRefused before anyone is rung
-    phone = await call.dial_extension(want.extension, shown=Shown(want.name or "Anonymous", want.number))
+    phone = await dial_extension(call, want.extension, shown=Shown(want.name or "Anonymous", want.number))
     async with phone.alive():
         if settings.confirm:
             match await ask_accept(phone, within_s=want.extension.confirm_s):
@@ -46,7 +47,7 @@ async def callnow(want: CallNowRequest, call: Call) -> Outcome:
                     return Outcome.NOT_CONFIRMED
         want.tell(Stage.CALLING_VISITOR)
         try:
-            visitor = await call.dial_out(want.number, hear=phone)
+            visitor = await dial_out(call, want.number, hear=phone)
         except (NotReached, NoRoute) as failed:
             return await _told(phone, failed)
         async with visitor.alive():

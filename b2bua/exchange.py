@@ -10,11 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from b2bua.call import EXTENSION, PSTN, Call
+from b2bua.call import Call
 from b2bua.caller_id import Shown
 from b2bua.feed import Feed
 from b2bua.gate import Gate
 from b2bua.inbound import inbound
+from b2bua.ladder import EXTENSION, PSTN
 from b2bua.locations import Locations
 from b2bua.numbers import BadNumber, NumberFault, from_trunk, is_emergency, read_number
 from b2bua.outbound import emergency, outbound

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from b2bua.call import EXTENSION, Call
+from b2bua.call import Call
 from b2bua.caller_id import Shown
+from b2bua.dialling import dial_extension
+from b2bua.ladder import EXTENSION
 from b2bua.leg import Leg
 from b2bua.outcome import Outcome
 from store.values import Extension
@@ -14,7 +16,7 @@ __all__ = ["inbound"]
 async def inbound(call: Call, caller: Leg, extension: Extension, shown: Shown, lane: int = EXTENSION) -> Outcome:
     """Ring the extension's phones and join the caller with the first that answers; free for both."""
     async with caller.alive():
-        phone = await call.dial_extension(extension, shown=shown, lane=lane, hear=caller)
+        phone = await dial_extension(call, extension, shown=shown, lane=lane, hear=caller)
         async with phone.alive():
             caller.answer(phone.description if call.direct else b"")
             async with call.bridge(phone, caller):

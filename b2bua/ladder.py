@@ -9,11 +9,12 @@ from typing import Literal, NamedTuple
 from b2bua.desk import LadderRow
 from sip_stack.message import Request, Response, parse
 
-__all__ = ["Ladder"]
+__all__ = ["EXTENSION", "PSTN", "RINGBACK", "Kind", "Ladder"]
 
 Kind = Literal["sip", "rtp", "dtmf", "prompt", "event"]
+EXTENSION, RINGBACK, PSTN = 0, 1, 2
+"""The lanes: the extension's side, ourselves, the PSTN side."""
 _MOST_ROWS = 400
-RINGBACK = 1
 
 
 class _Fact(NamedTuple):

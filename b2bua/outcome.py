@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from b2bua.leg import Leg
 
-__all__ = ["CallError", "CreditRefused", "LegGone", "NoRoute", "NotReached", "Offline", "Outcome"]
+__all__ = ["CallError", "CreditRefused", "LegGone", "NoRoute", "NotReached", "Offline", "Outcome", "refusal"]
 
 
 class Outcome(StrEnum):
@@ -57,6 +57,26 @@ _VISITOR = {
     Outcome.DECLINED: Outcome.VISITOR_DECLINED,
     Outcome.NO_ANSWER: Outcome.VISITOR_NO_ANSWER,
 }
+
+
+_REFUSALS = {
+    Outcome.BUSY: (486, "Q.850;cause=17"),
+    Outcome.DECLINED: (603, "Q.850;cause=21"),
+    Outcome.NO_ANSWER: (480, "Q.850;cause=19"),
+    Outcome.OFFLINE: (480, "Q.850;cause=20"),
+    Outcome.FAILED: (404, "Q.850;cause=1"),
+    Outcome.NO_ROUTE: (404, "Q.850;cause=3"),
+    Outcome.NO_RATE: (403, "Q.850;cause=57"),
+    Outcome.NO_CREDIT: (402, "Q.850;cause=57"),
+    Outcome.NOT_ALLOWED: (403, "Q.850;cause=57"),
+    Outcome.SERVER_ERROR: (500, "Q.850;cause=41"),
+    Outcome.SHUT_DOWN: (503, "Q.850;cause=41"),
+}
+
+
+def refusal(outcome: Outcome) -> tuple[int, str]:
+    """The status for a far end that rang us in vain, and the Reason of a BYE (RFC 6432)."""
+    return _REFUSALS.get(outcome, (480, "Q.850;cause=16"))
 
 
 class CallError(Exception):

@@ -1,0 +1,150 @@
+"""Ringing far ends: every phone of an extension at once, or the trunks of a number in turn."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from b2bua.audio import CODECS
+from b2bua.caller_id import Shown, shown_on_trunk
+from b2bua.ladder import EXTENSION, PSTN, RINGBACK
+from b2bua.leg import Hearer, Leg
+from b2bua.numbers import to_trunk
+from b2bua.outcome import NoRoute, NotReached, Offline
+from b2bua.routing import route
+from sip_stack.core import Hop
+from sip_stack.digest import Credentials
+from sip_stack.headers import NameAddr
+from sip_stack.registrar import Binding
+from sip_stack.uri import sip_uri
+from store.values import Extension, Trunk
+
+if TYPE_CHECKING:
+    from b2bua.call import Call
+
+__all__ = ["dial_extension", "dial_out"]
+
+
+async def dial_extension(
+    call: Call, extension: Extension, *, shown: Shown, lane: int = EXTENSION, hear: Leg | None = None
+) -> Leg:
+    """Ring every phone of an extension; the first that answers.  Raises: NotReached, Offline without phones."""
+    bindings = call.exchange.locations.of(extension.number)
+    if not bindings:
+        raise Offline(extension.number)
+    domain = call.exchange.domain
+    dialling = Dialling(hear)
+    for binding in bindings:
+        leg = dialling.leg(call, lane, extension.number)
+        leg.invite(
+            dialling,
+            target=binding.uri,
+            hop=_hop_of(binding),
+            nat=binding.uri.host != binding.source_ip,
+            shown=NameAddr(shown.name, sip_uri(shown.number, domain)),
+            to=NameAddr("", sip_uri(extension.number, domain)),
+            codecs=CODECS,
+            beside=hear,
+        )
+    return await dialling.winner(extension.ring_s)
+
+
+async def dial_out(call: Call, number: str, *, hear: Leg) -> Leg:
+    """Call a public number by its trunks in turn.  Raises: NotReached, NoRoute."""
+    assert call.extension is not None
+    trunks = route(call.exchange.directory, number)
+    if not trunks:
+        raise NoRoute(f"no trunk for {number}")
+    for last, trunk in enumerate(trunks, 1 - len(trunks)):
+        try:
+            return await _dial_trunk(call, trunk, number, hear)
+        except NotReached as failed:
+            if last == 0 or (failed.status < 500 and failed.status != 408) or failed.status >= 600:
+                raise
+    raise AssertionError("unreachable")
+
+
+async def _dial_trunk(call: Call, trunk: Trunk, number: str, hear: Leg) -> Leg:
+    assert call.extension is not None
+    try:
+        hop = await call.exchange.resolve(trunk.host, trunk.port)
+    except OSError as error:
+        call.ladder_row("event", RINGBACK, PSTN, f"{trunk.host} is not known: {error.strerror or error}")
+        raise NotReached(503) from error
+    dialling = Dialling(hear)
+    leg = dialling.leg(call, PSTN, trunk.name)
+    if call.payment is not None:
+        call.payment.leg = leg
+    user = to_trunk(number, trunk)
+    shown = shown_on_trunk(call.extension, trunk)
+    domain = trunk.host if trunk.user else call.exchange.domain  # one that knows us by name wants its own
+    leg.invite(
+        dialling,
+        target=sip_uri(user, trunk.host, trunk.port if trunk.port != 5060 else None),
+        hop=hop,
+        shown=NameAddr(shown.name, sip_uri(shown.number, domain)),
+        to=NameAddr("", sip_uri(user, trunk.host)),
+        codecs=trunk.codecs,
+        beside=hear,
+        credentials=Credentials(trunk.user, trunk.password) if trunk.user else None,
+    )
+    return await dialling.winner(trunk.ring_s)
+
+
+class Dialling:
+    """Far ends rung at once: the first to answer wins, the others are given up."""
+
+    def __init__(self, hear: Hearer | None) -> None:
+        self.legs: list[Leg] = []
+        self._hear = hear
+        self._refusals: dict[int, int] = {}
+        self._won: asyncio.Future[Leg] = asyncio.get_running_loop().create_future()
+
+    def leg(self, call: Call, lane: int, party: str) -> Leg:
+        """One more far end to ring."""
+        leg = Leg(call, lane, party, "out")
+        call.legs.append(leg)
+        self.legs.append(leg)
+        return leg
+
+    async def winner(self, within_s: float) -> Leg:
+        """The leg that answered.  Raises: NotReached."""
+        won: Leg | None = None
+        try:
+            async with asyncio.timeout(within_s):
+                won = await self._won
+                return won
+        except TimeoutError:
+            raise NotReached(408) from None
+        finally:
+            for leg in self.legs:
+                if leg is not won:
+                    leg.hangup()
+
+    def progressed(self, leg: Leg, body: bytes) -> None:
+        if self._hear is not None:
+            self._hear.hear_ringing(leg, body)
+
+    def answered(self, leg: Leg) -> None:
+        if self._won.done():
+            leg.hangup()
+        else:
+            self._won.set_result(leg)
+
+    def refused(self, leg: Leg, status: int) -> None:
+        self._refusals[id(leg)] = status
+        if len(self._refusals) == len(self.legs) and not self._won.done():
+            self._won.set_exception(NotReached(_best(list(self._refusals.values()))))
+
+
+def _best(statuses: list[int]) -> int:
+    """16.7 step 6: a 6xx before all, else the lowest class, busy before the rest of its class."""
+    return min(statuses, key=lambda s: (s < 600, s // 100, s != 486))
+
+
+def _hop_of(binding: Binding) -> Hop:
+    """A phone behind a NAT is reached where its REGISTER came from, another where its Contact says."""
+    uri = binding.uri
+    if uri.host == binding.source_ip:
+        return Hop(binding.transport, uri.host, uri.port or 5060)
+    return Hop(binding.transport, binding.source_ip, binding.source_port)

@@ -1,0 +1,42 @@
+"""What is written of an ended call: the call, its legs, and what they cost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from store.journal import CallRecord, LegRecord
+from store.values import Micros
+
+if TYPE_CHECKING:
+    from b2bua.call import Call
+    from b2bua.leg import Leg
+
+__all__ = ["call_record", "leg_records"]
+
+
+def call_record(call: Call, ended: float, cost: Micros) -> CallRecord:
+    """The row of the call; `ended` is Unix time."""
+    account = call.account
+    return CallRecord(
+        call.id, call.kind, account.id if account else None, call.wall(call.started),
+        call.extension.number if call.extension else "", call.from_, call.to, ended, str(call.outcome),
+        round(call.talk_s * 1000), cost, account.currency if account else "",
+    )  # fmt: skip
+
+
+def leg_records(call: Call, cost: Micros) -> list[LegRecord]:
+    """The rows of its legs, in the order they began; the cost is that of the leg that is paid for."""
+    paid = call.payment.leg if call.payment else None
+    rows = [(leg, _leg_record(call, leg)) for leg in call.legs]
+    return [replace(row, cost=cost) if leg is paid else row for leg, row in rows]
+
+
+def _leg_record(call: Call, leg: Leg) -> LegRecord:
+    def wall(moment: float | None) -> float | None:
+        return None if moment is None else call.wall(moment)
+
+    return LegRecord(
+        call.id, leg.lane, leg.direction, call.wall(leg.invited_at), leg.from_, leg.to, leg.party,
+        wall(leg.answered_at), wall(leg.ended_at), leg.status, leg.left, round(leg.talk_s * 1000),
+    )  # fmt: skip
