@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
@@ -14,7 +14,7 @@ from b2bua.audio import CODECS
 from b2bua.ladder import EXTENSION, RINGBACK, Kind, Ladder
 from b2bua.leg import Leg
 from b2bua.meter import first_hold
-from b2bua.outcome import CallError, CreditRefused, LegGone, Outcome, refusal
+from b2bua.outcome import MEDIA_FAULTS, CallError, CreditRefused, LegGone, Outcome, refusal
 from b2bua.payment import Payment
 from b2bua.record import call_record, leg_records
 from media.engine import Engine
@@ -65,16 +65,23 @@ class Call:
         self.charged: Micros | None = None
         self.outcome: Outcome | None = None
         self.talk_began: float | None = None
+        self.talk_ended: float | None = None
         self.recorded = False
         self.started = exchange.now()
         self._started_wall = exchange.wall()
         self.ladder = Ladder(self.started)
         self._task: asyncio.Task[None] | None = None
+        self._running = False
         self._cancelled_for: Outcome | None = None
+        self._refusal = refusal(Outcome.SERVER_ERROR)
+        """What a far end that still rings us is told."""
+        self._hold_asked = False
         self._wires: list[str] = []
         self._rows_of_stats: dict[int, float] = {}
-        self.on_outcome: Callable[[Connection], None] | None = None
-        """One more thing to write in the transaction that ends the call."""
+        self.on_hold: Callable[[Connection], None] | None = None
+        """One more thing to write in the transaction that holds the money."""
+        self.on_outcome: Callable[[Connection, bool], None] | None = None
+        """One more thing to write in the transaction that ends the call; is `on_hold` written?"""
 
     # What legs and flows use
 
@@ -111,8 +118,7 @@ class Call:
         """How long the far end that is paid for, or was called, has talked."""
         if self.talk_began is None:
             return 0.0
-        ends = [leg.ended_at for leg in self.legs if leg.answered_at is not None and leg.ended_at is not None]
-        return max(0.0, (min(ends) if ends else self.now()) - self.talk_began)
+        return (self.now() if self.talk_ended is None else self.talk_ended) - self.talk_began
 
     def watch_wire(self, call_id: str, lane: int) -> None:
         """Messages of this Call-ID are rows of our ladder."""
@@ -148,11 +154,15 @@ class Call:
         extension = self.extension.number if self.extension else ""
 
         def job(conn: Connection) -> ledger.Hold:
-            return ledger.place_hold(
+            held = ledger.place_hold(
                 conn, call_id=self.id, leg="pstn", account_id=account_id, rate=rate, amount=plan.amount,
                 least=plan.least, at=at, extension=extension, number=number,
             )  # fmt: skip
+            if self.on_hold is not None:
+                self.on_hold(conn)
+            return held
 
+        self._hold_asked = True
         try:
             held = await self.database.run(job)
         except NoCredit as refusal:
@@ -166,17 +176,18 @@ class Call:
         """The leg of a far end that rang us.  Raises: PeerError for an offer that cannot be answered."""
         leg = Leg(self, lane, party, "in")
         self.watch_wire(invite.call_id, lane)
-        leg.invited(invite, codecs, passed=self.direct)
         self.legs.append(leg)
+        leg.invited(invite, codecs, passed=self.direct)
         return leg
 
     def join(self, a: Leg, b: Leg) -> None:
-        """Let two legs hear each other."""
-        if a.audio is None or b.audio is None or a.partner is b:
-            a.partner, b.partner = b, a
-            return
+        """Let two legs hear each other, and nobody else."""
+        already = a.partner is b
+        for leg in (a, b):
+            leg.part()
         a.partner, b.partner = b, a
-        self.engine.bridge(a.audio.port, b.audio.port)
+        if a.audio and b.audio and not already:
+            self.engine.bridge(a.audio.port, b.audio.port)
 
     @asynccontextmanager
     async def bridge(self, a: Leg, b: Leg) -> AsyncIterator[None]:
@@ -196,7 +207,8 @@ class Call:
         try:
             yield
         finally:
-            phone.partner = far.partner = None
+            self.talk_ended = min(self.now() if leg.ended_at is None else leg.ended_at for leg in (phone, far))
+            phone.part()
             if phone.audio and phone.ended_at is None:
                 self.engine.unbridge(phone.audio.port)
 
@@ -206,7 +218,7 @@ class Call:
 
     # From start to end
 
-    def start(self, flow: Awaitable[Outcome]) -> None:
+    def start(self, flow: Coroutine[Any, Any, Outcome]) -> None:
         """Run the flow as this call's one task."""
         self._task = asyncio.get_running_loop().create_task(self._run(flow), name=f"call-{self.id}")
 
@@ -215,7 +227,8 @@ class Call:
         if self._task is None or self._task.done() or self.outcome is not None:
             return False
         self._cancelled_for = self._cancelled_for or why
-        self._task.cancel()
+        if self._running:  # a task cancelled before its first step would never come to its end here
+            self._task.cancel()
         return True
 
     async def ended(self) -> None:
@@ -223,65 +236,103 @@ class Call:
         if self._task is not None:
             await asyncio.wait([self._task])
 
-    async def _run(self, flow: Awaitable[Outcome]) -> None:
+    async def _run(self, flow: Coroutine[Any, Any, Outcome]) -> None:
+        self._running = True
         try:
+            if self._cancelled_for is not None:
+                flow.close()
+                raise asyncio.CancelledError
             outcome = await flow
         except LegGone as gone:
             outcome = self._outcome_of(gone)
         except CallError as error:
-            outcome = error.outcome
+            outcome, self._refusal = error.outcome, error.refusal
         except asyncio.CancelledError:
             outcome = self._cancelled_for or Outcome.SHUT_DOWN
         except StoreError as error:
-            log.error("call=%s event=store-failed error=%s", self.id, error)
+            self.log_error("store-failed", error)
             outcome = Outcome.SERVER_ERROR
         except Exception:  # ours: this call ends, the others go on
             log.exception("call=%s event=bug", self.id)
             outcome = Outcome.SERVER_ERROR
+        else:
+            self._refusal = refusal(outcome)
         self.outcome = outcome
         await self._finish()
 
     def _outcome_of(self, gone: LegGone) -> Outcome:
+        if gone.why in MEDIA_FAULTS:
+            return Outcome.MEDIA_LOST
         if self.talk_began is not None:
-            return Outcome.MEDIA_LOST if gone.why == "rtp-timeout" else Outcome.TALKED
+            return Outcome.TALKED
         if gone.leg.direction == "in":
             return Outcome.CANCELLED
         return Outcome.PHONE_LEFT if gone.leg.lane == EXTENSION else Outcome.VISITOR_LEFT
 
     async def _finish(self) -> None:
         """Hang up everything, settle and write, then wait for the last of the media."""
-        assert self.outcome is not None
-        for leg in self.legs:
-            leg.hangup(*refusal(self.outcome))
-        self.ladder_row("event", RINGBACK, RINGBACK, f"ended: {self.outcome}")
         try:
-            await self._write()
-        except StoreError as error:  # the hold stays open: it is settled at the next start
-            log.error("call=%s event=not-settled error=%s", self.id, error)
-        closing = [leg.closed for leg in self.legs if leg.closed and not leg.closed.done()]
-        if closing:
-            await asyncio.wait(closing, timeout=2.0)
-        self.ladder.end()
-        self.exchange.call_over(self)
+            for leg in self.legs:
+                self._hang_up(leg)
+            self.ladder_row("event", RINGBACK, RINGBACK, f"ended: {self.outcome}")
+            await self._try_to_write()
+            closing = [leg.closed for leg in self.legs if leg.closed and not leg.closed.done()]
+            if closing:
+                await asyncio.wait(closing, timeout=2.0)
+        finally:
+            self.ladder.end()
+            self.exchange.call_over(self)
 
-    async def _write(self) -> None:
-        payment, more = self.payment, self.on_outcome
-        ended = self.wall(self.now())
-        if payment is None and more is None:
+    def _hang_up(self, leg: Leg) -> None:
+        """A fault in one leg leaves no other up, and no money held."""
+        try:
+            leg.hangup(*self._refusal)
+        except Exception:
+            log.exception("call=%s event=bug", self.id)
+
+    async def _try_to_write(self) -> None:
+        """Settle; what the database does not take now is offered again until it does."""
+        try:
+            await self.write()
+        except Exception as error:
+            self.log_error("not-settled", error)
+            self.exchange.unsettled[self.id] = self
+
+    async def write(self) -> None:
+        """Settle and write the record, in one transaction.  Raises: StoreError."""
+        ended = self.wall(self._ended_at())
+        if not self._hold_asked and self.on_outcome is None:
             self.charged = Micros(0)
             self.database.post(journal.INSERT_CALL, [journal.row(call_record(self, ended, Micros(0)))])
             self.database.post(journal.INSERT_LEG, [journal.row(leg) for leg in leg_records(self, Micros(0))])
             return
 
         def job(conn: Connection) -> Micros:
-            charged = payment.settle(conn, ended).charged if payment else Micros(0)
+            held, charged = self._settle(conn, ended)
             journal.write_call(conn, call_record(self, ended, charged), leg_records(self, charged))
             self.charged = charged
-            if more is not None:
-                more(conn)
+            if self.on_outcome is not None:
+                self.on_outcome(conn, held)
             return charged
 
         self.charged = await self.database.run(job)
+
+    def _settle(self, conn: Connection, at: float) -> tuple[bool, Micros]:
+        """Whether money was held, and what of it is charged."""
+        if self.payment is not None:
+            return True, self.payment.settle(conn, at).charged
+        # who gave up while the hold was being placed did not hear of it; jobs are done in their order, so it is there
+        mine = [hold for hold in ledger.open_holds(conn) if hold.call_id == self.id] if self._hold_asked else []
+        for hold in mine:
+            ledger.settle(conn, hold.id, Micros(0), at)
+        return bool(mine), Micros(0)
+
+    def _ended_at(self) -> float:
+        return max((leg.ended_at for leg in self.legs if leg.ended_at is not None), default=self.now())
+
+    def log_error(self, event: str, error: Exception) -> None:
+        """One line for the operator."""
+        log.error("call=%s event=%s error=%s: %s", self.id, event, type(error).__name__, error)
 
     def forget_wires(self) -> None:
         """The call is over: late messages find no ladder."""

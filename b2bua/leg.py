@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from b2bua.audio import Audio
 from b2bua.ladder import RINGBACK
-from b2bua.outcome import LegGone
+from b2bua.outcome import Congested, LegGone
+from media.engine import NoPort
 from media.events import Closed, Event, Key, Latched, Played, Silence, Stats
 from media.g711 import Codec
 from sip_stack.core import Hop, Incoming
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Hearer", "Leg", "Watcher"]
 
-_SIGNAL = re.compile(rb"^\s*(?:Signal\s*=\s*)?([0-9A-D*#])\s*$", re.IGNORECASE | re.MULTILINE)
+_SIGNAL = re.compile(rb"^[ \t]*(?:Signal[ \t]*=[ \t]*)?([0-9A-D*#])[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 
 
 class Watcher(Protocol):
@@ -68,6 +69,8 @@ class Leg:
         self.answered_at: float | None = None
         self.ended_at: float | None = None
         self.status = 0
+        self.rang = False
+        """It rings, or could be heard already."""
         self.left = ""
         """Why the far end left; empty while it is there or when we hung up."""
         self.stats: Stats | None = None
@@ -77,6 +80,7 @@ class Leg:
         self._keys: deque[str] = deque()
         self._key: asyncio.Future[None] | None = None
         self._played: asyncio.Future[None] | None = None
+        self._until_key = False
         self._description = b""
         self._asked_to_offer = False
         self._early = False
@@ -124,6 +128,7 @@ class Leg:
         )
 
     def on_progress(self, response: Response) -> None:
+        self.rang = True
         if self.audio and response.body and not self._early:
             try:
                 self.audio.take_answer(response.body, self._hop.host)
@@ -134,16 +139,17 @@ class Leg:
             self._watcher.progressed(self, response.body)
 
     def on_answer(self, response: Response) -> None:
-        self.status, self.answered_at = response.status, self.call.now()
+        self.status = response.status
         self._description = response.body
         if self.audio and (response.body or not self._early):
             try:
                 self.audio.take_answer(response.body, self._hop.host)
-            except PeerError as error:
+            except PeerError as error:  # nobody can talk: for us, and for the bill, it has not answered
                 self.hangup(cause=f"SIP;cause=488;text={error.reason[:60]!r}".replace("'", '"'))
                 if self._watcher:
                     self._watcher.refused(self, 488)
                 return
+        self.answered_at = self.call.now()
         if self._watcher:
             self._watcher.answered(self)
 
@@ -186,6 +192,8 @@ class Leg:
     def answer(self, body: bytes = b"") -> None:
         """Answer its INVITE, with our description or the one handed through."""
         assert isinstance(self.usage, IncomingInvite)
+        if self.ended_at is not None:
+            return
         self.status, self.answered_at = 200, self.call.now()
         self.usage.answer(body or self._description)
 
@@ -195,14 +203,19 @@ class Leg:
             try:
                 self.audio.take_answer(request.body, self._hop.host)
             except PeerError:
-                self.hangup()
-                self._gone("no-codec")
+                self._lose("no-codec", "SIP;cause=488")
 
     def on_cancel(self) -> None:
         self.status = 487
         self._gone("cancelled")
 
     # Leaving
+
+    def part(self) -> None:
+        """Forget whom it is joined with."""
+        if self.partner is not None:
+            self.partner.partner = None
+            self.partner = None
 
     def alive(self) -> _Alive:
         """While inside, the far end leaving raises LegGone at whatever is awaited."""
@@ -236,6 +249,7 @@ class Leg:
         self.ended_at = self.call.now()
         if self.audio:
             self.audio.port.close()
+        self.part()
         for waiter in (self._key, self._played):
             if waiter and not waiter.done():
                 waiter.set_result(None)
@@ -251,15 +265,17 @@ class Leg:
 
     async def say(self, *clips: str, until_key: bool = False) -> None:
         """Play clips of the call's language, to their end or to the first key."""
+        if self.ended_at is not None or (until_key and self._keys):
+            return
         port = self._audio.port
         said = " ".join(self.call.pack.text(clip) for clip in clips)
         self.call.ladder_row("prompt", RINGBACK, self.lane, f"said: {said}")
-        self._played = asyncio.get_running_loop().create_future()
+        self._played, self._until_key = asyncio.get_running_loop().create_future(), until_key
         port.play([f"{self.call.pack.language}/{clip}" for clip in clips], until_key=until_key)
         try:
             await self._played
         finally:
-            self._played = None
+            self._played, self._until_key = None, False
 
     async def key(self, within_s: float) -> str | None:
         """The next key pressed, None when none came in time."""
@@ -298,6 +314,8 @@ class Leg:
                 self.partner.audio.port.send_digits(digit)
             else:
                 self._pressed(digit)
+                if self._until_key and self.audio:
+                    self.audio.port.stop()  # a key that came as RTP has stopped the prompt by itself
 
     def _reinvite(self, incoming: Incoming) -> None:
         """A new offer inside the dialog (14.2): hold, another codec, another address."""
@@ -346,8 +364,7 @@ class Leg:
                     self._played.set_result(None)
             case Silence():
                 self.call.ladder_row("event", self.lane, RINGBACK, f"no RTP for {event.seconds:.0f} s")
-                self.hangup(cause='SIP;cause=408;text="media lost"')
-                self._lost()
+                self._lose("rtp-timeout", 'SIP;cause=408;text="media lost"')
             case Latched():
                 self.call.ladder_row("event", self.lane, RINGBACK, f"RTP comes from {event.address}:{event.port}")
             case Stats():
@@ -357,10 +374,14 @@ class Leg:
                 self.call.ladder_row("rtp", self.lane, RINGBACK, self.stats_text())
                 if self.closed and not self.closed.done():
                     self.closed.set_result(None)
+                self._lose("media-failed", "Q.850;cause=41")  # not closed by us: the media process died
 
-    def _lost(self) -> None:
-        """It is there by SIP, and silent: for the flow it has left."""
-        self.left = "rtp-timeout"
+    def _lose(self, why: str, cause: str) -> None:
+        """It is there by SIP and of no use: hang up, and for the flow it has left."""
+        if self.ended_at is not None:
+            return
+        self.hangup(cause=cause)
+        self.left = why
         for scope in self._scopes:
             scope.expire()
 
@@ -378,7 +399,10 @@ class Leg:
             self._key.set_result(None)
 
     def _open_audio(self, codecs: Sequence[Codec]) -> None:
-        self.audio = Audio(self.call.engine, self._on_media, codecs)
+        try:
+            self.audio = Audio(self.call.engine, self._on_media, codecs)
+        except NoPort as error:
+            raise Congested("no media port is free") from error
         self.closed = asyncio.get_running_loop().create_future()
 
     @property

@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 from time import time
 
-from tests.acceptance.ports import PEER_RTP, SIP, WIRE, free_port
+from tests.acceptance.ports import PEER_RTP, SERVER_RTP, SIP, WIRE, free_port
 from tests.acceptance.server import Server, until
 from tests.acceptance.visitor import Visitor
 from tests.peers.capture import Capture, RtpStream, SipMessage, relayed_share
@@ -56,10 +56,11 @@ class Scene:
         self._servers: list[Server] = []
 
     async def serve(
-        self, *changes: Change, more: str = "", host: str = "127.0.0.1", rtp_timeout_s: float = 60.0
+        self, *changes: Change, more: str = "", host: str = "127.0.0.1", rtp_timeout_s: float = 60.0,
+        rtp: range = SERVER_RTP,
     ) -> Server:
         """Apply the changed fixture and start the server."""
-        self.server = Server(self._folder / "server", host=host, rtp_timeout_s=rtp_timeout_s)
+        self.server = Server(self._folder / "server", host=host, rtp_timeout_s=rtp_timeout_s, rtp=rtp)
         self._servers.append(self.server)
         await self.server.apply(plan(self._ports, *changes, more=more))
         await self.server.start()
@@ -109,8 +110,7 @@ class Scene:
     async def _sipp(self, behaviour: str, at: str, calls: int, keys: dict[str, str], register: bool = True) -> Sipp:
         sipp = Sipp(
             behaviour, local=at, remote=self.server.sip, folder=self._folder / f"sipp{next(self._number)}",
-            media_port=free_port(PEER_RTP, 10), calls=calls,
-            register=register, **keys,
+            media_port=free_port(PEER_RTP, 10), calls=calls, register=register, **keys,  # type: ignore[arg-type]
         )
         return await self._stack.enter_async_context(sipp)
 

@@ -36,7 +36,9 @@ async def until(condition: Callable[[], T | None], what: str, within_s: float = 
 class Server:
     """`ringback serve` with a database of its own: apply a plan, start, and at the end `rest` and `stop`."""
 
-    def __init__(self, folder: Path, *, host: str = "127.0.0.1", rtp_timeout_s: float = 60.0) -> None:
+    def __init__(
+        self, folder: Path, *, host: str = "127.0.0.1", rtp_timeout_s: float = 60.0, rtp: range = SERVER_RTP
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self.host = host
@@ -49,13 +51,15 @@ class Server:
         self._reading: asyncio.Task[None] | None = None
         self._lines: list[str] = []
         self._base: dict[str, int] = {}
+        self.media_pid = 0
+        self.expected_errors: tuple[str, ...] = ()
         # limits have tests of their own: here one address asks more often than any visitor
         (folder / "ringback.toml").write_text(f"""
 [server]
 sip = "{self.sip}"
 database = "{self.database}"
 [media]
-ports = "{SERVER_RTP.start}-{SERVER_RTP.stop - 1}"
+ports = "{rtp.start}-{rtp.stop - 1}"
 rtp_timeout_s = {rtp_timeout_s}
 [web]
 http = "{self.http}"
@@ -142,11 +146,24 @@ per_number_day = 1000
         self._process.send_signal(signal.SIGUSR1)
         answers = await until(lambda: self._said("load ")[before:], "answer to SIGUSR1")
         held = {name: int(count) for name, count in (word.split("=") for word in answers[0].split()[1:])}
-        return held | {"sockets": _sockets(held.pop("media_pid"))}
+        self.media_pid = held.pop("media_pid")
+        return held | {"sockets": _sockets(self.media_pid)}
+
+    def kill_media(self) -> None:
+        """kill -9 of the media process."""
+        self.expected_errors = ("event=media-worker-died",)
+        os.kill(self.media_pid, signal.SIGKILL)
+
+    async def media_is_back(self) -> None:
+        """Wait until another media process has all its ports in stock."""
+        died = self.media_pid
+        async with asyncio.timeout(5):
+            while (await self.load())["sockets"] < self._base["sockets"] or self.media_pid == died:
+                await asyncio.sleep(0.05)  # noqa: ASYNC110  another process is polled
 
     async def rest(self, within_s: float = 3.0) -> None:
         """Every call is over: dialogs, legs, tasks, RTP ports and holds are back to base, and the books balance."""
-        if self._process is None:
+        if self._process is None or self._process.returncode is not None:
             return
         end = asyncio.get_running_loop().time() + within_s
         while left := await self._left():
@@ -154,7 +171,7 @@ per_number_day = 1000
             await asyncio.sleep(0.05)
         assert self.read(ledger.audit) == []
         faults = [line for line in self.log.read_text().splitlines() if "ERROR" in line or "Traceback" in line]
-        assert faults == []
+        assert [line for line in faults if not any(words in line for words in self.expected_errors)] == []
 
     async def _left(self) -> dict[str, object]:
         load = await self.load()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import time
 
 from store import ledger
+from tests.acceptance.ports import SERVER_RTP
 from tests.acceptance.scene import NO_CAPTCHA, Scene
 from tests.acceptance.server import until
 
@@ -46,6 +47,60 @@ async def test_crash_in_a_call_is_settled_once(scene: Scene) -> None:
     await phone.until("ACK", times=2)
     await visitor.http.post(f"/callnow/status/{token}/cancel")
     assert (await server.request_over(2)).reason == "cancelled"
+
+
+async def test_crash_before_the_answer_costs_nothing(scene: Scene) -> None:
+    server = await scene.serve(NO_CAPTCHA)
+    phone, visitor = await scene.phone("phone_answer"), await scene.visitor()
+    await visitor.ask()
+    await phone.until("ACK")
+    await server.kill()
+    assert len(server.read(ledger.open_holds)) == 1
+    await server.start()
+    (request,) = server.requests()
+    assert (request.reason, request.cost, server.spent()) == ("server-restarted", 0, 0)
+
+
+async def test_crash_of_the_media_process_ends_its_calls_only(scene: Scene) -> None:
+    """The talk is over for both sides, and paid; the next call has media again."""
+    server = await scene.serve(NO_CAPTCHA)
+    phone, trunk, visitor = await scene.phone(calls=2), await scene.trunk(calls=2), await scene.visitor()
+    token = await visitor.ask()
+    await visitor.until_stage(token, "talking")
+    server.kill_media()
+    request = await server.request_over()
+    assert (request.reason, request.cost) == ("media-lost", 120_000)
+    await until(lambda: phone.received("BYE") and trunk.received("BYE"), "BYE to both")
+
+    await server.media_is_back()
+    await visitor.ask(phone="5555555556")
+    await trunk.until("ACK", times=2)
+    began = time()
+    await until(lambda: len(scene.stream(target="127.0.0.2").between(began, time())) > 25, "sound again")
+    await server.stop()
+
+
+async def test_without_a_port_the_call_ends_and_costs_nothing(scene: Scene) -> None:
+    """One RTP port: the phone has it, and there is none for the visitor's leg."""
+    server = await scene.serve(NO_CAPTCHA, rtp=range(SERVER_RTP.start, SERVER_RTP.start + 2))
+    phone, visitor = await scene.phone(), await scene.visitor()
+    token = await visitor.ask()
+    request = await server.request_over()
+    await phone.until("BYE")
+    await visitor.until_stage(token, "not-available")
+    assert (request.reason, server.spent(), scene.invites(scene.t1)) == ("server-error", 0, [])
+
+
+async def test_stop_in_a_call_hangs_up_and_settles(scene: Scene) -> None:
+    server = await scene.serve(NO_CAPTCHA)
+    phone, trunk, visitor = await scene.phone(), await scene.trunk(), await scene.visitor()
+    await visitor.until_stage(await visitor.ask(), "talking")
+    await server.stop()
+    await phone.passed()
+    await trunk.passed()
+    (request,) = server.requests()
+    assert (request.reason, request.cost, server.spent()) == ("server-stopped", 120_000, 120_000)
+    assert (server.read(ledger.open_holds), server.read(ledger.audit)) == ([], [])
 
 
 def heartbeats(scene: Scene) -> float:
