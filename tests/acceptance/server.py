@@ -158,8 +158,9 @@ per_number_day = 1000
         """Wait until another media process has all its ports in stock."""
         died = self.media_pid
         async with asyncio.timeout(5):
-            while (await self.load())["sockets"] < self._base["sockets"] or self.media_pid == died:
-                await asyncio.sleep(0.05)  # noqa: ASYNC110  another process is polled
+            sockets = 0
+            while sockets < self._base["sockets"] or self.media_pid == died:
+                sockets = (await self.load())["sockets"]
 
     async def rest(self, within_s: float = 3.0) -> None:
         """Every call is over: dialogs, legs, tasks, RTP ports and holds are back to base, and the books balance."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.acceptance.scene import NO_CONFIRMATION, Scene
 
 AT_ONCE = (NO_CONFIRMATION[0], f"{NO_CONFIRMATION[1]}\nreject_while_on_phone = false")
@@ -29,7 +31,8 @@ async def test_at12_talk_costs_what_the_rates_say(scene: Scene) -> None:
     server = await scene.serve(AT_ONCE, *TENTH, more=more)
     await scene.phone("phone_answer", calls=len(CALLS))
     for number, (behaviour, talk_ms, _, _) in CALLS.items():
-        await scene.trunk(behaviour, at=addresses[number], **({"d": talk_ms} if talk_ms else {}))
+        talk: dict[str, Any] = {"d": talk_ms} if talk_ms else {}
+        await scene.trunk(behaviour, at=addresses[number], **talk)
     visitor = await scene.visitor()
     for number in CALLS:
         await visitor.ask(phone=number)

@@ -6,6 +6,7 @@ import asyncio
 import re
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,7 +95,7 @@ async def test_plain_call_in_by_did(scene: Scene) -> None:
     pytest.param((), "trunk_call_in", {}, 480, id="a trunk calls an extension without a phone"),
 ])
 async def test_plain_call_refused(
-    scene: Scene, changes: tuple[tuple[str, str], ...], behaviour: str, keys: dict[str, str], status: int
+    scene: Scene, changes: tuple[tuple[str, str], ...], behaviour: str, keys: dict[str, Any], status: int
 ) -> None:
     server = await scene.serve(*changes, more=SECOND_PHONE)
     caller = await (scene.phone if behaviour == "uac_call" else scene.trunk)(behaviour, **keys)
