@@ -28,12 +28,15 @@ __all__ = ["dial_extension", "dial_out"]
 async def dial_extension(
     call: Call, extension: Extension, *, shown: Shown, lane: int = EXTENSION, hear: Leg | None = None
 ) -> Leg:
-    """Ring every phone of an extension; the first that answers.  Raises: NotReached, Offline without phones."""
+    """Ring every phone of an extension; the first that answers.
+
+    Raises: NotReached, Offline without phones, Congested.
+    """
     bindings = call.exchange.locations.of(extension.number)
     if not bindings:
         raise Offline(extension.number)
     domain = call.exchange.domain
-    dialling = Dialling(hear)
+    dialling = _Dialling(hear)
     for binding in bindings:
         leg = dialling.leg(call, lane, extension.number)
         leg.invite(
@@ -50,7 +53,7 @@ async def dial_extension(
 
 
 async def dial_out(call: Call, number: str, *, hear: Leg) -> Leg:
-    """Call a public number by its trunks in turn.  Raises: NotReached, NoRoute."""
+    """Call a public number by its trunks in turn.  Raises: NotReached, NoRoute, Congested."""
     assert call.extension is not None
     trunks = route(call.exchange.directory, number)
     if not trunks:
@@ -59,7 +62,7 @@ async def dial_out(call: Call, number: str, *, hear: Leg) -> Leg:
         try:
             return await _dial_trunk(call, trunk, number, hear)
         except NotReached as failed:
-            if last == 0 or (failed.status < 500 and failed.status != 408) or failed.status >= 600:
+            if last == 0 or failed.rang or not _of_the_trunk(failed.status):
                 raise
     raise AssertionError("unreachable")
 
@@ -71,7 +74,7 @@ async def _dial_trunk(call: Call, trunk: Trunk, number: str, hear: Leg) -> Leg:
     except OSError as error:
         call.ladder_row("event", RINGBACK, PSTN, f"{trunk.host} is not known: {error.strerror or error}")
         raise NotReached(503) from error
-    dialling = Dialling(hear)
+    dialling = _Dialling(hear)
     leg = dialling.leg(call, PSTN, trunk.name)
     if call.payment is not None:
         call.payment.leg = leg
@@ -88,10 +91,18 @@ async def _dial_trunk(call: Call, trunk: Trunk, number: str, hear: Leg) -> Leg:
         beside=hear,
         credentials=Credentials(trunk.user, trunk.password) if trunk.user else None,
     )
-    return await dialling.winner(trunk.ring_s)
+    answered = await dialling.winner(trunk.ring_s)
+    if call.payment is not None:
+        call.exchange.keep(call.payment.mark())  # a heartbeat repeats it where it fails
+    return answered
 
 
-class Dialling:
+def _of_the_trunk(status: int) -> bool:
+    """Whether another trunk may do better."""
+    return status == 408 or 500 <= status < 600
+
+
+class _Dialling:
     """Far ends rung at once: the first to answer wins, the others are given up."""
 
     def __init__(self, hear: Hearer | None) -> None:
@@ -115,8 +126,14 @@ class Dialling:
                 won = await self._won
                 return won
         except TimeoutError:
-            raise NotReached(408) from None
+            if self._won.cancelled() or self._won.exception() is not None:
+                rang = any(leg.rang for leg in self.legs)
+                raise NotReached(480 if rang else 408, rang=rang) from None
+            won = self._won.result()  # in the last moment
+            return won
         finally:
+            if self._won.done() and not self._won.cancelled():
+                self._won.exception()  # looked at, also where the caller left in the same moment
             for leg in self.legs:
                 if leg is not won:
                     leg.hangup()
@@ -133,8 +150,10 @@ class Dialling:
 
     def refused(self, leg: Leg, status: int) -> None:
         self._refusals[id(leg)] = status
-        if len(self._refusals) == len(self.legs) and not self._won.done():
-            self._won.set_exception(NotReached(_best(list(self._refusals.values()))))
+        everyone = len(self._refusals) == len(self.legs)
+        if (everyone or status >= 600) and not self._won.done():  # 16.7 step 5: a 6xx speaks for all
+            rang = any(leg.rang for leg in self.legs)
+            self._won.set_exception(NotReached(_best(list(self._refusals.values())), rang=rang))
 
 
 def _best(statuses: list[int]) -> int:

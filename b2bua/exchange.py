@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
@@ -19,8 +20,8 @@ from b2bua.ladder import EXTENSION, PSTN
 from b2bua.locations import Locations
 from b2bua.numbers import BadNumber, NumberFault, from_trunk, is_emergency, read_number
 from b2bua.outbound import emergency, outbound
-from b2bua.outcome import Outcome
-from media.engine import Engine, NoPort
+from b2bua.outcome import Congested, Outcome
+from media.engine import Engine
 from media.prompt import Pack
 from sip_stack.core import ALLOW, Hop, Incoming, SipCore
 from sip_stack.errors import PeerError
@@ -30,6 +31,7 @@ from store import directory as directories
 from store import ledger
 from store.database import Database
 from store.directory import Directory
+from store.errors import StoreError
 from store.values import Account, Extension, Trunk
 
 if TYPE_CHECKING:
@@ -73,6 +75,8 @@ class Exchange:
         self.resolve = resolve
         self.now = now
         self.wall = wall
+        self._zero = wall() - now()
+        self._closing = False
         self.new_id = new_id
         self.domain = domain
         self.rtp_timeout_s = rtp_timeout_s
@@ -83,6 +87,8 @@ class Exchange:
         self.locations = Locations(database, wall, self.keep)
         self.live: dict[str, Call] = {}
         self.recent: OrderedDict[str, Call] = OrderedDict()
+        self.unsettled: dict[str, Call] = {}
+        """Ended calls that the database did not take yet."""
         self.wires: dict[str, tuple[Call, int]] = {}
         self.moves: Feed[int] = Feed(0)
         """Counts every change of the list of calls."""
@@ -96,11 +102,13 @@ class Exchange:
             log.warning("call=%s event=settled-after-crash charged=%d", settled.call_id, settled.charged)
         await self.reload()
         await self.locations.load()
-        self.keep(self._beat())
-        self.keep(self._watch_configuration())
+        self.keep(self._every(_HEARTBEAT_S, self._beat))
+        self.keep(self._every(_HEARTBEAT_S, self._settle))
+        self.keep(self._every(_RELOAD_S, self._watch_configuration))
 
     async def close(self) -> None:
         """End every call and wait for its record."""
+        self._closing = True
         calls = list(self.live.values())
         for call in calls:
             call.cancel(Outcome.SHUT_DOWN)
@@ -108,6 +116,10 @@ class Exchange:
         for task in list(self._background):
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
+        try:
+            await self._settle()
+        except StoreError as error:  # the holds stay open: the next start settles them
+            log.error("event=unsettled-at-stop calls=%d error=%s", len(self.unsettled), error)
 
     async def reload(self) -> None:
         """Take the configuration as it is now; live calls keep what they began with."""
@@ -121,24 +133,46 @@ class Exchange:
 
     def _over(self, task: asyncio.Task[Any]) -> None:
         self._background.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("event=background-failed error=%s", task.exception())
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("event=background-failed error=%s: %s", type(error).__name__, error)
+
+    def steady(self, moment: float) -> float:
+        """Unix time of a moment of `now` as if nobody had set the clock since the start: talk is measured by it."""
+        return self._zero + moment
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        """Again and again, whatever becomes of one time."""
+        name = work.__name__.strip("_").replace("_", "-")
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await work()
+            except StoreError as error:
+                log.error("event=%s-failed error=%s", name, error)
+            except Exception:
+                log.exception("event=bug in=%s", name)
 
     async def _beat(self) -> None:
         """Note who still talks, so that a crash is charged to the right second at most."""
-        while True:
-            await asyncio.sleep(_HEARTBEAT_S)
-            talking = [call for call in self.live.values() if call.talk_began is not None]
-            holds = [call.payment.hold_id for call in talking if call.payment]
-            if holds:
-                await self.database.run(partial(ledger.heartbeat, hold_ids=holds, at=self.wall()))
+        paying = [call.payment for call in self.live.values() if call.payment and call.payment.running]
+        for payment in paying:
+            if not payment.marked:
+                await payment.mark()
+        if paying:
+            holds, at = [payment.hold_id for payment in paying], self.steady(self.now())
+            await self.database.run(partial(ledger.heartbeat, hold_ids=holds, at=at))
+
+    async def _settle(self) -> None:
+        """Offer again what the database did not take when its call ended."""
+        for call in list(self.unsettled.values()):
+            await call.write()
+            del self.unsettled[call.id]
+            log.info("call=%s event=settled-late charged=%d", call.id, call.charged)
 
     async def _watch_configuration(self) -> None:
-        while True:
-            await asyncio.sleep(_RELOAD_S)
-            if await self.database.read(directories.config_version) != self.directory.version:
-                await self.reload()
-                log.info("event=configuration-loaded version=%d", self.directory.version)
+        if await self.database.read(directories.config_version) != self.directory.version:
+            await self.reload()
+            log.info("event=configuration-loaded version=%d", self.directory.version)
 
     # The list of calls
 
@@ -164,9 +198,11 @@ class Exchange:
         self.moves.set(self.moves.value + 1)
 
     def on_the_phone(self, extension: Extension) -> bool:
-        """True while any far end of a call is this extension, ringing included (SPEC 17)."""
+        """True while any far end of a call is this extension, or will be: ringing included (SPEC 17)."""
         return any(
-            leg.party == extension.number and leg.ended_at is None for call in self.live.values() for leg in call.legs
+            (call.outcome is None and call.extension is not None and call.extension.id == extension.id)
+            or any(leg.party == extension.number and leg.ended_at is None for leg in call.legs)
+            for call in self.live.values()
         )
 
     def recording_path(self, call_id: str) -> Path | None:
@@ -195,17 +231,24 @@ class Exchange:
     def on_invite(self, incoming: Incoming) -> None:
         """A new call: from a trunk by its address, else from a phone that must prove itself."""
         request = incoming.request
+        if self._closing:
+            raise PeerError("Service Unavailable", 503)
         if request.max_forwards == 0:
             raise PeerError("Too Many Hops", 483)
-        kind = (request.get("Content-Type") or "application/sdp").partition(";")[0].strip().lower()
-        if request.body and kind != "application/sdp":
-            raise PeerError("Unsupported Media Type", 415, (("Accept", "application/sdp"),))
         trunk = self.directory.trunk_for_source(incoming.source.host, incoming.source.port)
-        if trunk is not None and "Authorization" not in request.fields:
+        if trunk is not None and "Authorization" not in request.fields and not self._from_a_phone_there(incoming):
             self._from_trunk(incoming, trunk)
         else:
             extension = self.gate.check(request, incoming.source.host, self.directory, self.wall())
             self._from_phone(incoming, extension)
+
+    def _from_a_phone_there(self, incoming: Incoming) -> bool:
+        """A phone registered from the very address and port, though a trunk calls from the address too."""
+        source = incoming.source
+        return any(
+            (binding.source_ip, binding.source_port) == (source.host, source.port)
+            for binding in self.locations.of(incoming.request.from_.uri.user)
+        )
 
     def _from_trunk(self, incoming: Incoming, trunk: Trunk) -> None:
         request = incoming.request
@@ -239,8 +282,9 @@ class Exchange:
 
     def _read(self, dialled: str, account: Account) -> tuple[str, Callable[..., Coroutine[Any, Any, Outcome]]]:
         """What a phone dialled: the number and its flow.  Raises: PeerError for a number that is not called."""
-        if self.emergencies and is_emergency(dialled, account.dial_plan):
-            return dialled, emergency
+        digits = re.sub(r"[-.() ]", "", dialled)
+        if self.emergencies and digits.isdecimal() and digits.isascii() and is_emergency(digits, account.dial_plan):
+            return digits, emergency
         try:
             return read_number(dialled, account.dial_plan, extensions=self.directory.internal_numbers), outbound
         except BadNumber as refusal:
@@ -254,13 +298,18 @@ class Exchange:
         try:
             leg = call.rung_by(invite, lane, party)
         except PeerError as error:
-            invite.refuse(error.status, error.reason)
-            call.forget_wires()
+            self._turn_away(call, error.status, error.reason)
             return
-        except NoPort:
-            invite.refuse(503, extra=[("Retry-After", "10")])
-            call.forget_wires()
+        except Congested:
+            self._turn_away(call, 503)
             return
         # the ladder begins with the INVITE that came before the call was known
         call.ladder.sip(self.now(), lane, True, incoming.request.encode())
         self.begin(call, flow(leg))
+
+    @staticmethod
+    def _turn_away(call: Call, status: int, reason: str = "") -> None:
+        """It never became a call."""
+        for leg in call.legs:
+            leg.hangup(status, reason=reason)
+        call.forget_wires()

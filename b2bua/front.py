@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import logging
@@ -30,7 +31,7 @@ from b2bua.desk import (
 )
 from b2bua.exchange import Exchange
 from b2bua.feed import Feed
-from b2bua.meter import talk_limit
+from b2bua.meter import price, talk_limit
 from b2bua.money import format_money
 from b2bua.numbers import BadNumber, read_number
 from b2bua.outcome import Outcome
@@ -47,9 +48,6 @@ _DAY_S = 86400.0
 _MOST_REQUESTS = 2000
 
 _STAGES = {
-    Outcome.TALKED: Stage.ENDED,
-    Outcome.CREDIT_SPENT: Stage.ENDED,
-    Outcome.MEDIA_LOST: Stage.ENDED,
     Outcome.CANCELLED: Stage.CANCELLED,
     Outcome.VISITOR_BUSY: Stage.NOT_REACHED,
     Outcome.VISITOR_DECLINED: Stage.NOT_REACHED,
@@ -57,7 +55,7 @@ _STAGES = {
     Outcome.VISITOR_FAILED: Stage.NOT_REACHED,
     Outcome.VISITOR_LEFT: Stage.NOT_REACHED,
 }
-"""What the visitor learns of an outcome; of the owner's doing nothing (SPEC H13)."""
+"""What the visitor learns of a call that was no talk; of the owner's doing nothing (SPEC H13)."""
 
 
 class DemoControls(Protocol):
@@ -72,10 +70,12 @@ class DemoControls(Protocol):
 
 @dataclass(slots=True)
 class _Request:
-    """One accepted request: its call and where it stands."""
+    """One accepted request: where it stands, and its call as long as it lives."""
 
-    call: Call
     status: Feed[VisitorStatus]
+    call: Call | None
+    at_stake: Micros
+    """The most it can cost: what the link's money of the day must still have."""
 
 
 class FrontDesk:
@@ -91,6 +91,7 @@ class FrontDesk:
         self._limits = limits or Limits()
         self._repeats = RecentRequests()
         self._requests: OrderedDict[str, _Request] = OrderedDict()
+        self._asking: dict[tuple[str, str, str], asyncio.Future[None]] = {}
         self._demo = demo
 
     async def open(self) -> None:
@@ -139,21 +140,26 @@ class FrontDesk:
             )
         except BadNumber as bad:
             return self._refused(request, extension, request.number, refuse_number(bad))
-        now = self._exchange.now()
-        same = {"page_id": request.page_id, "ip": request.source_ip, "number": number}
-        if (token := self._repeats.find(now, **same)) and token in self._requests:
-            return Accepted(token)
-        token = self._new_token()
-        self._repeats.remember(now, token, **same)  # before the first await: a double click is one request
-        answer = await self._admit(request, extension, number, token)
-        if isinstance(answer, Refused):
-            self._repeats.forget(**same)
-            return self._refused(request, extension, number, answer)
+        same = (request.page_id, request.source_ip, number)
+        while (first := self._asking.get(same)) is not None:  # a double click waits for what the first one gets
+            await asyncio.wait([first])
+        self._asking[same] = asyncio.get_running_loop().create_future()
+        try:
+            answer = await self._answer(request, extension, number)
+        finally:
+            self._asking.pop(same).set_result(None)
+        return self._refused(request, extension, number, answer) if isinstance(answer, Refused) else answer
+
+    async def _answer(self, request: VisitorRequest, extension: Extension, number: str) -> Accepted | Refused:
+        now, same = self._exchange.now(), {"page_id": request.page_id, "ip": request.source_ip, "number": number}
+        if (seen := self._repeats.find(now, **same)) and seen in self._requests:
+            return Accepted(seen)
+        answer = await self._admit(request, extension, number)
+        if isinstance(answer, Accepted):
+            self._repeats.remember(now, answer.token, **same)
         return answer
 
-    async def _admit(
-        self, request: VisitorRequest, extension: Extension, number: str, token: str
-    ) -> Accepted | Refused:
+    async def _admit(self, request: VisitorRequest, extension: Extension, number: str) -> Accepted | Refused:
         exchange = self._exchange
         account = self._account(extension)
         since = exchange.wall() - _DAY_S
@@ -161,7 +167,10 @@ class FrontDesk:
         def money(conn: Connection) -> tuple[Micros | None, Micros]:
             return ledger.balance(conn, account.id).available, journal.spent_since(conn, request.page_id, since)
 
+        before = self._at_stake(request.page_id)
         available, spent = await exchange.database.read(money)
+        # a call that ended meanwhile may not be in `spent` yet
+        at_stake = sum((self._at_stake(request.page_id) | before).values())
         rate = exchange.directory.rate(account, number)
         facts = Facts(
             on_phone=exchange.on_the_phone(extension),
@@ -169,7 +178,7 @@ class FrontDesk:
             routed=bool(route(exchange.directory, number)),
             rate=rate,
             available=available,
-            spent_today=Micros(spent + self._held_by(request.page_id)),
+            spent_today=Micros(spent + at_stake),
         )
         reason = admit_callnow(extension, request.name, facts)
         if reason is not None or rate is None:
@@ -180,41 +189,48 @@ class FrontDesk:
         )  # fmt: skip
         if reached is not None:
             return refuse(reached.reason, reached.retry_after_s)
-        self._begin(request, extension, number, token, talk_limit(extension.callnow, rate, facts.spent_today))
-        return Accepted(token)
+        limit_s = talk_limit(extension.callnow, rate, facts.spent_today)
+        return Accepted(self._begin(request, extension, number, limit_s, price(rate, limit_s)))
 
-    def _begin(self, request: VisitorRequest, extension: Extension, number: str, token: str, limit_s: int) -> None:
-        exchange = self._exchange
+    def _begin(
+        self, request: VisitorRequest, extension: Extension, number: str, limit_s: int, at_stake: Micros
+    ) -> str:
+        exchange, token = self._exchange, self._new_token()
         call = Call(exchange, "callnow", self._account(extension), extension, request.name or "Anonymous", number)
         status = Feed(VisitorStatus(Stage.RINGING_OWNER, request.page_id, number))
-        self._requests[token] = _Request(call, status)
+        self._requests[token] = accepted = _Request(status, call, at_stake)
         while len(self._requests) > _MOST_REQUESTS:
             self._requests.popitem(last=False)
         record = journal.RequestRecord(
             token, exchange.wall(), request.page_id, extension.number, request.name, number, request.source_ip,
             call_id=call.id,
         )  # fmt: skip
-        exchange.keep(exchange.database.run(lambda conn: journal.open_request(conn, record)))
 
-        def written(conn: Connection) -> None:
+        def opened(conn: Connection) -> None:
+            journal.open_request(conn, record)
+
+        def closed(conn: Connection, is_open: bool) -> None:
+            if not is_open:
+                opened(conn)
             journal.close_request(conn, token, str(call.outcome), call.charged or Micros(0), exchange.wall())
 
         def tell(stage: Stage) -> None:
             status.set(replace(status.value, stage=stage))
 
-        call.on_outcome = written
+        call.on_hold, call.on_outcome = opened, closed
         want = CallNowRequest(extension, request.name, number, limit_s, tell)
         exchange.begin(call, callnow(want, call))
-        exchange.keep(self._follow(call, number, status))
+        exchange.keep(self._follow(call, number, accepted))
+        return token
 
-    async def _follow(self, call: Call, number: str, status: Feed[VisitorStatus]) -> None:
+    async def _follow(self, call: Call, number: str, request: _Request) -> None:
         """Tell the visitor the end, and free the number."""
         try:
             await call.ended()
         finally:
             self._limits.done(number)
-            stage = _STAGES.get(call.outcome or Outcome.SERVER_ERROR, Stage.NOT_AVAILABLE)
-            status.set(replace(status.value, stage=stage, talk_s=round(call.talk_s)))
+            request.call = None
+            request.status.set(replace(request.status.value, stage=_last_stage(call), talk_s=round(call.talk_s)))
 
     def visitor_status(self, token: str) -> VisitorStatus | None:
         """Where the request stands; None for an unknown token."""
@@ -222,7 +238,7 @@ class FrontDesk:
         if request is None:
             return None
         status = request.status.value
-        return replace(status, talk_s=round(request.call.talk_s))
+        return replace(status, talk_s=round(request.call.talk_s)) if request.call else status
 
     async def watch_visitor(self, token: str) -> AsyncIterator[VisitorStatus]:
         """The status now and at each change, ending after a final one."""
@@ -237,7 +253,7 @@ class FrontDesk:
     def cancel_visitor(self, token: str) -> bool:
         """The visitor no longer wants the call; False when it is over, talking or unknown."""
         request = self._requests.get(token)
-        if request is None or request.call.talk_began is not None:
+        if request is None or request.call is None or request.call.talk_began is not None:
             return False
         return request.call.cancel()
 
@@ -252,13 +268,13 @@ class FrontDesk:
         log.info("page=%s event=refused reason=%s", request.page_id, answer.reason)
         return answer
 
-    def _held_by(self, page_id: str) -> int:
-        """What live calls of one link have set aside."""
-        return sum(
-            call.payment.held
-            for call in self._exchange.live.values()
-            if call.kind == "callnow" and call.payment and call.extension and call.extension.callnow.id == page_id
-        )
+    def _at_stake(self, page_id: str) -> dict[str, Micros]:
+        """What the live calls of one link may cost at most, by token."""
+        return {
+            token: request.at_stake
+            for token, request in self._requests.items()
+            if request.call is not None and request.status.value.page_id == page_id
+        }
 
     def _account(self, extension: Extension) -> Account:
         return self._exchange.directory.accounts[extension.account_id]
@@ -356,6 +372,13 @@ class FrontDesk:
     async def demo_set(self, behaviour: str) -> bool:
         """How the simulated phone behaves from now on."""
         return await self._demo.set(behaviour) if self._demo else False
+
+
+def _last_stage(call: Call) -> Stage:
+    """What the visitor learns of the end."""
+    if call.talk_began is not None:
+        return Stage.ENDED
+    return _STAGES.get(call.outcome or Outcome.SERVER_ERROR, Stage.NOT_AVAILABLE)
 
 
 def _digest(token: str) -> str:

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from b2bua.leg import Leg
 
-__all__ = ["CallError", "CreditRefused", "LegGone", "NoRoute", "NotReached", "Offline", "Outcome", "refusal"]
+__all__ = [
+    "MEDIA_FAULTS", "CallError", "Congested", "CreditRefused", "LegGone", "NoRoute", "NotReached", "Offline", "Outcome",
+    "refusal",
+]  # fmt: skip
 
 
 class Outcome(StrEnum):
@@ -43,6 +46,8 @@ class Outcome(StrEnum):
     """Whoever asked for the call gave it up."""
     MEDIA_LOST = "media-lost"
     """No RTP came for too long."""
+    CONGESTED = "congested"
+    """No media port was free."""
     SHUT_DOWN = "server-stopped"
     SERVER_ERROR = "server-error"
 
@@ -69,6 +74,7 @@ _REFUSALS = {
     Outcome.NO_RATE: (403, "Q.850;cause=57"),
     Outcome.NO_CREDIT: (402, "Q.850;cause=57"),
     Outcome.NOT_ALLOWED: (403, "Q.850;cause=57"),
+    Outcome.CONGESTED: (503, "Q.850;cause=42"),
     Outcome.SERVER_ERROR: (500, "Q.850;cause=41"),
     Outcome.SHUT_DOWN: (503, "Q.850;cause=41"),
 }
@@ -79,10 +85,19 @@ def refusal(outcome: Outcome) -> tuple[int, str]:
     return _REFUSALS.get(outcome, (480, "Q.850;cause=16"))
 
 
+MEDIA_FAULTS = frozenset({"rtp-timeout", "media-failed", "no-codec"})
+"""Why a leg is of no use though it is there by SIP."""
+
+
 class CallError(Exception):
     """The call ends, with a reason that the record and the web page can show."""
 
     outcome = Outcome.FAILED
+
+    @property
+    def refusal(self) -> tuple[int, str]:
+        """See `refusal`."""
+        return refusal(self.outcome)
 
 
 class LegGone(CallError):
@@ -97,9 +112,11 @@ class LegGone(CallError):
 class NotReached(CallError):
     """A far end did not answer; `status` tells busy from no answer from failure (RFC 3261 21)."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, *, rang: bool = False) -> None:
         super().__init__(f"not reached: {status}")
         self.status = status
+        self.rang = rang
+        """It rang, or was heard already: to try another way would be to call a second time."""
 
     @property
     def outcome(self) -> Outcome:  # type: ignore[override]
@@ -110,11 +127,22 @@ class NotReached(CallError):
             return Outcome.DECLINED
         return Outcome.NO_ANSWER if self.status in (408, 480, 487) else Outcome.FAILED
 
+    @property
+    def refusal(self) -> tuple[int, str]:
+        """A fault of the network is none of the number."""
+        return (503, "Q.850;cause=41") if 500 <= self.status < 600 else super().refusal
+
 
 class Offline(CallError):
     """No phone of the extension is registered."""
 
     outcome = Outcome.OFFLINE
+
+
+class Congested(CallError):
+    """There is no media port for one more leg."""
+
+    outcome = Outcome.CONGESTED
 
 
 class NoRoute(CallError):

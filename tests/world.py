@@ -39,6 +39,7 @@ from sip_stack.resolver import resolve
 from sip_stack.uri import sip_uri
 from store import journal, ledger
 from store.database import connect, migrate
+from store.errors import StoreError
 from tests.virtual import VirtualLoop
 
 __all__ = ["Far", "Peer", "Wire", "World", "play"]
@@ -60,25 +61,50 @@ def _empty_database() -> Path:
 
 
 class InlineDatabase:
-    """Database without its thread: a virtual clock must not run while a thread works."""
+    """Database without its thread: a virtual clock must not run while a thread works.
 
-    def __init__(self, url: str) -> None:
+    As there, a job is done once it is asked for, whoever still waits; `broken` fails every transaction.
+    """
+
+    def __init__(self, url: str, loop: asyncio.AbstractEventLoop) -> None:
         self._engine = connect(url)
+        self._loop = loop
+        self._posted: list[tuple[Insert, Sequence[Any]]] = []
+        self.broken = False
 
     async def run(self, job: Callable[[Connection], T]) -> T:
-        await asyncio.sleep(DELAY_S)  # a commit takes time: whoever hangs up may do so meanwhile
-        with self._engine.begin() as conn:
-            return job(conn)
+        answer: asyncio.Future[T] = self._loop.create_future()
+        self._loop.call_later(DELAY_S, self._transact, job, answer)  # a commit takes time: some hang up meanwhile
+        return await answer
 
     async def read(self, job: Callable[[Connection], T]) -> T:
         return await self.run(job)
 
     def post(self, insert: Insert, rows: Sequence[Any]) -> None:
-        with self._engine.begin() as conn:
-            conn.execute(insert, rows)
+        self._posted.append((insert, rows))
+        self._loop.call_later(DELAY_S, self._transact, lambda conn: None, self._loop.create_future())
 
     async def close(self) -> None:
+        self.broken = False
+        await self.run(lambda conn: None)
         self._engine.dispose()
+
+    def _transact(self, job: Callable[[Connection], T], answer: asyncio.Future[T]) -> None:
+        try:
+            if self.broken:
+                raise StoreError("the database is locked by another process")
+            with self._engine.begin() as conn:
+                result = job(conn)
+                for insert, rows in self._posted:
+                    conn.execute(insert, rows)
+            self._posted.clear()
+        except Exception as error:
+            if not answer.done():
+                answer.set_exception(error)
+                answer.exception()  # told, also where nobody waits
+            return
+        if not answer.done():
+            answer.set_result(result)
 
 
 class Wire:
@@ -351,7 +377,7 @@ class World:
         folder = Path(mkdtemp(prefix="ringback-world-"))
         self.url = f"sqlite:///{folder / 'world.db'}"
         shutil.copy(_empty_database(), folder / "world.db")
-        self.database = InlineDatabase(self.url)
+        self.database = InlineDatabase(self.url, loop)
         with connect(self.url).begin() as conn:
             apply(conn, parse(plan, "plan.toml"), self.wall(), "http://test", lambda: f"{next(self._ids):016x}")
         self.engine = InlineEngine(loop, SERVER[0], network=self.network)
