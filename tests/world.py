@@ -320,8 +320,8 @@ class Peer:
         host = SERVER[0]
         far.usage = OutgoingInvite(
             self.core, far, target=sip_uri(number, host), hop=Hop("UDP", *SERVER),
-            from_=NameAddr(display, sip_uri(user, host)), to=NameAddr("", sip_uri(number, host)), body=far.audio.offer(),
-            credentials=Credentials(user, password) if password else None,
+            from_=NameAddr(display, sip_uri(user, host)), to=NameAddr("", sip_uri(number, host)),
+            body=far.audio.offer(), credentials=Credentials(user, password) if password else None,
         )  # fmt: skip
         return far
 
@@ -383,7 +383,8 @@ class World:
         self.engine = InlineEngine(loop, SERVER[0], network=self.network)
         self.exchange = Exchange(
             database=self.database, engine=self.engine, pack=Pack.load("en"), gate=Gate(b"k" * 32), resolve=resolve,
-            now=loop.time, wall=self.wall, new_id=lambda: f"id{next(self._ids):06d}", domain=SERVER[0], rtp_timeout_s=20.0,
+            now=loop.time, wall=self.wall, new_id=lambda: f"id{next(self._ids):06d}", domain=SERVER[0],
+            rtp_timeout_s=20.0,
         )  # fmt: skip
         self.exchange.core = self.core = self.core_at(SERVER, self.exchange, tap=self.exchange.tap)
         self.desk = FrontDesk(self.exchange, base_url="http://test", new_token=lambda: f"token{next(self._ids)}")
@@ -396,7 +397,8 @@ class World:
             raise error
 
         core = SipCore(
-            user, send=self.wire.send_from(address), local={"UDP": address}, new_id=lambda: f"{address[0][-2:]}{next(self._ids):08x}",
+            user, send=self.wire.send_from(address), local={"UDP": address},
+            new_id=lambda: f"{address[0][-2:]}{next(self._ids):08x}",
             clock=self.loop.time, alarm=lambda when: self.loop.call_at(when, core.wake) and None, bug=raise_it, tap=tap,
         )  # fmt: skip
         self.wire.plug(address, core)

@@ -14,7 +14,8 @@ from tests.world import PHONE, SECOND_PHONE, SERVER, T1, Peer, World, play
 
 SECOND = (
     "# CB: the callback extension",
-    '[[extension]]\nnumber = "001*003"\naccount = "client"\nname = "Jane"\npassword = "geheim"\npublic_number = "5555550003"\n',
+    '[[extension]]\nnumber = "001*003"\naccount = "client"\nname = "Jane"\n'
+    'password = "geheim"\npublic_number = "5555550003"\n',
 )
 
 
@@ -64,7 +65,10 @@ def test_a_call_out_is_rated_and_both_legs_are_recorded() -> None:
         call = await world.over()
         assert call.charged == 200_000
         legs = world.read(lambda conn: journal.legs_of(conn, call.id))
-        assert [(leg.lane, leg.direction, leg.status, leg.cost) for leg in legs] == [(0, "in", 200, 0), (2, "out", 200, 200_000)]
+        assert [(leg.lane, leg.direction, leg.status, leg.cost) for leg in legs] == [
+            (0, "in", 200, 0),
+            (2, "out", 200, 200_000),
+        ]
 
     play(scenario, fixture(SECOND))
 
@@ -119,7 +123,12 @@ def test_an_emergency_number_is_routed_whatever_the_credit() -> None:
         await called.left_alone()
         assert (await world.over()).charged == 0
 
-    play(scenario, fixture(('refused = ["112", "911", "000", "1900"]', 'refused = ["1900"]'), ('credit = "100.00"', 'credit = "0.00"')))
+    play(
+        scenario,
+        fixture(
+            ('refused = ["112", "911", "000", "1900"]', 'refused = ["1900"]'), ('credit = "100.00"', 'credit = "0.00"')
+        ),
+    )
 
 
 @pytest.mark.parametrize(("status", "seen"), [(486, 486), (603, 603), (404, 404), (480, 480)])
