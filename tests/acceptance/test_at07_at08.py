@@ -48,8 +48,7 @@ async def test_at07_a_name_cannot_write_headers(scene: Scene) -> None:
     await phone.passed()
     (invite,) = scene.invites(scene.ph)
     assert "X-Evil" not in invite.text
-    shown = (invite.header("From") or "").partition("<")[0].strip()
-    assert shown == r'"Ma\"ry \\"' or '"' not in shown.strip('"')
+    assert (invite.header("From") or "").startswith(r'"Ma\"ry \\" <sip:5555555555@')
 
 
 async def test_at08_name_required(scene: Scene) -> None:

@@ -88,7 +88,7 @@ async def test_without_a_port_the_call_ends_and_costs_nothing(scene: Scene) -> N
     request = await server.request_over()
     await phone.until("BYE")
     await visitor.until_stage(token, "not-available")
-    assert (request.reason, server.spent(), scene.invites(scene.t1)) == ("server-error", 0, [])
+    assert (request.reason, server.spent(), scene.invites(scene.t1)) == ("congested", 0, [])
 
 
 async def test_stop_in_a_call_hangs_up_and_settles(scene: Scene) -> None:
