@@ -11,7 +11,7 @@ from b2bua.caller_id import Shown
 from b2bua.desk import Stage
 from b2bua.dialling import dial_extension, dial_out
 from b2bua.leg import Leg
-from b2bua.outcome import CallError, NoRoute, NotReached, Outcome
+from b2bua.outcome import CallError, Congested, NoRoute, NotReached, Outcome
 from store.values import Extension
 
 __all__ = ["CallNowRequest", "callnow"]
@@ -48,7 +48,7 @@ async def callnow(want: CallNowRequest, call: Call) -> Outcome:
         want.tell(Stage.CALLING_VISITOR)
         try:
             visitor = await dial_out(call, want.number, hear=phone)
-        except (NotReached, NoRoute) as failed:
+        except (NotReached, NoRoute, Congested) as failed:
             return await _told(phone, failed)
         async with visitor.alive():
             if settings.announce_to_visitor:

@@ -142,11 +142,11 @@ class _Dialling:
         if self._hear is not None:
             self._hear.hear_ringing(leg, body)
 
-    def answered(self, leg: Leg) -> None:
+    def answered(self, leg: Leg) -> bool:
         if self._won.done():
-            leg.hangup()
-        else:
-            self._won.set_result(leg)
+            return False
+        self._won.set_result(leg)
+        return True
 
     def refused(self, leg: Leg, status: int) -> None:
         self._refusals[id(leg)] = status

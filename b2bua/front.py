@@ -14,7 +14,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from b2bua.admission import Facts, Limits, Reason, RecentRequests, admit_callnow, refuse, refuse_number
+from b2bua.admission import NOT_AVAILABLE, Facts, Limits, Reason, RecentRequests, admit_callnow, refuse, refuse_number
 from b2bua.call import Call
 from b2bua.callnow import CallNowRequest, callnow
 from b2bua.desk import (
@@ -37,6 +37,7 @@ from b2bua.numbers import BadNumber, read_number
 from b2bua.outcome import Outcome
 from b2bua.routing import route
 from store import journal, ledger
+from store.errors import StoreError
 from store.meta import ADMIN_TOKEN_HASH, read_meta, write_meta
 from store.values import Account, Extension, Micros
 
@@ -146,6 +147,9 @@ class FrontDesk:
         self._asking[same] = asyncio.get_running_loop().create_future()
         try:
             answer = await self._answer(request, extension, number)
+        except StoreError as error:
+            log.error("page=%s event=not-admitted error=%s", request.page_id, error)
+            answer = Refused(Outcome.SERVER_ERROR, NOT_AVAILABLE, 409)
         finally:
             self._asking.pop(same).set_result(None)
         return self._refused(request, extension, number, answer) if isinstance(answer, Refused) else answer

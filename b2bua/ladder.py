@@ -14,7 +14,7 @@ __all__ = ["EXTENSION", "PSTN", "RINGBACK", "Kind", "Ladder"]
 Kind = Literal["sip", "rtp", "dtmf", "prompt", "event"]
 EXTENSION, RINGBACK, PSTN = 0, 1, 2
 """The lanes: the extension's side, ourselves, the PSTN side."""
-_MOST_ROWS = 400
+_MOST_ROWS, _MOST_FIGURES = 400, 200
 
 
 class _Fact(NamedTuple):
@@ -68,7 +68,8 @@ class Ladder:
             await self._changed.wait()
 
     def _add(self, fact: _Fact) -> None:
-        if len(self._facts) < _MOST_ROWS:
+        most = _MOST_FIGURES if fact.kind == "rtp" else _MOST_ROWS  # an hour of figures leaves room for the end
+        if len(self._facts) < most:
             self._facts.append(fact)
             self._wake()
 
@@ -81,8 +82,8 @@ class Ladder:
         at_s = round(fact.at - self._start, 3)
         if isinstance(fact.content, str):
             return LadderRow(n, at_s, fact.kind, fact.source, fact.target, fact.content, fact.detail)
-        text = _masked(fact.content.decode("utf-8", "replace"))
-        return LadderRow(n, at_s, "sip", fact.source, fact.target, _title(fact.content), text)
+        title, text = _title(fact.content), fact.content.decode("utf-8", "replace")
+        return LadderRow(n, at_s, "sip", fact.source, fact.target, title, _masked(text, keys=title == "INFO"))
 
 
 def _title(data: bytes) -> str:
@@ -94,9 +95,11 @@ def _title(data: bytes) -> str:
     return "unreadable"
 
 
-def _masked(text: str) -> str:
-    """The proof of a password is not shown: it can be attacked offline."""
-    return "\r\n".join(_masked_line(line) for line in text.split("\r\n"))
+def _masked(text: str, *, keys: bool) -> str:
+    """The proof of a password is not shown: it can be attacked offline.  Nor are keys: they may be somebody's PIN."""
+    head, blank, body = text.partition("\r\n\r\n")
+    shown = "\r\n".join(_masked_line(line) for line in head.split("\r\n"))
+    return shown + blank + ("(masked)" if keys and body else body)
 
 
 def _masked_line(line: str) -> str:

@@ -37,8 +37,8 @@ class Watcher(Protocol):
     def progressed(self, leg: Leg, body: bytes) -> None:
         """It rings; with a body, it can already be heard."""
 
-    def answered(self, leg: Leg) -> None:
-        """It answered and its media is agreed."""
+    def answered(self, leg: Leg) -> bool:
+        """It answered and its media is agreed; False: nobody waits for it any more."""
 
     def refused(self, leg: Leg, status: int) -> None:
         """It will not answer."""
@@ -149,9 +149,10 @@ class Leg:
                 if self._watcher:
                     self._watcher.refused(self, 488)
                 return
+        if self._watcher and not self._watcher.answered(self):
+            self.hangup()
+            return
         self.answered_at = self.call.now()
-        if self._watcher:
-            self._watcher.answered(self)
 
     def on_refused(self, status: int, response: Response | None) -> None:
         self.status = status
@@ -308,13 +309,16 @@ class Leg:
             incoming.respond(415, extra=[("Accept", "application/dtmf-relay, application/dtmf")])
             return
         incoming.respond(200)
-        if found is not None:
+        if self.audio is None:
+            if found is not None and self.partner and self.partner.usage:  # the media does not pass by us
+                self.partner.usage.send("INFO", lambda _: None, body=incoming.request.body, content_type=kind)
+        elif found is not None:
             digit = found[1].decode().upper()
             if self.partner and self.partner.audio:
                 self.partner.audio.port.send_digits(digit)
             else:
                 self._pressed(digit)
-                if self._until_key and self.audio:
+                if self._until_key:
                     self.audio.port.stop()  # a key that came as RTP has stopped the prompt by itself
 
     def _reinvite(self, incoming: Incoming) -> None:
@@ -337,6 +341,9 @@ class Leg:
     def _pass_on(self, incoming: Incoming) -> None:
         """The media does not pass by us: the other far end answers the offer."""
         mine, other = self.usage, self.partner.usage if self.partner else None
+        if not incoming.request.body:
+            incoming.respond(488)  # their answer would come in an ACK, and the other side's ACK has left by then
+            return
         if mine is None or other is None or other.dialog is None:
             incoming.respond(491)
             return

@@ -8,11 +8,14 @@ from typing import Any
 from sqlalchemy import Connection
 
 from sip_stack.core import Incoming
+from sip_stack.errors import PeerError
 from sip_stack.registrar import Binding, register
 from store import bindings as kept
 from store.database import Database
 
 __all__ = ["Locations"]
+
+_LONGEST_CONTACT = 512
 
 
 class Locations:
@@ -45,11 +48,18 @@ class Locations:
         now = self._wall()
         before = self._bindings.get(number, ())
         after = register(before, incoming.request, (source.transport, source.host, source.port), now)
+        if any(not _usable(binding.contact) for binding in after):
+            raise PeerError("Contact is no SIP address", 400)
         if after != before:
             self._bindings[number] = after
             self._keep(self._database.run(lambda conn: _write(conn, number, after)))
         contacts = [("Contact", f"<{b.contact}>;expires={max(0, round(b.expires_at - now))}") for b in after]
         incoming.respond(200, extra=contacts)
+
+
+def _usable(contact: str) -> bool:
+    """Whether an INVITE can be sent there."""
+    return len(contact) <= _LONGEST_CONTACT and contact.startswith("sip:")
 
 
 def _write(conn: Connection, number: str, bindings: tuple[Binding, ...]) -> None:

@@ -63,7 +63,8 @@ def _empty_database() -> Path:
 class InlineDatabase:
     """Database without its thread: a virtual clock must not run while a thread works.
 
-    As there, a job is done once it is asked for, whoever still waits; `broken` fails every transaction.
+    As there, a job is done once it is asked for, whoever still waits; `broken` fails every transaction, `takes_s` is
+    how long one takes.
     """
 
     def __init__(self, url: str, loop: asyncio.AbstractEventLoop) -> None:
@@ -71,10 +72,11 @@ class InlineDatabase:
         self._loop = loop
         self._posted: list[tuple[Insert, Sequence[Any]]] = []
         self.broken = False
+        self.takes_s = DELAY_S
 
     async def run(self, job: Callable[[Connection], T]) -> T:
         answer: asyncio.Future[T] = self._loop.create_future()
-        self._loop.call_later(DELAY_S, self._transact, job, answer)  # a commit takes time: some hang up meanwhile
+        self._loop.call_later(self.takes_s, self._transact, job, answer)  # some hang up meanwhile
         return await answer
 
     async def read(self, job: Callable[[Connection], T]) -> T:
@@ -314,14 +316,17 @@ class Peer:
         """How many INVITEs came."""
         return len(self._everyone)
 
-    def calls(self, number: str, user: str, password: str = "", display: str = "") -> Far:
+    def calls(
+        self, number: str, user: str, password: str = "", display: str = "", offer: bytes | None = None
+    ) -> Far:
         """Place a call through the server; its progress is in `statuses`."""
         far = Far(self)
         host = SERVER[0]
         far.usage = OutgoingInvite(
             self.core, far, target=sip_uri(number, host), hop=Hop("UDP", *SERVER),
             from_=NameAddr(display, sip_uri(user, host)), to=NameAddr("", sip_uri(number, host)),
-            body=far.audio.offer(), credentials=Credentials(user, password) if password else None,
+            body=far.audio.offer() if offer is None else offer,
+            credentials=Credentials(user, password) if password else None,
         )  # fmt: skip
         return far
 
@@ -373,6 +378,8 @@ class World:
         self.network = InlineNetwork(loop)
         self.library = Library()
         self._ids = count(1)
+        self.clock_set_s = 0.0
+        """By how much somebody has set the wall clock."""
         self._alarms: list[Any] = []
         folder = Path(mkdtemp(prefix="ringback-world-"))
         self.url = f"sqlite:///{folder / 'world.db'}"
@@ -390,7 +397,7 @@ class World:
         self.desk = FrontDesk(self.exchange, base_url="http://test", new_token=lambda: f"token{next(self._ids)}")
 
     def wall(self) -> float:
-        return 1_800_000_000.0 + self.loop.time()
+        return 1_800_000_000.0 + self.loop.time() + self.clock_set_s
 
     def core_at(self, address: tuple[str, int], user: Any, tap: Any = None) -> SipCore:
         def raise_it(error: Exception) -> None:
