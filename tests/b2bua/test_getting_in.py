@@ -29,7 +29,7 @@ async def answered(peer: Peer, method: str, user: str, extra: list[tuple[str, st
     host = SERVER[0]
     who, whom = NameAddr("", sip_uri(user, host)), NameAddr("", sip_uri(to or user, host))
     request = peer.core.build(method, sip_uri("", host), who, whom, extra)
-    peer.core.request(request, Hop("UDP", *SERVER), lambda r: answer.done() or answer.set_result(r))
+    peer.core.request(request, Hop("UDP", *SERVER), answer.set_result)
     response = await answer
     assert response is not None
     return response
