@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import deque
 from collections.abc import Sequence
-from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
+from b2bua.alive import Alive
 from b2bua.audio import Audio
+from b2bua.in_dialog import respond
 from b2bua.ladder import RINGBACK
-from b2bua.outcome import Congested, LegGone
+from b2bua.outcome import Congested
 from media.engine import NoPort
 from media.events import Closed, Event, Key, Latched, Played, Silence, Stats
 from media.g711 import Codec
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from b2bua.call import Call
 
 __all__ = ["Hearer", "Leg", "Watcher"]
-
-_SIGNAL = re.compile(rb"^[ \t]*(?:Signal[ \t]*=[ \t]*)?([0-9A-D*#])[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 
 
 class Watcher(Protocol):
@@ -76,13 +74,14 @@ class Leg:
         self.stats: Stats | None = None
         self.closed: asyncio.Future[None] | None = None
         self._watcher: Watcher | None = None
-        self._scopes: list[_Alive] = []
+        self.scopes: list[Alive] = []
         self._keys: deque[str] = deque()
         self._key: asyncio.Future[None] | None = None
         self._played: asyncio.Future[None] | None = None
         self._until_key = False
         self._description = b""
-        self._asked_to_offer = False
+        self.asked_to_offer = False
+        """The next ACK brings the answer to an offer of ours."""
         self._early = False
 
     @property
@@ -174,7 +173,7 @@ class Leg:
         if invite.request.body:
             self._description = self._audio.take_offer(invite.request.body, invite.hop.host)
         else:
-            self._asked_to_offer = True  # 13.2.1: no offer in the INVITE, so ours goes in the 200
+            self.asked_to_offer = True  # 13.2.1: no offer in the INVITE, so ours goes in the 200
             self._description = self._audio.offer()
 
     def hear_ringing(self, other: Leg, body: bytes) -> None:
@@ -184,7 +183,7 @@ class Leg:
         elif isinstance(self.usage, IncomingInvite):
             if self.audio is None:
                 self.usage.ring(body)
-            elif body and not self._asked_to_offer and other.audio and other.audio.peer:
+            elif body and not self.asked_to_offer and other.audio and other.audio.peer:
                 self.usage.ring(self._description)
                 self.call.join(self, other)
             else:
@@ -199,8 +198,8 @@ class Leg:
         self.usage.answer(body or self._description)
 
     def on_ack(self, request: Request) -> None:
-        if self._asked_to_offer and self.audio and request.body:
-            self._asked_to_offer = False
+        if self.asked_to_offer and self.audio and request.body:
+            self.asked_to_offer = False
             try:
                 self.audio.take_answer(request.body, self._hop.host)
             except PeerError:
@@ -218,9 +217,9 @@ class Leg:
             self.partner.partner = None
             self.partner = None
 
-    def alive(self) -> _Alive:
+    def alive(self) -> Alive:
         """While inside, the far end leaving raises LegGone at whatever is awaited."""
-        return _Alive(self)
+        return Alive(self)
 
     def hangup(self, status: int = 480, cause: str = "Q.850;cause=16", reason: str = "") -> None:
         """BYE, CANCEL or `status`, whichever fits; never waits, may be repeated."""
@@ -241,7 +240,7 @@ class Leg:
             return
         self.left = why
         self._end()
-        for scope in self._scopes:
+        for scope in self.scopes:
             scope.expire()
 
     def _end(self) -> None:
@@ -292,69 +291,16 @@ class Leg:
         return self._keys.popleft() if self._keys else None
 
     def on_request(self, incoming: Incoming) -> None:
-        if incoming.request.method == "INFO":
-            self._info(incoming)
-        elif incoming.request.method == "INVITE":
-            self._reinvite(incoming)
-        else:
-            incoming.respond(501)
+        respond(self, incoming)
 
-    def _info(self, incoming: Incoming) -> None:
-        """DTMF as the telephone industry sends it by INFO: `Signal=5`, or the digit alone."""
-        kind = (incoming.request.get("Content-Type") or "").partition(";")[0].strip().lower()
-        found = (
-            _SIGNAL.search(incoming.request.body) if kind in ("application/dtmf-relay", "application/dtmf") else None
-        )
-        if found is None and incoming.request.body:
-            incoming.respond(415, extra=[("Accept", "application/dtmf-relay, application/dtmf")])
+    def key_by_info(self, digit: str) -> None:
+        """A key that did not come as RTP: for whom this leg talks with, else for us."""
+        if self.partner and self.partner.audio:
+            self.partner.audio.port.send_digits(digit)
             return
-        incoming.respond(200)
-        if self.audio is None:
-            if found is not None and self.partner and self.partner.usage:  # the media does not pass by us
-                self.partner.usage.send("INFO", lambda _: None, body=incoming.request.body, content_type=kind)
-        elif found is not None:
-            digit = found[1].decode().upper()
-            if self.partner and self.partner.audio:
-                self.partner.audio.port.send_digits(digit)
-            else:
-                self._pressed(digit)
-                if self._until_key:
-                    self.audio.port.stop()  # a key that came as RTP has stopped the prompt by itself
-
-    def _reinvite(self, incoming: Incoming) -> None:
-        """A new offer inside the dialog (14.2): hold, another codec, another address."""
-        assert self.usage is not None
-        if self.audio is None:
-            self._pass_on(incoming)
-            return
-        if not incoming.request.body:
-            self._asked_to_offer = True
-            self.usage.accept(incoming, self.audio.offer(self.audio.codec))
-            return
-        try:
-            description = self.audio.take_offer(incoming.request.body, self._hop.host)
-        except PeerError as error:
-            incoming.respond(error.status, error.reason)
-            return
-        self.usage.accept(incoming, description)
-
-    def _pass_on(self, incoming: Incoming) -> None:
-        """The media does not pass by us: the other far end answers the offer."""
-        mine, other = self.usage, self.partner.usage if self.partner else None
-        if not incoming.request.body:
-            incoming.respond(488)  # their answer would come in an ACK, and the other side's ACK has left by then
-            return
-        if mine is None or other is None or other.dialog is None:
-            incoming.respond(491)
-            return
-
-        def answered(response: Response | None) -> None:
-            if response is not None and response.status < 300:
-                mine.accept(incoming, response.body)
-            else:
-                incoming.respond(response.status if response else 408)
-
-        other.reinvite(incoming.request.body, answered)
+        self._pressed(digit)
+        if self._until_key:
+            self._audio.port.stop()  # a key that came as RTP has stopped the prompt by itself
 
     def _hear_over_media(self, other: Leg, body: bytes) -> None:
         if body and other.audio and other.audio.peer:
@@ -389,7 +335,7 @@ class Leg:
             return
         self.hangup(cause=cause)
         self.left = why
-        for scope in self._scopes:
+        for scope in self.scopes:
             scope.expire()
 
     def stats_text(self) -> str:
@@ -421,35 +367,3 @@ class Leg:
     def _hop(self) -> Hop:
         assert self.usage is not None
         return self.usage.hop
-
-
-class _Alive:
-    """The mechanism of `asyncio.timeout`: the task is cancelled, and the cancellation becomes LegGone at the exit."""
-
-    __slots__ = ("_cancelling", "_expired", "_leg", "_task")
-
-    def __init__(self, leg: Leg) -> None:
-        self._leg = leg
-        self._expired = False
-
-    async def __aenter__(self) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._task = task
-        self._cancelling = task.cancelling()
-        if self._leg.left:
-            raise LegGone(self._leg, self._leg.left)
-        self._leg._scopes.append(self)
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._leg._scopes.remove(self)
-        if self._expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
-            raise LegGone(self._leg, self._leg.left) from error
-
-    def expire(self) -> None:
-        """The far end left."""
-        if not self._expired:
-            self._expired = True
-            self._task.cancel()

@@ -383,3 +383,25 @@ def test_a_ladder_full_of_figures_keeps_room_for_the_end() -> None:
     rows = ladder.rows()
     assert len(rows) < 1000
     assert rows[-1].title == "ended: talked"
+
+
+def test_where_the_media_does_not_pass_by_us_keys_and_offers_are_handed_on() -> None:
+    async def scenario(world: World) -> None:
+        phone, trunk = await john(world), Peer(world, T1)
+        caller = trunk.calls("5555550000", "5551111111")
+        called = (await phone.expects_call()).answers()
+        await caller.told(200)
+        assert world.engine.open_ports == 0
+        assert await informed(caller, b"Signal=5\r\n") == 200
+        await asyncio.sleep(0.1)
+        (info,) = world.wire.requests("INFO", PHONE)
+        assert info.endswith(b"\r\n\r\nSignal=5\r\n")
+        assert (await reinvited(caller, b"")).status == 488
+        offer = caller.audio.offer()
+        assert (await reinvited(caller, offer)).status == 200
+        assert world.wire.requests("INVITE", PHONE)[-1].endswith(offer)
+        caller.hangs_up()
+        await called.left_alone(within_s=1)
+        assert (await world.over()).outcome is Outcome.TALKED
+
+    play(scenario, fixture(('host = "192.0.2.21"', 'host = "192.0.2.21"\nmedia = "direct"')))

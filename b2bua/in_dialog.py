@@ -1,0 +1,82 @@
+"""What a far end asks inside its dialog: keys by INFO, and new media by re-INVITE."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from sip_stack.core import Incoming
+from sip_stack.errors import PeerError
+from sip_stack.message import Response
+
+if TYPE_CHECKING:
+    from b2bua.leg import Leg
+
+__all__ = ["respond"]
+
+_KEYS = ("application/dtmf-relay", "application/dtmf")
+_SIGNAL = re.compile(rb"^[ \t]*(?:Signal[ \t]*=[ \t]*)?([0-9A-D*#])[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+
+
+def respond(leg: Leg, incoming: Incoming) -> None:
+    """Serve INFO and re-INVITE; nothing else is known inside a dialog."""
+    if incoming.request.method == "INFO":
+        _info(leg, incoming)
+    elif incoming.request.method != "INVITE":
+        incoming.respond(501)
+    elif leg.audio is None:
+        _pass_on(leg, incoming)
+    else:
+        _reinvite(leg, incoming)
+
+
+def _info(leg: Leg, incoming: Incoming) -> None:
+    """DTMF as the telephone industry sends it by INFO: `Signal=5`, or the digit alone."""
+    body = incoming.request.body
+    kind = (incoming.request.get("Content-Type") or "").partition(";")[0].strip().lower()
+    found = _SIGNAL.search(body) if kind in _KEYS else None
+    if found is None and body:
+        incoming.respond(415, extra=[("Accept", ", ".join(_KEYS))])
+        return
+    incoming.respond(200)
+    if found is None:
+        return
+    if leg.audio is not None:
+        leg.key_by_info(found[1].decode().upper())
+    elif leg.partner is not None and leg.partner.usage is not None:  # the media does not pass by us
+        leg.partner.usage.send("INFO", lambda _: None, body=body, content_type=kind)
+
+
+def _reinvite(leg: Leg, incoming: Incoming) -> None:
+    """A new offer (14.2): hold, another codec, another address."""
+    assert leg.usage is not None
+    assert leg.audio is not None
+    if not incoming.request.body:
+        leg.asked_to_offer = True
+        leg.usage.accept(incoming, leg.audio.offer(leg.audio.codec))
+        return
+    try:
+        description = leg.audio.take_offer(incoming.request.body, leg.usage.hop.host)
+    except PeerError as error:
+        incoming.respond(error.status, error.reason)
+        return
+    leg.usage.accept(incoming, description)
+
+
+def _pass_on(leg: Leg, incoming: Incoming) -> None:
+    """The media does not pass by us: the other far end answers the offer."""
+    mine, other = leg.usage, leg.partner.usage if leg.partner else None
+    if not incoming.request.body:
+        incoming.respond(488)  # their answer would come in an ACK, and the other side's ACK has left by then
+        return
+    if mine is None or other is None or other.dialog is None:
+        incoming.respond(491)
+        return
+
+    def answered(response: Response | None) -> None:
+        if response is not None and response.status < 300:
+            mine.accept(incoming, response.body)
+        else:
+            incoming.respond(response.status if response else 408)
+
+    other.reinvite(incoming.request.body, answered)
