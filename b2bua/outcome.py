@@ -61,6 +61,7 @@ _VISITOR = {
     Outcome.BUSY: Outcome.VISITOR_BUSY,
     Outcome.DECLINED: Outcome.VISITOR_DECLINED,
     Outcome.NO_ANSWER: Outcome.VISITOR_NO_ANSWER,
+    Outcome.CONGESTED: Outcome.CONGESTED,  # ours, not the visitor's
 }
 
 

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from b2bua.desk import Stage
 from b2bua.outcome import Outcome
 from sip_stack.core import Hop
 from sip_stack.headers import NameAddr
@@ -170,6 +171,26 @@ def test_without_a_free_media_port_a_caller_is_told_to_try_later() -> None:
         assert caller.statuses[-1] == 503
         assert (await world.over()).outcome is Outcome.CONGESTED
         assert john.invited == 0
+
+    play(scenario, fixture())
+
+
+def test_without_a_media_port_for_the_visitor_the_owner_is_told_and_the_reason_is_ours() -> None:
+    async def scenario(world: World) -> None:
+        john, trunk = Peer(world, PHONE), Peer(world, T1)
+        assert await john.register("001*002", "secret") == 200
+        token = await world.callnow()
+        owner = (await john.expects_call()).answers()
+        await owner.hears("confirm")
+        world.engine._stock.clear()
+        owner.presses("1")
+        await owner.hears("visitor-failed")
+        await owner.left_alone()
+        assert (await world.over()).outcome is Outcome.CONGESTED
+        status = world.desk.visitor_status(token)
+        assert status is not None
+        assert status.stage is Stage.NOT_AVAILABLE
+        assert (trunk.invited, world.balance()) == (0, 100_000_000)
 
     play(scenario, fixture())
 
