@@ -1,0 +1,103 @@
+"""Prices, to the micro and to the second (SPEC 72, 74, 75, AT-12)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from store.rates import charge, find_rate, price, talk_seconds
+from store.values import Micros, Rate
+
+LOCAL = Rate("555", connection_fee=Micros(120_000))
+MOBILE = Rate("04", "", Micros(0), 30, Micros(100_000), 30, Micros(100_000))
+ABROAD = Rate("00", "", Micros(0), 60, Micros(500_000), 30, Micros(250_000))
+SECONDS = Rate("", "", Micros(0), 0, Micros(0), 1, Micros(1_000))
+ODD = Rate("", "", Micros(7), 13, Micros(11), 6, Micros(3), minimum=Micros(20), maximum=Micros(90))
+
+
+@pytest.mark.parametrize(("rate", "seconds", "micros"), [
+    pytest.param(LOCAL, 200, 120_000, id="AT-12: 200 s at 0.12 flat"),
+    pytest.param(LOCAL, 36_000, 120_000, id="flat is flat after ten hours"),
+    pytest.param(MOBILE, 31, 200_000, id="AT-12: 31 s at 0.10 per 30 s"),
+    pytest.param(MOBILE, 30, 100_000, id="30 s exactly is one interval"),
+    pytest.param(ABROAD, 10, 500_000, id="AT-12: 10 s, the first 60 s are charged whole"),
+    pytest.param(ABROAD, 61, 750_000, id="AT-12: 61 s begins one increment"),
+    pytest.param(ABROAD, 60.0004, 500_000, id="dust below a millisecond begins nothing"),
+    pytest.param(ABROAD, 60.001, 750_000, id="one millisecond begins an increment"),
+    pytest.param(ABROAD, 0, 500_000, id="answered and gone at once: the first interval"),
+    pytest.param(SECONDS, 0, 0, id="no indivisible interval: nothing talked, nothing owed"),
+    pytest.param(SECONDS, 0.2, 1_000, id="a second begun"),
+    pytest.param(ODD, 1, 20, id="minimum"),
+    pytest.param(ODD, 14, 21, id="fee, first interval, one increment"),
+    pytest.param(ODD, 1000, 90, id="maximum"),
+])
+def test_price(rate: Rate, seconds: float, micros: int) -> None:
+    assert price(rate, seconds) == micros
+
+
+@pytest.mark.parametrize(("credit", "rate", "seconds"), [
+    pytest.param(None, MOBILE, None, id="unlimited credit: no limit"),
+    pytest.param(0, MOBILE, 0, id="no credit: no call"),
+    pytest.param(99_999, MOBILE, 0, id="one micro short of the first interval"),
+    pytest.param(100_000, MOBILE, 30, id="exactly the first interval"),
+    pytest.param(300_000, MOBILE, 90, id="AT-19: 0.30 talks 90 s"),
+    pytest.param(399_999, MOBILE, 90, id="what buys no whole increment buys nothing"),
+    pytest.param(120_000, LOCAL, None, id="flat and paid: no limit"),
+    pytest.param(119_999, LOCAL, 0, id="flat and not paid"),
+    pytest.param(750_000, ABROAD, 90, id="first interval and one increment"),
+    pytest.param(5_000, SECONDS, 5, id="per second"),
+    pytest.param(90, ODD, None, id="the maximum is paid: no limit"),
+    pytest.param(89, ODD, 13 + 23 * 6, id="just below the maximum"),
+    pytest.param(19, ODD, 0, id="below the minimum"),
+])
+def test_talk_seconds(credit: int | None, rate: Rate, seconds: int | None) -> None:
+    assert talk_seconds(None if credit is None else Micros(credit), rate) == seconds
+
+
+@pytest.mark.parametrize(("seconds", "held", "micros"), [
+    pytest.param(90.02, 300_000, 300_000, id="the cut came 20 ms late: they are free"),
+    pytest.param(60.02, 250_000, 200_000, id="a remainder that bought nothing is not taken"),
+    pytest.param(31, 600_000, 200_000, id="not cut: the price"),
+    pytest.param(31, 50_000, 50_000, id="never above the held money"),
+])
+def test_charge(seconds: float, held: int, micros: int) -> None:
+    assert charge(MOBILE, seconds, Micros(held)) == micros
+
+
+def test_charge_of_a_talk_without_limit() -> None:
+    assert charge(LOCAL, 7200, Micros(120_000)) == 120_000
+
+
+amounts = st.integers(0, 10_000).map(Micros)
+some_rates = st.builds(
+    Rate, connection_fee=amounts, first_interval_s=st.integers(0, 90), first_cost=amounts,
+    increment_s=st.integers(1, 90), increment_cost=amounts, minimum=amounts,
+    maximum=st.none() | st.integers(10_000, 50_000).map(Micros),
+)
+
+
+@given(some_rates, st.integers(0, 100_000).map(Micros))
+def test_the_seconds_of_a_credit_are_all_it_pays_for(rate: Rate, credit: Micros) -> None:
+    seconds = talk_seconds(credit, rate)
+    if seconds is None:
+        assert price(rate, 10**7) <= credit
+    elif seconds == 0:
+        assert price(rate, 1) > credit
+    else:
+        assert price(rate, seconds) <= credit < price(rate, seconds + 1)
+
+
+@pytest.mark.parametrize(("number", "prefix"), [
+    pytest.param("0402000000", "04", id="its own prefix"),
+    pytest.param("0440000000", "044", id="the longest wins"),
+    pytest.param("5550000000", "", id="the empty prefix is for all"),
+    pytest.param("04", "04", id="the number is the prefix"),
+])
+def test_find_rate(number: str, prefix: str) -> None:
+    found = find_rate({each: Rate(each) for each in ("", "04", "044", "0441")}, number)
+    assert found == Rate(prefix)
+
+
+def test_no_rate_no_call() -> None:
+    assert find_rate({"04": Rate("04")}, "1555") is None
