@@ -209,15 +209,14 @@ class Database:
                 item = self._queue.get(timeout=None if until is None else max(0.0, until - monotonic()))
             except Empty:
                 break
-            match item:
-                case None:
-                    return asked, posted, True
-                case _Asked():
-                    asked.append(item)
-                    until = 0.0
-                case _Posted():
-                    posted.append(item)
-                    until = monotonic() + LINGER_S if until is None else until
+            if item is None:
+                return asked, posted, True
+            if isinstance(item, _Asked):
+                asked.append(item)
+                until = 0.0
+            else:
+                posted.append(item)
+                until = monotonic() + LINGER_S if until is None else until
         return asked, posted, False
 
     def _transact(self, asked: Sequence[_Asked], posted: list[_Posted]) -> None:
