@@ -107,13 +107,14 @@ def _e164(number: str, plan: DialPlan, country: str) -> str:
     try:
         parsed = phonenumbers.parse(number, country)
     except NumberParseException as fault:
-        short = fault.error_type in (NumberParseException.TOO_SHORT_NSN, NumberParseException.TOO_SHORT_AFTER_IDD)
-        raise BadNumber(NumberFault.TOO_SHORT if short else NumberFault.IMPOSSIBLE) from fault
+        raise BadNumber(_UNREADABLE.get(fault.error_type, NumberFault.IMPOSSIBLE)) from fault
     national = phonenumbers.national_significant_number(parsed)
     if (special := _special(parsed, national)) is not None:
         raise BadNumber(special)
     e164 = phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
-    if any((e164 if prefix.startswith("+") else national).startswith(prefix) for prefix in plan.refused):
+    at_home = parsed.country_code == phonenumbers.country_code_for_region(plan.country)
+    forms = (e164, national) if at_home else (e164,)
+    if any(form.startswith(prefix) for form in forms for prefix in plan.refused):
         raise BadNumber(NumberFault.REFUSED)
     return e164
 
@@ -131,6 +132,11 @@ def _special(parsed: PhoneNumber, national: str) -> NumberFault | None:
     return _LENGTHS.get(phonenumbers.is_possible_number_with_reason(parsed))
 
 
+_UNREADABLE = {
+    NumberParseException.NOT_A_NUMBER: NumberFault.TOO_SHORT,  # of digits only: a single one
+    NumberParseException.TOO_SHORT_NSN: NumberFault.TOO_SHORT,
+    NumberParseException.TOO_SHORT_AFTER_IDD: NumberFault.TOO_SHORT,
+}
 # never is_valid: the manual's own 555-555-5555 is possible and not valid
 _LENGTHS = {
     ValidationResult.TOO_SHORT: NumberFault.TOO_SHORT,

@@ -1,0 +1,195 @@
+"""One named reason for every refusal, and the limits (SPEC 2, 17, 20, A12.3, A12.12, H13, H14)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from b2bua.admission import (
+    DAY,
+    NOT_AVAILABLE,
+    Facts,
+    LimitNumbers,
+    Limits,
+    Reason,
+    RecentRequests,
+    TooMany,
+    admit_callnow,
+    refuse,
+    refuse_number,
+)
+from b2bua.desk import Refused
+from b2bua.numbers import BadNumber, NumberFault
+from store.values import CallNowSettings, Extension, Micros, Rate
+
+RATE = Rate("555", connection_fee=Micros(120_000))
+READY = Facts(on_phone=False, registered=True, routed=True, rate=RATE, available=Micros(120_000))
+
+
+def owner(**settings: Any) -> Extension:
+    return Extension(1, "001*002", 1, callnow=CallNowSettings(enabled=True, id="john_doe", **settings))
+
+
+@pytest.mark.parametrize(("extension", "name", "facts", "reason"), [
+    pytest.param(owner(), "Mary", {}, None, id="all is well"),
+    pytest.param(None, "Mary", {}, Reason.UNKNOWN_PAGE, id="H14: no such page"),
+    pytest.param(owner(), " \t", {}, Reason.NAME_REQUIRED, id="20: a blank name"),
+    pytest.param(owner(ask_name=False), "", {}, None, id="20: no name asked"),
+    pytest.param(owner(paused=True), "Mary", {}, Reason.PAUSED, id="H8: paused"),
+    pytest.param(owner(), "Mary", {"on_phone": True}, Reason.ON_PHONE, id="17: on the phone"),
+    pytest.param(owner(reject_while_on_phone=False), "Mary", {"on_phone": True}, None, id="17: may be called again"),
+    pytest.param(owner(), "Mary", {"registered": False}, Reason.OFFLINE, id="no phone registered"),
+    pytest.param(owner(), "Mary", {"routed": False}, Reason.NO_ROUTE, id="no trunk for the number"),
+    pytest.param(owner(), "Mary", {"rate": None}, Reason.NO_RATE, id="no rate for the number"),
+    pytest.param(owner(), "Mary", {"available": Micros(119_999)}, Reason.NO_CREDIT, id="one micro short"),
+    pytest.param(owner(), "Mary", {"available": None}, None, id="unlimited credit"),
+    pytest.param(owner(money_a_day=Micros(120_000)), "Mary", {}, None, id="today's money is just enough"),
+    pytest.param(owner(money_a_day=Micros(120_000)), "Mary", {"spent_today": Micros(1)}, Reason.LINK_MONEY_TODAY,
+                 id="today's money is not enough"),
+    pytest.param(owner(paused=True), "", {"on_phone": True, "registered": False}, Reason.NAME_REQUIRED,
+                 id="one reason: the first"),
+])
+def test_admit_callnow(extension: Extension | None, name: str, facts: dict[str, Any], reason: Reason | None) -> None:
+    assert admit_callnow(extension, name, replace(READY, **facts)) == reason
+
+
+def test_every_reason_has_an_answer_and_the_owners_state_is_never_told() -> None:
+    shown = {reason: refuse(reason) for reason in Reason}
+    neutral = {reason for reason, refused in shown.items() if refused.sentence == NOT_AVAILABLE}
+    assert neutral == {
+        Reason.PAUSED, Reason.ON_PHONE, Reason.OFFLINE, Reason.NO_CREDIT, Reason.LINK_MONEY_TODAY,
+        Reason.LINK_CALLS_TODAY,
+    }
+    assert {(shown[reason].status, shown[reason].field) for reason in neutral} == {(409, "")}
+    assert (shown[Reason.UNKNOWN_PAGE].status, shown[Reason.NAME_REQUIRED].field) == (404, "name")
+
+
+def test_refusals_of_limits_and_numbers() -> None:
+    assert refuse(Reason.IP_DAY, 90) == Refused(
+        "ip-day", "There were too many requests. Please try again later.", 429, "", 90,
+    )
+    assert refuse_number(BadNumber(NumberFault.INTERNAL)) == Refused(
+        "number-internal", "This is an internal number. Enter a public telephone number.", 422, "number",
+    )
+
+
+NONE = LimitNumbers(10**6, 10**6, 10**6, 10**6)
+
+
+def take(limits: Limits, now: float, ip: str = "192.0.2.9", number: str = "5551", page: str = "john_doe",
+         calls_a_day: int = 10**6) -> TooMany | None:
+    """One request whose call is over at once."""
+    answer = limits.take(now, ip=ip, number=number, page_id=page, calls_a_day=calls_a_day)
+    if answer is None:
+        limits.done(number)
+    return answer
+
+
+def test_seven_in_a_quarter_of_an_hour() -> None:
+    limits = Limits(replace(NONE, per_ip_15_min=7))
+    assert [take(limits, 10.0 * n) for n in range(7)] == [None] * 7
+    assert take(limits, 100.0) == TooMany(Reason.IP_QUARTER_HOUR, 800)
+    assert take(limits, 100.0, ip="192.0.2.10") is None
+    assert take(limits, 899.5) == TooMany(Reason.IP_QUARTER_HOUR, 1)
+    assert take(limits, 900.0) is None
+    assert take(limits, 900.0) == TooMany(Reason.IP_QUARTER_HOUR, 10)
+
+
+def test_fifteen_a_day() -> None:
+    limits = Limits(replace(NONE, per_ip_day=15))
+    assert [take(limits, 1000.0 * n) for n in range(15)] == [None] * 15
+    assert take(limits, 15_000.0) == TooMany(Reason.IP_DAY, 71_400)
+    assert take(limits, DAY) is None
+
+
+def test_three_numbers_an_hour() -> None:
+    limits = Limits(replace(NONE, numbers_per_ip_hour=3))
+    assert [take(limits, at, number=number) for at, number in ((0, "1"), (10, "2"), (20, "3"), (30, "1"))] == [None] * 4
+    assert take(limits, 40.0, number="4") == TooMany(Reason.IP_NUMBERS, 3570)
+    assert take(limits, 40.0, number="2") is None
+    assert take(limits, 40.0, number="4", ip="192.0.2.10") is None
+    assert take(limits, 3620.0, number="4") is None
+
+
+def test_a_number_is_called_ten_times_a_day_whoever_asks() -> None:
+    limits = Limits(replace(NONE, per_number_day=2))
+    assert [take(limits, 0.0, ip=f"192.0.2.{n}") for n in range(3)] == [None, None, TooMany(Reason.NUMBER_DAY, 86_400)]
+
+
+def test_a_links_calls_a_day_are_its_own() -> None:
+    limits = Limits(NONE)
+    assert [take(limits, 0.0, calls_a_day=1) for _ in range(2)] == [None, TooMany(Reason.LINK_CALLS_TODAY, 86_400)]
+    assert take(limits, 0.0, page="jane", calls_a_day=1) is None
+    assert take(limits, 0.0, page="none", calls_a_day=0) == TooMany(Reason.LINK_CALLS_TODAY)
+
+
+def test_one_pending_request_per_number() -> None:
+    limits = Limits(NONE)
+    asked = {"number": "5551", "page_id": "john_doe", "calls_a_day": 9}
+    assert limits.take(0.0, ip="192.0.2.9", **asked) is None  # type: ignore[arg-type]
+    assert limits.take(1.0, ip="192.0.2.10", **asked) == TooMany(Reason.NUMBER_PENDING)  # type: ignore[arg-type]
+    limits.done("5551")
+    limits.done("5551")
+    assert limits.take(2.0, ip="192.0.2.10", **asked) is None  # type: ignore[arg-type]
+
+
+def test_a_refused_request_counts_nothing() -> None:
+    limits = Limits(replace(NONE, per_ip_15_min=1))
+    assert take(limits, 0.0) is None
+    for at in (100.0, 500.0, 899.0):
+        assert take(limits, at) is not None
+    assert take(limits, 900.0) is None
+
+
+def test_requests_before_a_restart_are_noted() -> None:
+    limits = Limits(replace(NONE, per_ip_15_min=1))
+    limits.note(0.0, ip="192.0.2.9", number="5551", page_id="john_doe")
+    assert take(limits, 10.0) == TooMany(Reason.IP_QUARTER_HOUR, 890)
+
+
+@pytest.mark.parametrize(("first", "second", "same"), [
+    pytest.param("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True, id="one /64 is one visitor"),
+    pytest.param("2001:db8:1:2::1", "2001:db8:1:3::1", False, id="two /64 are two"),
+    pytest.param("192.0.2.9", "::ffff:192.0.2.9", True, id="an IPv4 visitor on an IPv6 socket"),
+    pytest.param("192.0.2.9", "192.0.2.8", False, id="two addresses"),
+])
+def test_who_is_one_visitor(first: str, second: str, same: bool) -> None:
+    limits = Limits(replace(NONE, per_ip_15_min=1))
+    assert take(limits, 0.0, ip=first) is None
+    assert (take(limits, 1.0, ip=second) is not None) is same
+
+
+def test_what_is_remembered_is_bounded_and_the_longest_unused_goes_first() -> None:
+    limits = Limits(replace(NONE, per_ip_15_min=2), most_keys=2)
+    for at, ip in enumerate(("192.0.2.1", "192.0.2.2", "192.0.2.1", "192.0.2.3")):
+        assert take(limits, float(at), ip=ip) is None
+    assert take(limits, 4.0, ip="192.0.2.1") is not None
+    assert [take(limits, 5.0, ip="192.0.2.2") for _ in range(3)] == [None, None, TooMany(Reason.IP_QUARTER_HOUR, 900)]
+
+
+REQUEST = {"page_id": "john_doe", "ip": "192.0.2.9", "number": "5551"}
+
+
+@pytest.mark.parametrize(("at", "changed", "token"), [
+    pytest.param(29.9, {}, "t1", id="AT-05: again within 30 s"),
+    pytest.param(30.0, {}, None, id="after 30 s"),
+    pytest.param(1.0, {"number": "5552"}, None, id="another number"),
+    pytest.param(1.0, {"ip": "192.0.2.8"}, None, id="another visitor"),
+    pytest.param(1.0, {"page_id": "jane"}, None, id="another page"),
+])
+def test_recent_requests(at: float, changed: dict[str, str], token: str | None) -> None:
+    recent = RecentRequests()
+    recent.remember(0.0, "t1", **REQUEST)
+    assert recent.find(at, **{**REQUEST, **changed}) == token
+
+
+def test_recent_requests_are_bounded_and_can_be_forgotten() -> None:
+    recent = RecentRequests(most_keys=2)
+    for number in "123":
+        recent.remember(0.0, number, page_id="a", ip="b", number=number)
+    assert [recent.find(1.0, page_id="a", ip="b", number=number) for number in "123"] == [None, "2", "3"]
+    recent.forget(page_id="a", ip="b", number="2")
+    recent.forget(page_id="a", ip="b", number="2")
+    assert recent.find(1.0, page_id="a", ip="b", number="2") is None
