@@ -170,7 +170,7 @@ def _make_way(sync: Sync, there: Mapping[Any, dict[str, Any]], wanted: Mapping[A
     table = tables.callnow
     kept = {row.get("page_id") for row in wanted.values()}
     for key, row in there.items():
-        if row["page_id"] in kept and wanted.get(key, {}).get("page_id", row["page_id"]) != row["page_id"]:
+        if row["page_id"] in kept and wanted.get(key, {}).get("page_id") != row["page_id"]:
             sync.conn.execute(update(table).where(table.c.extension_id == key[0]).values(page_id=f"~{key[0]}"))
 
 

@@ -140,6 +140,7 @@ def _friendly(sentence: str, inner: Path, cls: type[Any]) -> str:
     """msgspec's message in the words of whoever writes the file."""
     if choices := _choices(inner, cls):
         return f"{inner[-1]}: choose one of {', '.join(choices)}"
+    sentence = sentence.replace(" | null`", "`")  # TOML has no null
     for word, plain in _PLAIN.items():
         sentence = sentence.replace(word, plain)
     return f"{'.'.join(map(str, inner))}: {sentence[:1].lower()}{sentence[1:]}"

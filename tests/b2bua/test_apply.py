@@ -1,0 +1,272 @@
+"""`ringback apply`: the database becomes what the file says, once (SPEC 1-4, 7, 24)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import md5, sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, select, text
+
+from b2bua.apply import apply, parse
+from b2bua.plan import BadPlan
+from store import ledger
+from store.bindings import Binding, load_bindings, save_binding
+from store.database import connect, migrate
+from store.directory import config_version, load
+from store.tables import extensions, trunks
+from store.values import Micros, Rate
+
+FIXTURE = (Path(__file__).parents[1] / "fixture.toml").read_text()
+FIRST_ID = "00000000000000a0"
+PAGE = "CallNow   001*002: https://pbx.example/callnow/john_doe"
+JANE = '[[extension]]\nnumber = "001*003"\naccount = "client"\npublic_number = "5555550001"\n[extension.callnow]\n'
+"""One more extension, ready for CallNow settings."""
+SAME = "unchanged 1 account, 3 trunks, 3 rates, 2 extensions, 1 callnow, 2 dids, 2 routes"
+
+
+@pytest.fixture
+def conn(tmp_path: Path) -> Iterator[Connection]:
+    url = f"sqlite:///{tmp_path}/ringback.db"
+    migrate(url)
+    engine = connect(url)
+    with engine.begin() as connection:
+        yield connection
+    engine.dispose()
+
+
+def run(conn: Connection, plan: str = FIXTURE) -> list[str]:
+    """Apply; new CallNow IDs count up from a0."""
+    ids = (f"{n:016x}" for n in range(0xA0, 0xFF))
+    return apply(conn, parse(plan, "f.toml"), 100.0, "https://pbx.example/", lambda: next(ids))
+
+
+def changed(*changes: tuple[str, str]) -> str:
+    plan = FIXTURE
+    for old, new in changes:
+        assert old in plan
+        plan = plan.replace(old, new, 1)
+    return plan
+
+
+def everything(conn: Connection) -> Any:
+    return list(conn.connection.driver_connection.iterdump())  # type: ignore[union-attr]
+
+
+def test_the_first_run_creates_everything(conn: Connection) -> None:
+    assert run(conn) == [
+        "created   account client", "created   trunk R1", "created   trunk R2", "created   trunk T3",
+        "created   rate at-12 555", "created   rate at-12 04", "created   rate at-12 00",
+        "created   extension 001*002", "created   extension 001*900", "created   callnow of 001*002",
+        "created   did 5555550000", "created   did 5555559000", "created   route (any) R1", "created   route (any) R2",
+        "credited  account client: opening balance 100.00 USD", PAGE,
+    ]
+    directory = load(conn)
+    john = directory.callnow("john_doe")
+    assert john is not None
+    assert (john.number, john.name, john.public_number) == ("001*002", "John Doe", "5555550000")
+    assert not john.callnow.announce_to_visitor
+    assert directory.rate(directory.accounts[1], "0402") == Rate(
+        "04", "mobile", Micros(0), 30, Micros(100_000), 30, Micros(100_000),
+    )
+    did, r1 = directory.did("5555559000", 1), directory.trunk_by_name("R1")
+    assert did is not None
+    assert r1 is not None
+    assert (did.trunk_id, r1.trusted) == (r1.id, True)
+    assert directory.extension_by_id(did.extension_id) == directory.extension("001*900")
+    assert ledger.balance(conn, 1).balance == 100_000_000
+    assert ledger.audit(conn) == []
+
+
+def test_a_second_run_changes_nothing(conn: Connection) -> None:
+    run(conn)
+    before = everything(conn)
+    assert run(conn) == [SAME, PAGE]
+    assert everything(conn) == before
+
+
+def test_a_change_is_told_by_key_and_raises_the_version(conn: Connection) -> None:
+    run(conn)
+    assert config_version(conn) == 1
+    lines = run(conn, changed(('name = "John Doe"', 'name = "Jane Doe"'), ("port = 5060 # T2_PORT", "port = 5070")))
+    assert lines[:3] == [
+        "changed   trunk R2: port", "changed   extension 001*002: name",
+        "unchanged 1 account, 2 trunks, 3 rates, 1 extension, 1 callnow, 2 dids, 2 routes",
+    ]
+    assert config_version(conn) == 2
+    assert load(conn).extensions["001*002"].name == "Jane Doe"
+    trunk = load(conn).trunk_by_name("R2")
+    assert trunk is not None
+    assert trunk.port == 5070
+
+
+def test_only_what_the_file_mentions_is_removed(conn: Connection) -> None:
+    run(conn)
+    save_binding(conn, Binding("001*900", "sip:a@b", "udp:192.0.2.7:5060", 999.0))
+    john = '[[extension]]\nnumber = "001*002"\naccount = "client"\n'
+    lines = run(conn, john + '[[did]]\nnumber = "5555550000"\nextension = "001*002"\n')
+    assert lines[2:] == [
+        "changed   did 5555550000: trunk_id", "removed   did 5555559000", "removed   extension 001*900",
+    ]
+    directory = load(conn)
+    assert set(directory.extensions) == {"001*002"}
+    assert len(directory.trunks) == 3
+    assert load_bindings(conn, 0.0) == []
+
+
+def test_what_is_still_used_is_kept_and_said_to_be(conn: Connection) -> None:
+    run(conn)
+    account, trunk = '[[account]]\nname = "other"\n', '[[trunk]]\nname = "T3"\nhost = "127.0.0.4"\n'
+    lines = run(conn, account + trunk + 'number_format = "as-is"\n')
+    assert lines[:5] == [
+        "created   account other",
+        "kept      trunk R2: other rows still refer to it", "kept      trunk R1: other rows still refer to it",
+        "kept      account client: other rows still refer to it", "unchanged 1 trunk",
+    ]
+
+
+def test_everything_can_go_but_money(conn: Connection) -> None:
+    run(conn)
+    lines = run(conn, "account = []\nextension = []\ntrunk = []\ndid = []\nroute = []\nrate = []\n")
+    assert "kept      account client: other rows still refer to it" in lines
+    assert sum(line.startswith("removed") for line in lines) == 3 + 3 + 2 + 2 + 2
+    assert load(conn).extensions == {}
+
+
+def test_parents_are_set_after_all_accounts_exist(conn: Connection) -> None:
+    text = '[[account]]\nname = "child"\nparent = "top"\n[[account]]\nname = "top"\ncall_api = false\n'
+    run(conn, text)
+    version = config_version(conn)
+    assert [account.call_api for account in load(conn).accounts.values()] == [False, False]
+    run(conn, text)
+    assert config_version(conn) == version
+    run(conn, text.replace('parent = "top"\n', ""))
+    assert config_version(conn) == version + 1
+    assert load(conn).accounts[1].call_api
+
+
+def test_the_opening_balance_is_posted_once(conn: Connection) -> None:
+    run(conn)
+    lines = run(conn, changed(('credit = "100.00"', 'credit = "50"')))
+    assert lines[1] == (
+        "note      account client: credit 50.00 changes nothing, the opening balance of 100.00 USD was posted once; "
+        "recharge the account instead"
+    )
+    assert run(conn, changed(('credit = "100.00"', ""))) == [SAME, PAGE]
+    assert ledger.balance(conn, 1).balance == 100_000_000
+    assert len(ledger.entries(conn, 1)) == 1
+
+
+def test_a_callnow_id_is_allocated_once_and_kept(conn: Connection) -> None:
+    page = f"CallNow   001*002: https://pbx.example/callnow/{FIRST_ID}"
+    nameless = changed(('id = "john_doe"', ""))
+    assert run(conn, nameless)[-1] == page
+    assert run(conn, nameless) == [SAME, page]
+    off = changed(("[extension.callnow]\n", ""), ('id = "john_doe"\n', ""), ("announce_to_visitor = false\n", ""))
+    assert "changed   callnow of 001*002: enabled" in run(conn, off)
+    assert load(conn).callnow(FIRST_ID) is None
+    assert run(conn, nameless)[-1] == page
+
+
+def test_an_id_may_move_to_another_extension(conn: Connection) -> None:
+    run(conn)
+    swapped = changed(('id = "john_doe"', 'id = "jane"')) + JANE + 'id = "john_doe"\n'
+    run(conn, swapped)
+    numbers = [load(conn).callnow(page) for page in ("john_doe", "jane")]
+    assert [found and found.number for found in numbers] == ["001*003", "001*002"]
+    run(conn, FIXTURE + JANE + 'id = "jane"\n')
+    numbers = [load(conn).callnow(page) for page in ("john_doe", "jane")]
+    assert [found and found.number for found in numbers] == ["001*002", "001*003"]
+
+
+@pytest.mark.parametrize("switched_off", [False, True])
+def test_an_extension_that_loses_its_id_to_another_gets_a_fresh_one(conn: Connection, switched_off: bool) -> None:
+    run(conn)
+    johns = ("[extension.callnow]\nid = \"john_doe\"\nannounce_to_visitor = false", "[extension.callnow]")
+    run(conn, changed((johns[0], "" if switched_off else johns[1])) + JANE + 'id = "john_doe"\n')
+    directory = load(conn)
+    assert directory.extensions["001*003"].callnow.id == "john_doe"
+    assert directory.extensions["001*002"].callnow.id == FIRST_ID
+    assert directory.extensions["001*002"].callnow.enabled is not switched_off
+
+
+def test_an_id_may_move_from_an_extension_that_is_removed(conn: Connection) -> None:
+    run(conn)
+    run(conn, "did = []\n" + JANE + 'id = "john_doe"\n')
+    directory = load(conn)
+    assert list(directory.extensions) == ["001*003"]
+    assert directory.callnow("john_doe") == directory.extensions["001*003"]
+
+
+def test_a_fresh_id_is_no_other_extensions(conn: Connection) -> None:
+    run(conn, changed(('id = "john_doe"', f'id = "{FIRST_ID}"')))
+    run(conn, changed(('id = "john_doe"', "")) + JANE)
+    assert load(conn).extensions["001*003"].callnow.id == "00000000000000a1"
+
+
+def test_passwords_are_digest_secrets_and_only_trunks_keep_theirs(conn: Connection) -> None:
+    run(conn, changed(('host = "127.0.0.2"', 'host = "127.0.0.2"\nuser = "u"\npassword = "trunk-password"')))
+    john, other = conn.execute(select(extensions).order_by(extensions.c.number)).mappings()
+    clear = b"001*002:ringback:secret"
+    assert (john["ha1_md5"], john["ha1_sha256"]) == (md5(clear).hexdigest(), sha256(clear).hexdigest())
+    assert (other["ha1_md5"], other["ha1_sha256"]) == ("", "")
+    assert conn.execute(select(trunks.c.password).where(trunks.c.name == "R1")).scalar_one() == "trunk-password"
+    assert "'secret'" not in "".join(everything(conn))
+
+
+def test_another_realm_is_another_secret_and_no_password_is_printed(conn: Connection) -> None:
+    run(conn)
+    lines = run(conn, '[server]\nrealm = "example.com"\n' + changed(('password = "secret"', 'password = "s3cret"')))
+    assert lines[0] == "changed   extension 001*002: ha1_md5, ha1_sha256"
+    assert "s3cret" not in "".join(lines)
+    assert load(conn).realm == "example.com"
+    clear = b"001*002:example.com:s3cret"
+    assert load(conn).extensions["001*002"].ha1_md5 == md5(clear).hexdigest()
+
+
+@pytest.mark.parametrize(("settings", "worst"), [
+    pytest.param("", "3000.00 USD a day (100 calls of 3600 s to the dearest number), ended by the account's 100.00 USD",
+                 id="the credit ends it first"),
+    pytest.param("calls_a_day = 2\nlongest_call_s = 61", "1.50 USD a day (2 calls of 61 s to the dearest number)",
+                 id="two calls of 61 s abroad"),
+    pytest.param('money_a_day = "20"', "20.00 USD a day (100 calls of 3600 s to the dearest number)", id="money a day"),
+])
+def test_the_cost_rule_is_said_when_image_validation_is_off(conn: Connection, settings: str, worst: str) -> None:
+    off = changed(("announce_to_visitor = false", f"image_validation = false\n{settings}"))
+    for _ in range(2):
+        assert run(conn, off)[-1] == (
+            "WARNING   001*002: image validation is off: the owner WILL be charged for every call, no exceptions. "
+            f"Worst case {worst}"
+        )
+    assert not any("WARNING" in line for line in run(conn))
+
+
+def test_a_page_without_call_api_is_said_to_be_missing(conn: Connection) -> None:
+    assert run(conn, changed(('plan = "prepaid"', "call_api = false")))[-2:] == [
+        PAGE, "note      this page is not found while account client has no CallAPI access",
+    ]
+    assert load(conn).callnow("john_doe") is None
+
+
+@pytest.mark.parametrize(("old", "new", "fault"), [
+    ('account = "client"', 'account = "klient"', 'account: there is no account "klient"'),
+    ('plan = "prepaid"', 'parent = "boss"', 'parent: there is no account "boss"'),
+    ('extension = "001*900"', 'extension = "001*901"', 'extension: there is no extension "001*901"'),
+    ('trunk = "R2"', 'trunk = "R9"', 'trunk: there is no trunk "R9"'),
+])
+def test_names_that_nobody_has(conn: Connection, old: str, new: str, fault: str) -> None:
+    line = FIXTURE[:FIXTURE.index(old)].count("\n") + 1
+    before = everything(conn)
+    with pytest.raises(BadPlan) as refused:
+        run(conn, changed((old, new)))
+    assert str(refused.value) == f"f.toml:{line}: {fault}"
+    assert everything(conn) == before
+
+
+def test_a_silent_file_may_refer_to_what_the_database_has(conn: Connection) -> None:
+    run(conn)
+    lines = run(conn, '[[route]]\nprefix = "04"\ntrunk = "R2"\n')
+    assert lines[:3] == ["created   route 04 R2", "removed   route (any) R2", "removed   route (any) R1"]
+    assert conn.execute(text("SELECT prefix FROM routes")).scalars().all() == ["04"]

@@ -1,0 +1,166 @@
+"""The file of `ringback apply`: every fault is told with its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from b2bua.apply import parse
+from b2bua.plan import BadPlan, CallNowEntry
+from store.values import CallerId, DialPlan
+
+FIXTURE = (Path(__file__).parents[1] / "fixture.toml").read_text()
+
+
+def faults(text: str) -> list[str]:
+    with pytest.raises(BadPlan) as refused:
+        parse(text, "f.toml")
+    return str(refused.value).split("\n")
+
+
+def with_line(old: str, new: str) -> tuple[str, int]:
+    """The fixture with one replacement, and the line where it stands."""
+    assert old in FIXTURE
+    return FIXTURE.replace(old, new, 1), FIXTURE[:FIXTURE.index(old)].count("\n") + 1
+
+
+def test_the_fixture_reads() -> None:
+    plan = parse(FIXTURE, "fixture.toml")
+    assert plan.account is not None
+    assert plan.extension is not None
+    assert plan.account[0].credit == 100_000_000
+    assert plan.account[0].dial_plan == DialPlan("as-dialled", "US", ("+1",), ("112", "911", "000", "1900"), 6)
+    assert plan.extension[0].callnow == CallNowEntry(id="john_doe", announce_to_visitor=False)
+    assert [len(entries or ()) for entries in (plan.trunk, plan.did, plan.route, plan.rate)] == [3, 2, 2, 3]
+    assert plan.realm == "ringback"
+
+
+def test_kinds_that_are_not_mentioned_are_none() -> None:
+    plan = parse('[[account]]\nname = "a"\n', "f.toml")
+    assert (plan.extension, plan.trunk, plan.rate) == (None, None, None)
+
+
+def test_server_and_media_belong_to_serve_but_the_realm() -> None:
+    text = '[server]\nsip = "127.0.0.1:5060"\nrealm = "example.com"\n[media]\nports = "1-2"\n'
+    assert parse(text, "f.toml").realm == "example.com"
+
+
+def test_windows_line_ends_and_caller_id() -> None:
+    text = FIXTURE.replace('kind = "callback"', 'caller_id = { number_by = "user", number = "123" }')
+    plan = parse(text.replace("\n", "\r\n"), "f.toml")
+    assert plan.extension is not None
+    assert plan.extension[1].caller_id == CallerId("server", "", "user", "123")
+
+
+@pytest.mark.parametrize(("old", "new", "sentence"), [
+    pytest.param('plan = "prepaid"', 'plna = "prepaid"', 'unknown key "plna"; did you mean "plan"?', id="misspelt key"),
+    pytest.param('plan = "prepaid"', 'xyzzy = 1', 'unknown key "xyzzy"', id="a key like no other"),
+    pytest.param("dial_plan = { mode", "dial_plan = { mod", 'unknown key "mod"; did you mean "mode"?',
+                 id="inside a table"),
+    pytest.param("[[account]]", "[[acount]]", 'unknown key "acount"; did you mean "account"?', id="misspelt table"),
+    pytest.param('credit = "100.00"', "credit = 100.5", 'credit: write money as text, in quotes: "0.12"', id="a float"),
+    pytest.param('credit = "100.00"', 'credit = "1,00"',
+                 'credit: "1,00" is no amount of money: write digits, with at most 6 after the point, as in "0.12"',
+                 id="no amount"),
+    pytest.param('credit = "100.00"', 'credit = "-1"', "credit: money here cannot be negative", id="negative"),
+    pytest.param('currency = "USD"', 'currency = "dollar"', 'currency: expected three capitals, as in "USD"',
+                 id="currency"),
+    pytest.param('plan = "prepaid"', 'credit_limit = "5"', "credit_limit is for postpaid accounts", id="prepaid limit"),
+    pytest.param('plan = "prepaid"', 'plan = "free"', "plan: choose one of prepaid, postpaid", id="choice"),
+    pytest.param('plan = "prepaid"', 'parent = "client"', 'parent: "client" would be above itself',
+                 id="its own parent"),
+    pytest.param("port = 5060 # T1_PORT", 'port = "x"', "port: expected a whole number, got text in quotes", id="type"),
+    pytest.param("port = 5060 # T1_PORT", "port = 0", "port: expected a whole number >= 1", id="range"),
+    pytest.param("trusted = true", 'codecs = ["G729"]', "codecs: choose one of PCMU, PCMA", id="choice in a list"),
+    pytest.param("trusted = true", 'sources = ["10.0.0.0/99"]',
+                 'sources: "10.0.0.0/99" is no network, address or address:port', id="source"),
+    pytest.param('number = "001*002"', 'number = "john"', 'number: expected digits and *, as in "001*002"',
+                 id="extension"),
+    pytest.param('public_number = "5555550000"', 'public_number = "5-5"',
+                 "public_number: expected digits, with + before them in E.164", id="public number"),
+    pytest.param('id = "john_doe"', 'id = "john doe"',
+                 "id: expected up to 64 letters, digits, - and _, and not captcha or status", id="id"),
+    pytest.param('id = "john_doe"', 'id = "captcha"',
+                 "id: expected up to 64 letters, digits, - and _, and not captcha or status", id="an id that is taken"),
+    pytest.param('kind = "callback"', 'caller_id = { number_by = "user", number = "12" }',
+                 "caller_id: the number by user has three or more digits", id="39: two digits"),
+    pytest.param('kind = "callback"', 'caller_id = { number_by = "user", number = "123a" }',
+                 "caller_id: the number by user has three or more digits", id="39: not numeric"),
+    pytest.param('kind = "callback"', "callnow = 3", "callnow: expected a table, got a whole number", id="no table"),
+    pytest.param('[[did]]\nnumber = "5555559000"', '[[did]]\nnumber = "x"',
+
+                 "number: expected digits, with + before them in E.164", id="did"),
+    pytest.param('prefix = "04"', 'prefix = "04x"', "prefix: expected digits, with + before them in E.164",
+                 id="prefix"),
+    pytest.param('description = "mobile"', 'minimum = "2"\nmaximum = "1"', "maximum is below minimum", id="maximum"),
+    pytest.param('prefix = "04"', 'prefix = "555"', 'a second rate with prefix "at-12 555" (the first: line 72)',
+                 id="rate"),
+    pytest.param('name = "R2"', 'name = "R1"', 'a second trunk with name "R1" (the first: line 33)', id="trunk"),
+])
+def test_a_fault_has_its_line(old: str, new: str, sentence: str) -> None:
+    text, line = with_line(old, new)
+    line += 1 if "\n" in new else 0
+    assert f"f.toml:{line}: {sentence}" in faults(text)
+
+
+def test_callnow_is_for_phones_only() -> None:
+    text, line = with_line('kind = "callback"', 'kind = "callback"\ncallnow = { id = "cb" }')
+    assert faults(text) == [f"f.toml:{line + 1}: 001*900 is a callback extension: CallNow is for phones only"]
+
+
+def test_a_second_john_doe() -> None:
+    text, line = with_line('kind = "callback"', 'callnow = { id = "john_doe" }')
+    first = with_line('id = "john_doe"', "")[1]
+    assert faults(text) == [
+        f'f.toml:{line}: a second extension with callnow.id "john_doe" (the first: line {first})',
+    ]
+
+
+def test_callnow_needs_a_public_number() -> None:
+    text, line = with_line('public_number = "5555550000"\n\n[extension.callnow]', "\n\n[extension.callnow]")
+    assert faults(text) == [f'f.toml:{line + 2}: CallNow of 001*002 needs the extension\'s "public_number"']
+
+
+def test_a_missing_key_is_told_at_its_table() -> None:
+    assert faults('[[account]]\nname = "a"\n\n[[account]]\n') == ['f.toml:4: this account needs "name"']
+
+
+def test_accounts_above_each_other() -> None:
+    text = '[[account]]\nname = "a"\nparent = "b"\n[[account]]\nname = "b"\nparent = "a"\n'
+    assert faults(text) == [
+        'f.toml:3: parent: "a" would be above itself', 'f.toml:6: parent: "b" would be above itself',
+    ]
+
+
+def test_rates_of_an_e164_account_begin_with_a_plus() -> None:
+    rates = ('prefix = "40"', 'prefix = "+40"', "", 'table = "x"\nprefix = "4"')
+    text = '[[account]]\nname = "a"\n' + "".join(f"[[rate]]\n{rate}\n" for rate in rates)
+    assert faults(text) == ['f.toml:4: prefix "40" matches nothing: numbers of account "a" begin with +']
+
+
+def test_all_faults_are_told_in_the_order_of_lines() -> None:
+    text = '[[trunk]]\nname = "R1"\nhost = 3\n[[trunk]]\nname = "R2"\n[[account]]\nname = "a"\nplan = "x"\n'
+    assert faults(text) == [
+        "f.toml:3: host: expected text in quotes, got a whole number", 'f.toml:4: this trunk needs "host"',
+        "f.toml:8: plan: choose one of prepaid, postpaid",
+    ]
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    pytest.param("[account]\nname = 'a'\n", "f.toml:1: write [[account]], with two brackets", id="one bracket"),
+    pytest.param("account = [1]\n", "f.toml:1: account: expected a table", id="a list of numbers"),
+    pytest.param("a = 1\na = 2\n", "f.toml:2: not TOML: Cannot overwrite a value", id="twice"),
+    pytest.param("\n\n[x", "f.toml:3: not TOML: Expected ']' at the end of a table declaration (at end of document)",
+                 id="an open end"),
+    pytest.param("server = 3\n", "f.toml:1: realm: expected text without quotes", id="server is no table"),
+    pytest.param("[server]\nrealm = 'a\"b'\n", "f.toml:2: realm: expected text without quotes", id="realm"),
+])
+def test_not_the_shape_of_the_file(text: str, expected: str) -> None:
+    assert faults(text) == [expected]
+
+
+def test_passwords_are_not_shown() -> None:
+    assert "secret" not in repr(parse(FIXTURE, "f.toml").extension)
+
+
