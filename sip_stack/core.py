@@ -257,7 +257,7 @@ class SipCore:
         """18.2.2 and RFC 3581 4: back to the source; to the Via's port where the peer did not ask for rport."""
         if source.transport in _RELIABLE or param(via.params, "rport") is not None:
             return source
-        return source._replace(port=via.port or 5060)
+        return Hop(source.transport, source.host, via.port or 5060, source.flow)
 
     def _refuse(self, request: Request, hop: Hop, error: PeerError) -> None:
         """An error response without a transaction (8.2.7); an ACK is never answered."""

@@ -273,7 +273,7 @@ class Usage:
         host = uri.host.strip("[]")
         if not _is_address(host):
             return self.hop
-        return self.hop._replace(host=host, port=uri.port or 5060)
+        return Hop(self.hop.transport, host, uri.port or 5060, self.hop.flow)
 
     def _start(self, request: Request, on_response: OnResponse, *, tries: int = 1) -> None:
         def react(response: Response | None) -> None:
