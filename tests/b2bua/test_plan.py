@@ -89,7 +89,6 @@ def test_windows_line_ends_and_caller_id() -> None:
                  "caller_id: the number by user has three or more digits", id="39: not numeric"),
     pytest.param('kind = "callback"', "callnow = 3", "callnow: expected a table, got a whole number", id="no table"),
     pytest.param('[[did]]\nnumber = "5555559000"', '[[did]]\nnumber = "x"',
-
                  "number: expected digits, with + before them in E.164", id="did"),
     pytest.param('prefix = "04"', 'prefix = "04x"', "prefix: expected digits, with + before them in E.164",
                  id="prefix"),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from store import journal, ledger
+from store.database import Database
 from store.errors import NoCredit, StoreError
 from store.tables import accounts, holds
 from store.tables import ledger as entries_table
@@ -245,3 +248,20 @@ def test_heartbeats_of_nobody_and_of_the_settled_change_nothing(conn: Connection
     row = conn.execute(select(holds.c.heartbeat_at, holds.c.answered_at)).one()
     assert tuple(row) == (None, None)
     assert conn.execute(select(entries_table.c.hold_id)).scalars().all() == [None]
+
+
+async def test_fifty_calls_at_once_on_credit_for_one(tmp_path: Path) -> None:
+    database = await Database.open(f"sqlite:///{tmp_path}/ringback.db")
+    payer = await database.run(lambda conn: conn.execute(insert(accounts).values(
+        name="client", plan="prepaid", call_api=True, dial_plan={},
+    ).returning(accounts.c.id)).scalar_one())
+    await database.run(lambda conn: ledger.recharge(conn, payer, Micros(199_999), "", 0.0))
+
+    async def call(n: int) -> ledger.Settlement:
+        hold = await database.run(lambda conn: place(conn, payer, 100_000, f"c{n}"))
+        return await database.run(lambda conn: ledger.settle(conn, hold.id, Micros(100_000), 20.0))
+
+    ends = await asyncio.gather(*(call(n) for n in range(50)), return_exceptions=True)
+    assert sorted(type(end).__name__ for end in ends) == ["NoCredit"] * 49 + ["Settlement"]
+    assert await database.read(lambda conn: state(conn, payer)) == (99_999, 0, 99_999)
+    await database.close()
