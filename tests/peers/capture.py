@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import struct
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ LINK_HEADERS = {1: (12, 14), 101: (None, 0), 113: (14, 16), 276: (0, 20)}
 """pcap link type -> (offset of the EtherType, length of the link header): Ethernet, raw IP, SLL, SLL2."""
 ETHERTYPE_IPV4 = 0x0800
 UDP = 17
+SNAPSHOT = 4096
+"""Bytes kept of a frame; SIP over UDP is shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ class RtpStream:
 def read_pcap(data: bytes) -> Iterator[Datagram]:
     """UDP/IPv4 datagrams of a classic pcap file; an unfinished last record ends it.
 
-    Raises: ValueError for another file format or link type.
+    Raises: ValueError for another file format or link type, or a frame longer than the snapshot.
     """
     order = {b"\xd4\xc3\xb2\xa1": "<", b"\xa1\xb2\xc3\xd4": ">"}.get(data[:4])
     if order is None:
@@ -108,7 +111,9 @@ def read_pcap(data: bytes) -> Iterator[Datagram]:
     ethertype_at, skip = LINK_HEADERS[link]
     at = 24
     while at + 16 <= len(data):
-        seconds, micros, length, _ = struct.unpack_from(order + "IIII", data, at)
+        seconds, micros, length, whole = struct.unpack_from(order + "IIII", data, at)
+        if length < whole:
+            raise ValueError(f"a frame of {whole} bytes was cut to {length}")
         frame = data[at + 16 : at + 16 + length]
         at += 16 + length
         if len(frame) < length or length < skip + 20:
@@ -167,7 +172,8 @@ class Capture:
 
     def __init__(self, path: Path, *, interface: str = "lo", only: str = "udp") -> None:
         self.path = path
-        self._words = ["tcpdump", "-i", interface, "-n", "-s", "0", "-U", "-B", "8192", "--immediate-mode",
+        # a slot of the kernel's ring is as long as a snapshot: of 64-KiB frames it held 128, and a burst lost some
+        self._words = ["tcpdump", "-i", interface, "-n", "-s", str(SNAPSHOT), "-U", "-B", "65536", "--immediate-mode",
                        "-Z", "root", "-w", str(path), only]
         self._process: asyncio.subprocess.Process | None = None
 
@@ -190,7 +196,10 @@ class Capture:
         if self._process.returncode is None:
             self._process.terminate()
             async with asyncio.timeout(5):
-                await self._process.communicate()
+                said = (await self._process.communicate())[1].decode(errors="replace")
+            lost = re.search(r"(\d+) packets? dropped by kernel", said)
+            if lost and lost[1] != "0":
+                sys.stderr.write(f"{self.path.name}: {lost[0]}\n")
 
     def datagrams(self) -> list[Datagram]:
         """Everything seen so far."""

@@ -19,15 +19,17 @@ __all__ = ["Sipp"]
 class Sipp:
     """One scenario: `async with Sipp("trunk_answer", local=…, remote=…, folder=tmp_path) as trunk:`; ended on exit.
 
-    A scenario that answers is bound (and registered, when a phone) once entered.
+    A scenario that answers is bound (and registered, when a phone) once entered. `media_port` 0: one that follows from
+    the local port, so that tests beside each other have their own.
     """
 
     def __init__(
-        self, name: str, *, local: str, remote: str, folder: Path, media_port: int = 6000, calls: int | None = 1,
+        self, name: str, *, local: str, remote: str, folder: Path, media_port: int = 0, calls: int | None = 1,
         rate: int = 10, timeout_s: int = 60, register: bool = True, prefix: tuple[str, ...] = (), **keys: str,
     ) -> None:
         scenario = load(name)
         scenario = replace(scenario, registers=scenario.registers and register)
+        media_port = media_port or int(local.rpartition(":")[2]) - 20_000
         options = Options(local, remote, media_port, calls, rate, timeout_s, keys, prefix)
         self._sipp = run.Sipp(scenario, options, folder / f"{name}-{local.replace(':', '-')}")
 
