@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 app = typer.Typer(help="Ringback: web callback and callback-number server.", no_args_is_help=True, add_completion=False)
-DatabaseOption = Annotated[str, typer.Option("--database", help="sqlite:///FILE; the default is the server's own.")]
+DatabaseOption = Annotated[str, typer.Option("--database", help="sqlite:///FILE; else that of --config.")]
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="The server's TOML file: its database and URL.")]
 
 
 @app.command()
@@ -51,8 +52,7 @@ async def _serve(config: Config) -> None:
         except OSError as error:
             sip.close()
             raise BadConfig(f"HTTP {config.web.http}: {error.strerror} (another server runs there?)") from error
-        base_url = (config.web.base_url or f"http://{config.web.http}").rstrip("/")
-        running = await wiring.run_server(config, stack, sip=sip, base_url=base_url)
+        running = await wiring.run_server(config, stack, sip=sip, base_url=config.base_url())
         await wiring.serve_web(running, config, listener, stack)
         link = await running.front.new_admin_link()
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _print_load, running)
@@ -69,8 +69,9 @@ def _print_load(running: wiring.Running) -> None:
 @app.command()
 def apply(
     file: Annotated[Path, typer.Argument(help="Accounts, extensions, trunks, rates, CallNow settings as TOML.")],
-    database: DatabaseOption = "sqlite:///ringback.db",
-    base_url: Annotated[str, typer.Option(help="Where visitors reach the pages.")] = "http://127.0.0.1:8080",
+    config: ConfigOption = None,
+    database: DatabaseOption = "",
+    base_url: Annotated[str, typer.Option(help="Where visitors reach the pages; else that of --config.")] = "",
 ) -> None:
     """Make the configuration what FILE says; a running server takes it within a second."""
     from b2bua.apply import apply as apply_plan
@@ -79,9 +80,11 @@ def apply(
     from store.database import transact
 
     with _clear_errors():
+        settings = read_config(config) if config else Config()
+        url, pages = database or settings.server.database, base_url or settings.base_url()
         try:
             plan = parse(file.read_text("utf-8"), str(file))
-            lines = transact(database, lambda conn: apply_plan(conn, plan, time.time(), base_url, lambda: token_hex(8)))
+            lines = transact(url, lambda conn: apply_plan(conn, plan, time.time(), pages, lambda: token_hex(8)))
         except OSError as error:
             raise BadConfig(f"{file}: {error.strerror}") from error
         except BadPlan as error:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import tomllib
-from ipaddress import ip_address
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import Meta
 
 from b2bua.admission import LimitNumbers
+from b2bua.toml_lines import key_lines, line_of
 
 __all__ = ["BadConfig", "Config", "own_address", "read_config", "split_address"]
 
 
 class BadConfig(Exception):
     """The file cannot be used; the sentence says where and why."""
+
+
+Count = Annotated[int, Meta(ge=0)]
 
 
 class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,7 +47,7 @@ class MediaConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     address: str = ""
     """Where RTP is received; the SIP address where empty."""
     ports: str = "20000-29999"
-    rtp_timeout_s: float = 60.0
+    rtp_timeout_s: Annotated[float, Meta(gt=0, le=86400)] = 60.0
     recordings: str = ""
     """Folder for recordings of every talk; none where empty."""
 
@@ -56,10 +65,10 @@ class WebConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[limits]`: see SPEC A12.3."""
 
-    per_ip_15_min: int = 7
-    per_ip_day: int = 15
-    numbers_per_ip_hour: int = 3
-    per_number_day: int = 10
+    per_ip_15_min: Count = 7
+    per_ip_day: Count = 15
+    numbers_per_ip_hour: Count = 3
+    per_number_day: Count = 10
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,30 +84,99 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return LimitNumbers(**msgspec.structs.asdict(self.limits))
 
     def media_ports(self) -> range:
-        """Even ports for RTP, the next odd one for RTCP.  Raises: BadConfig."""
-        low, _, high = self.media.ports.partition("-")
-        if not (low.isdigit() and high.isdigit() and 1024 <= int(low) < int(high) <= 65535):
-            raise BadConfig(f'media.ports = "{self.media.ports}": write a range as in "20000-29999"')
-        return range(int(low), int(high) + 1)
+        """Even ports for RTP, the next odd one for RTCP."""
+        return _port_range(self.media.ports)
+
+    def base_url(self) -> str:
+        """How visitors reach the pages."""
+        return (self.web.base_url or f"http://{self.web.http}").rstrip("/")
+
+    def addresses(self, bound: str) -> Addresses:
+        """What is told and where RTP is received, with SIP bound to `bound`."""
+        told = self.server.public_address or own_address(bound)
+        media = self.media.address
+        if not media:
+            return Addresses(told, bound, told)
+        # behind a NAT an inside address is no use to anybody; else RTP has an address of its own
+        inside = ip_address(media).is_unspecified or (ip_address(told).is_global and not ip_address(media).is_global)
+        outside = bool(self.server.public_address) and inside
+        return Addresses(told, media, told if outside else own_address(media))
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where far ends send to, and where RTP is bound."""
+
+    sip_told: str
+    media: str
+    media_told: str
 
 
 def read_config(path: Path) -> Config:
-    """Read and check a file.  Raises: BadConfig with file and, where TOML itself is broken, line."""
+    """Read and check a file.  Raises: BadConfig, with file and line."""
     try:
-        config = msgspec.convert(tomllib.loads(path.read_text("utf-8")), Config)
+        text = path.read_text("utf-8").replace("\r\n", "\n")
+        document = tomllib.loads(text)
     except OSError as error:
         raise BadConfig(f"{path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise BadConfig(f"{path}: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"at line (\d+)", str(error))
+        raise BadConfig(f"{path}:{found[1] if found else text.count(chr(10)) + 1}: {error}") from error
+    lines = key_lines(text)
+    try:
+        config = msgspec.convert(document, Config)
     except msgspec.ValidationError as error:
-        raise BadConfig(f"{path}: {error}") from error
-    for name, value in (("server.sip", config.server.sip), ("web.http", config.web.http)):
-        try:
-            split_address(value)
-        except ValueError as error:
-            raise BadConfig(f"{path}: {name}: {error}") from error
-    config.media_ports()
+        sentence, _, where = str(error).partition(" - at `$.")
+        unknown = re.search(r"unknown field `(.+)`", sentence)
+        key = [*re.findall(r"\w+", where.split("[")[0]), *([unknown[1]] if unknown else [])]
+        raise BadConfig(f"{path}:{line_of(lines, tuple(key))}: {'.'.join(key)}: {sentence}") from error
+    for table, key_name, sentence in _faults(config):
+        raise BadConfig(f"{path}:{line_of(lines, (table, key_name))}: {table}.{key_name}: {sentence}")
     return config
+
+
+def _faults(config: Config) -> Iterator[tuple[str, str, str]]:
+    """Table, key and sentence of each value that has the right type and makes no sense."""
+    server, media, web = config.server, config.media, config.web
+    checks: list[tuple[str, str, Callable[[], object]]] = [
+        ("server", "sip", lambda: split_address(server.sip)),
+        ("server", "public_address", lambda: server.public_address and _told(server.public_address)),
+        ("media", "address", lambda: media.address and ip_address(media.address)),
+        ("media", "ports", lambda: _port_range(media.ports)),
+        ("web", "http", lambda: split_address(web.http)),
+        ("web", "base_url", lambda: web.base_url and _web_address(web.base_url)),
+        ("web", "proxies", lambda: [ip_network(proxy) for proxy in web.proxies]),
+    ]
+    for table, key, check in checks:
+        try:
+            check()
+        except ValueError as error:
+            yield table, key, str(error)
+
+
+def _told(address: str) -> str:
+    if ip_address(address).is_unspecified:
+        raise ValueError(f'"{address}" is no address that anybody could send to')
+    return address
+
+
+def _web_address(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f'"{url}" is not as in "https://call.example.org"')
+    return url
+
+
+def _port_range(text: str) -> range:
+    """Raises: ValueError with a sentence."""
+    low, _, high = text.partition("-")
+    if not (low.isdecimal() and high.isdecimal() and 1024 <= int(low) < int(high) <= 65535):
+        raise ValueError(f'"{text}" is not a range from 1024 to 65535, as in "20000-29999"')
+    if int(low) + int(low) % 2 + 1 > int(high):
+        raise ValueError(f'"{text}" has no even port and the next odd one')
+    return range(int(low), int(high) + 1)
 
 
 def split_address(text: str) -> tuple[str, int]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import uvicorn
 
 from b2bua.admission import Limits
-from b2bua.config import Config, own_address, split_address
+from b2bua.config import BadConfig, Config, split_address
 from b2bua.exchange import Exchange
 from b2bua.front import DemoControls, FrontDesk
 from b2bua.gate import Gate
@@ -77,14 +77,16 @@ async def run_server(
 ) -> Running:  # fmt: skip
     """Start everything but the web; `stack` ends it in reverse order.
 
-    Raises: StoreError for an unusable database, TimeoutError when no media worker comes up.
+    Raises: StoreError for an unusable database, BadConfig for a media address that is not ours, TimeoutError when no
+    media worker comes up.
     """
     loop = asyncio.get_running_loop()
-    address = config.server.public_address or own_address(sip.host)
+    addresses = config.addresses(sip.host)
+    address = addresses.sip_told
     database = await Database.open(config.server.database)
     stack.push_async_callback(database.close)
-    media_address = config.media.address or sip.host
-    engine = await MediaEngine.start(media_address, config.media_ports(), advertised=address)
+    _can_bind(addresses.media)
+    engine = await MediaEngine.start(addresses.media, config.media_ports(), advertised=addresses.media_told)
     stack.push_async_callback(engine.close)
     recordings = Path(config.media.recordings) if config.media.recordings else None
     if recordings:
@@ -146,6 +148,7 @@ async def serve_web(running: Running, config: Config, listener: socket.socket, s
     task = asyncio.get_running_loop().create_task(server.serve(sockets=[listener]))
 
     async def stop() -> None:
+        app.state.close_streams()  # else the server waits for every open page
         server.should_exit = True
         await task
 
@@ -168,6 +171,15 @@ class _Web(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def _can_bind(media: str) -> None:
+    """The media worker could only die of it.  Raises: BadConfig."""
+    with socket.socket(socket.AF_INET6 if ":" in media else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((media, 0))
+        except OSError as error:
+            raise BadConfig(f'media.address = "{media}": {error.strerror}') from error
 
 
 def _spare_the_collector() -> None:

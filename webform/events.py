@@ -26,9 +26,11 @@ class Streams:
     def __init__(self, heartbeat_s: float = HEARTBEAT_S) -> None:
         self._heartbeat_s = heartbeat_s
         self._open: set[asyncio.Queue[str | None]] = set()
+        self._closed = False
 
     def close(self) -> None:
-        """End them all: a server that wants to stop waits for its answers."""
+        """End them all, and each later one at once: a server that wants to stop waits for its answers."""
+        self._closed = True
         for queue in self._open:
             queue.put_nowait(None)
 
@@ -38,7 +40,7 @@ class Streams:
         pumps = [asyncio.create_task(_pump(source, queue, leads=source is lead)) for source in (lead, *beside)]
         self._open.add(queue)
         try:
-            while True:
+            while not self._closed or not queue.empty():
                 try:
                     item = await asyncio.wait_for(queue.get(), self._heartbeat_s)
                 except TimeoutError:

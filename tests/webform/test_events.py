@@ -80,3 +80,9 @@ async def test_close_ends_every_open_stream() -> None:
     streams.close()
     assert [[item async for item in each] for each in events] == [[], []]
     await until(lambda: all(source.closed for source in sources))
+
+
+async def test_a_stream_opened_after_close_ends_at_once() -> None:
+    streams, source = Streams(), Endless("a")
+    streams.close()
+    assert [item async for item in streams.merge(source.frames())] == []

@@ -1,0 +1,86 @@
+"""The server's own file: what it may say, and the sentence for what it may not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from b2bua.config import Addresses, BadConfig, Config, MediaConfig, ServerConfig, WebConfig, own_address, read_config
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        pytest.param('[server]\nsip = "127.0.0.1"\n', '2: server.sip: "127.0.0.1" is not ADDRESS:PORT', id="no port"),
+        pytest.param('[server]\nsip = "host:5060"\n', "2: server.sip: 'host' does not appear", id="a name to bind to"),
+        pytest.param(
+            '[server]\npublic_address = "sip.example.net"\n', "2: server.public_address: 'sip.example.net' does not",
+            id="a name where an address is told",
+        ),
+        pytest.param(
+            '[server]\n\npublic_address = "0.0.0.0"\n', '3: server.public_address: "0.0.0.0" is no address', id="any",
+        ),
+        pytest.param('[media]\naddress = "eth0"\n', "2: media.address: 'eth0' does not appear", id="an interface"),
+        pytest.param('[media]\nports = "1-2"\n', '2: media.ports: "1-2" is not a range from 1024', id="low ports"),
+        pytest.param('[media]\nports = "20001-20002"\n', "2: media.ports: .* no even port", id="no pair of ports"),
+        pytest.param('[media]\nrtp_timeout_s = -1.0\n', "2: media.rtp_timeout_s: Expected `float` > 0", id="past"),
+        pytest.param('[media]\nrtp_timeout_s = inf\n', "2: media.rtp_timeout_s: Expected `float` <= 86400", id="never"),
+        pytest.param('[limits]\nper_ip_day = -1\n', "2: limits.per_ip_day: Expected `int` >= 0", id="fewer than none"),
+        pytest.param('[web]\nproxies = ["name"]\n', "2: web.proxies: 'name' does not appear", id="a proxy by name"),
+        pytest.param('[web]\nproxies = ["10.0.0.1/8"]\n', "2: web.proxies: 10.0.0.1/8 has host bits", id="no network"),
+        pytest.param('[web]\nproxies = [5]\n', "2: web.proxies: Expected `str`, got `int`", id="a number in a list"),
+        pytest.param('[web]\nhttp = "127.0.0.1:99999"\n', "2: web.http: .* not ADDRESS:PORT", id="a port too high"),
+        pytest.param('[web]\nbase_url = "call.example.org"\n', '2: web.base_url: "call.example.org" is not', id="bare"),
+        pytest.param('[web]\n[server]\nsipp = "x"\n', "3: server.sipp: .*unknown field", id="an unknown key"),
+        pytest.param('[sever]\n', "1: sever: .*unknown field", id="an unknown table"),
+        pytest.param('[server]\nsip = 5060\n', "2: server.sip: Expected `str`, got `int`", id="a bare number"),
+        pytest.param('[server]\nlog_level = "LOUD"\n', "2: server.log_level: Invalid enum value", id="no level"),
+        pytest.param('[server]\nsip = \n', "2: Invalid value", id="not TOML"),
+        pytest.param('[server]\nsip = """a', "2: Unterminated", id="TOML that never ends"),
+    ],
+)
+def test_a_wrong_value_is_named_with_file_and_line(text: str, sentence: str, tmp_path: Path) -> None:
+    file = tmp_path / "ringback.toml"
+    file.write_text(text)
+    with pytest.raises(BadConfig, match=f"^{file}:{sentence}"):
+        read_config(file)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadConfig, match=f"{tmp_path}/none.toml: No such file"):
+        read_config(tmp_path / "none.toml")
+    (tmp_path / "latin.toml").write_bytes(b'x = "\xe9"')
+    with pytest.raises(BadConfig, match="latin.toml: 'utf-8' codec"):
+        read_config(tmp_path / "latin.toml")
+
+
+def test_a_good_file_with_the_line_ends_of_another_system(tmp_path: Path) -> None:
+    (tmp_path / "ringback.toml").write_bytes(b'[web]\r\nhttp = "[::1]:8080"\r\nproxies = ["10.0.0.0/8"]\r\n')
+    config = read_config(tmp_path / "ringback.toml")
+    assert config.web.proxies == ("10.0.0.0/8",)
+    assert config.base_url() == "http://[::1]:8080"
+    assert Config(web=WebConfig(base_url="https://call.example.org/")).base_url() == "https://call.example.org"
+
+
+@pytest.mark.parametrize(
+    ("public", "media", "bound", "told"),
+    [
+        pytest.param("", "", "127.0.0.1", Addresses("127.0.0.1", "127.0.0.1", "127.0.0.1"), id="one address for all"),
+        pytest.param("", "127.0.0.9", "127.0.0.1", Addresses("127.0.0.1", "127.0.0.9", "127.0.0.9"), id="its own"),
+        pytest.param("8.8.4.4", "", "0.0.0.0", Addresses("8.8.4.4", "0.0.0.0", "8.8.4.4"), id="a NAT in front"),
+        pytest.param(
+            "8.8.4.4", "10.0.0.6", "10.0.0.5", Addresses("8.8.4.4", "10.0.0.6", "8.8.4.4"), id="inside a NAT",
+        ),
+        pytest.param("8.8.4.4", "0.0.0.0", "0.0.0.0", Addresses("8.8.4.4", "0.0.0.0", "8.8.4.4"), id="any, NAT"),
+        pytest.param("8.8.4.4", "8.8.4.5", "8.8.4.4", Addresses("8.8.4.4", "8.8.4.5", "8.8.4.5"), id="two outside"),
+        pytest.param("10.0.0.5", "10.0.0.6", "0.0.0.0", Addresses("10.0.0.5", "10.0.0.6", "10.0.0.6"), id="two inside"),
+    ],
+)
+def test_which_addresses_far_ends_are_told(public: str, media: str, bound: str, told: Addresses) -> None:
+    config = Config(server=ServerConfig(public_address=public), media=MediaConfig(address=media))
+    assert config.addresses(bound) == told
+
+
+def test_media_on_any_address_tells_the_one_towards_the_internet() -> None:
+    assert Config(media=MediaConfig(address="0.0.0.0")).addresses("127.0.0.1").media_told == own_address("0.0.0.0")

@@ -1,0 +1,60 @@
+"""The real server in this process: what it tells far ends, what stops its start, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from b2bua import wiring
+from b2bua.config import BadConfig, Config, MediaConfig, ServerConfig
+
+HOST = "127.0.0.1"
+
+
+def config(folder: Path, media_address: str = "") -> Config:
+    return Config(
+        server=ServerConfig(database=f"sqlite:///{folder}/ringback.db"),
+        media=MediaConfig(address=media_address, ports="44000-44999"),
+    )
+
+
+async def start(config: Config, stack: AsyncExitStack) -> wiring.Running:
+    return await wiring.run_server(config, stack, sip=wiring.free_sip(HOST, 0), base_url="http://127.0.0.1")
+
+
+async def test_far_ends_are_told_the_address_where_media_is_received(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        running = await start(config(tmp_path, "127.0.0.9"), stack)
+        port = running.engine.open(lambda event: None)
+        assert port.address == "127.0.0.9"
+        assert running.sip[0] == HOST
+
+
+async def test_a_media_address_of_another_machine_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
+    sip = wiring.free_sip(HOST, 0)
+    async with AsyncExitStack() as stack:
+        stack.callback(sip.close)
+        with pytest.raises(BadConfig, match=r'media.address = "192.0.2.1": Cannot assign requested address'):
+            await wiring.run_server(config(tmp_path, "192.0.2.1"), stack, sip=sip, base_url="http://127.0.0.1")
+
+
+async def test_an_open_page_does_not_delay_the_stop(tmp_path: Path) -> None:
+    settings = config(tmp_path)
+    async with AsyncExitStack() as stack, httpx.AsyncClient() as browser:
+        running = await start(settings, stack)
+        listener = wiring.bind_http(HOST, 0)
+        base = f"http://{HOST}:{listener.getsockname()[1]}"
+        await wiring.serve_web(running, settings, listener, stack)
+        link = await running.front.new_admin_link()
+        await browser.get(base + link.removeprefix("http://127.0.0.1"), follow_redirects=True)
+        async with browser.stream("GET", f"{base}/calls/events") as page:
+            lines = page.aiter_lines()
+            assert await anext(lines) == "event: calls"
+            stopping = asyncio.create_task(stack.aclose())
+            rest = [line async for line in lines]  # to the end that HTTP asks for, else it raises
+        await stopping
+    assert rest[:1] == ['data: <tr class="none"><td colspan="7">No calls yet.</td></tr>']
