@@ -6,11 +6,17 @@ Every pattern here runs in linear time: what may repeat is possessive (`*+`), so
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TypeVar
 
 from sip_stack.errors import BadMessage
 
-__all__ = ["Params", "comma_list", "is_token", "param", "parse_params", "quote", "unquote", "write_params"]
+__all__ = [
+    "Params", "comma_list", "is_token", "param", "parse_params", "quote", "remembered", "unquote", "write_params",
+]  # fmt: skip
 
+T = TypeVar("T")
 Params = tuple[tuple[str, str | None], ...]
 """Parameters in order, names in lower case, values unquoted; None for a name alone."""
 
@@ -22,6 +28,20 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _SPLIT = re.compile(r"\"(?:[^\"\\]|\\.?)*+(?:\"|\Z)|<[^>]*+(?:>|\Z)|,", re.DOTALL)
 _PLAIN_VALUE = re.compile(r"[A-Za-z0-9\-.!%*_+`'~\[\]:]+")
+_MOST_KNOWN, _LONGEST_KNOWN = 4096, 160
+
+
+def remembered(read: Callable[[str], T]) -> Callable[[str], T]:
+    """`read` for texts that come again and again: the addresses, routes and numbers of one far end are always the same.
+
+    What it gives must be frozen.  Bounded in entries and in length, so that a flood of long ones fills no memory.
+    """
+    known = lru_cache(_MOST_KNOWN)(read)
+
+    def look(text: str) -> T:
+        return known(text) if len(text) <= _LONGEST_KNOWN else read(text)
+
+    return look
 
 
 def is_token(text: str) -> bool:
@@ -58,6 +78,7 @@ def comma_list(value: str) -> list[str]:
     return elements
 
 
+@remembered
 def parse_params(text: str) -> Params:
     """`;name=value` pairs.  Raises: BadMessage for anything left over."""
     if not text:

@@ -6,7 +6,17 @@ import re
 from typing import NamedTuple
 
 from sip_stack.errors import BadMessage
-from sip_stack.grammar import Params, comma_list, param, parse_params, quote, unquote, write_params
+from sip_stack.grammar import (
+    Params,
+    comma_list,
+    is_token,
+    param,
+    parse_params,
+    quote,
+    remembered,
+    unquote,
+    write_params,
+)
 from sip_stack.uri import Uri, parse_uri
 
 __all__ = [
@@ -95,6 +105,17 @@ def parse_via(text: str) -> Via:
 
     Raises: BadMessage.
     """
+    before, found, after = text.partition(";branch=")
+    branch, more, rest = after.partition(";")
+    if not found or '"' in text or not is_token(branch):
+        return _read_via(text)
+    sent = _read_via(before)  # all but the branch comes again with every message of the same far end
+    behind = parse_params(f";{rest}") if more else ()
+    return Via(sent.transport, sent.host, sent.port, (*sent.params, ("branch", branch), *behind))
+
+
+@remembered
+def _read_via(text: str) -> Via:
     match = _VIA.fullmatch(text)
     if match is None:
         raise BadMessage(f"Via cannot be read: {text[:60]!r}")
@@ -138,18 +159,27 @@ _ADDR_SPEC = re.compile(r"\s*+([^;<>\"\s,?]++)\s*+((?:;.*)?)", re.DOTALL)
 _COMMON = re.compile(
     r"(?:\"([^\"\\]*+)\"[ \t]*+|([A-Za-z0-9\-.!%*_+`'~ ]*+))"
     r"<(sips?):(?:([^@\s<>\"\x00-\x1f\x7f]*+)@)?([a-z0-9._-]++)(?::([1-5][0-9]{4}|[1-9][0-9]{0,3}))?"
-    r"(;[^?\s<>\"\x00-\x1f\x7f]*+)?>(?:;tag=([A-Za-z0-9\-.!%*_+`'~]++))?"
+    r"(;[^?\s<>\"\x00-\x1f\x7f]*+)?>"
 )
 
 
 def parse_name_addr(text: str) -> NameAddr:
     """Read one name-addr or addr-spec; parameters outside brackets are the header's (20.10).  Raises: BadMessage."""
+    before, found, tag = text.partition(">;tag=")
+    if not found or not is_token(tag):
+        return _read_name_addr(text)
+    address = _read_name_addr(f"{before}>")  # the tag is another in each call, the rest comes again
+    return NameAddr(address.display, address.uri, (("tag", tag),))
+
+
+@remembered
+def _read_name_addr(text: str) -> NameAddr:
     match = _COMMON.fullmatch(text)  # nearly all there are: one look instead of five
     if match is None:
         return _rarer_name_addr(text)
-    quoted, words, scheme, userinfo, host, port, params, tag = match.groups()
+    quoted, words, scheme, userinfo, host, port, params = match.groups()
     uri = Uri(scheme, userinfo or "", host, int(port) if port else None, parse_params(params) if params else ())
-    return NameAddr(words.strip() if quoted is None else quoted, uri, (("tag", tag),) if tag else ())
+    return NameAddr(words.strip() if quoted is None else quoted, uri)
 
 
 def _rarer_name_addr(text: str) -> NameAddr:
@@ -211,6 +241,7 @@ class CSeq(NamedTuple):
 _CSEQ = re.compile(r"0*([0-9]{1,10})\s++([A-Za-z0-9\-.!%*_+`'~]++)\s*+")
 
 
+@remembered
 def parse_cseq(text: str) -> CSeq:
     """Read CSeq.  Raises: BadMessage; 8.1.1.5: the number MUST be below 2**31."""
     match = _CSEQ.fullmatch(text)

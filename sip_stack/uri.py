@@ -8,7 +8,7 @@ from urllib.parse import quote as percent_encode
 from urllib.parse import unquote as percent_decode
 
 from sip_stack.errors import BadMessage
-from sip_stack.grammar import Params, param, parse_params, write_params
+from sip_stack.grammar import Params, param, parse_params, remembered, write_params
 
 __all__ = ["Uri", "parse_uri", "sip_uri"]
 
@@ -59,9 +59,15 @@ def sip_uri(user: str, host: str, port: int | None = None, params: Params = ()) 
     """A SIP URI from plain text: the user part is percent-encoded as 25.1 asks, an IPv6 address put in brackets."""
     if ":" in host and host[0] != "[":
         host = f"[{host}]"
-    return Uri("sip", percent_encode(user, _USER_SAFE, errors="surrogateescape"), host, port, params)
+    return Uri("sip", _escaped(user), host, port, params)
 
 
+@remembered
+def _escaped(user: str) -> str:
+    return percent_encode(user, _USER_SAFE, errors="surrogateescape")
+
+
+@remembered
 def parse_uri(text: str) -> Uri:
     """Read one URI.  Raises: BadMessage, 416 for a scheme that is none of ours."""
     match = _SIP.fullmatch(text)
