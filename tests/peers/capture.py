@@ -13,8 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-__all__ = ["Capture", "Datagram", "RtpPacket", "RtpStream", "SipMessage", "read_pcap", "relayed_share", "rtp_streams",
-           "sip_messages"]
+__all__ = ["Capture", "Datagram", "RtpPacket", "RtpStream", "SipMessage", "keys_of", "read_pcap", "relayed_share",
+           "rtp_streams", "sip_messages"]
 
 LINK_HEADERS = {1: (12, 14), 101: (None, 0), 113: (14, 16), 276: (0, 20)}
 """pcap link type -> (offset of the EtherType, length of the link header): Ethernet, raw IP, SLL, SLL2."""
@@ -155,6 +155,15 @@ def rtp_streams(datagrams: Iterable[Datagram]) -> list[RtpStream]:
         packet = RtpPacket(datagram.at, kind & 0x7F, kind > 127, sequence, timestamp, ssrc, data[start:])
         found.setdefault((datagram.source, datagram.target, ssrc), []).append(packet)
     return [RtpStream(*key, tuple(packets)) for key, packets in found.items()]
+
+
+def keys_of(stream: RtpStream, payload_type: int = 96) -> list[tuple[str, float]]:
+    """The keys pressed and when each began: one for each RTP timestamp (RFC 4733 2.3)."""
+    found: dict[int, tuple[str, float]] = {}
+    for packet in stream.packets:
+        if packet.payload_type == payload_type and any(packet.payload[:4]):
+            found.setdefault(packet.timestamp, ("0123456789*#ABCD"[packet.payload[0]], packet.at))
+    return list(found.values())
 
 
 def relayed_share(sent: RtpStream, heard: RtpStream, start: float, end: float, late_s: float = 0.2) -> float:

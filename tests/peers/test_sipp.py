@@ -9,7 +9,7 @@ import pytest
 
 from sipp_scenarios.scenario import load, scenarios
 from sipp_scenarios.trace import digest_is_right
-from tests.peers.capture import Capture, relayed_share
+from tests.peers.capture import Capture, keys_of, relayed_share
 from tests.peers.sipp import Sipp
 
 ports = count(43_000, 20)
@@ -84,3 +84,21 @@ async def test_a_busy_peer_fails_the_caller(tmp_path: Path) -> None:
     ) as calling:
         assert not (await calling.verdict()).passed
         assert len(await busy.until("INVITE")) == 1
+
+
+async def test_a_called_back_peer_presses_what_it_is_told(tmp_path: Path) -> None:
+    """Two rows of keys with a pause between, then the tone; a key's row is a stream of its own."""
+    port = next(ports)
+    local, caller = f"127.0.0.2:{port}", f"127.0.0.3:{port + 1}"
+    async with Capture(tmp_path / "wire.pcap", only=f"udp portrange {port}-{port + 19}") as wire:
+        async with Sipp(
+            "trunk_called_back", local=local, remote=caller, folder=tmp_path, media_port=port + 4,
+            d="100", does="200:43#,2300:1#,1900:",
+        ) as called, Sipp(
+            "trunk_call_in", local=caller, remote=local, folder=tmp_path, media_port=port + 10, d="5000",
+        ) as calling:
+            await calling.passed()
+            await called.passed()
+    sent = sorted((s for s in wire.rtp() if s.source == f"127.0.0.2:{port + 4}"), key=lambda s: s.packets[0].at)
+    assert ["".join(key for key, _ in keys_of(stream)) for stream in sent] == ["43#", "1#", ""]
+    assert {packet.payload_type for packet in sent[-1].packets} == {0}
