@@ -14,6 +14,7 @@ from media.prompt import BadClip, Library
 from media.recording import Recording
 from media.stream import Stream
 from media.verbs import (
+    Beep,
     Bridge,
     Close,
     Describe,
@@ -101,6 +102,8 @@ class Switch:
                 port.play(clips, until_key, gap_ms)
             case Tone(name=name):
                 port.tone(name)
+            case Beep():
+                port.beep()
             case Speak(source="voice"):
                 port.loop(VOICE)
             case Speak():

@@ -9,6 +9,7 @@ from media.events import Event
 from media.sdp import MediaPeer
 from media.tones import ToneName
 from media.verbs import (
+    Beep,
     Bridge,
     Close,
     Describe,
@@ -54,6 +55,10 @@ class MediaPort:
     def tone(self, name: ToneName) -> None:
         """Repeat a tone until another verb."""
         self._ask(Tone(self.id, name))
+
+    def beep(self) -> None:
+        """Sound one short tone to this far end alone: what it hears, clip, tone or bridge, waits and goes on."""
+        self._ask(Beep(self.id))
 
     def stop(self) -> None:
         """Stop clips, tone or voice."""

@@ -16,7 +16,7 @@ from media.sdp import MediaPeer
 from media.sound import KeyPresses, Player, transcode
 from media.stream import Send, Stream
 from media.telephone_event import KeyReader
-from media.tones import ToneName, encoded_tone
+from media.tones import ToneName, encoded_beep, encoded_tone
 
 __all__ = ["Port", "Tap", "Wire"]
 
@@ -55,8 +55,8 @@ class Port:
     """One leg: `arrived` and `heard` take packets, verbs take wishes, `pace` comes each 20 ms while it has sound."""
 
     __slots__ = (
-        "_control", "_emit", "_keys_in", "_latch", "_library", "_listening", "_presses", "_reported", "_routes",
-        "_stats_due", "_watch_from", "_watch_s", "heard_at", "id", "next_chore", "partner", "peer", "player",
+        "_beep", "_control", "_emit", "_keys_in", "_latch", "_library", "_listening", "_presses", "_reported",
+        "_routes", "_stats_due", "_watch_from", "_watch_s", "heard_at", "id", "next_chore", "partner", "peer", "player",
         "reception", "strangers", "stream", "tap", "wire",
     )
 
@@ -85,6 +85,7 @@ class Port:
         self._listening = True
         self._keys_in = KeyReader()
         self._presses: KeyPresses | None = None
+        self._beep: Player | None = None
         self._stats_due = now + STATS_S
         self._reported = (0, 0, 0)
         self._watch_s: float | None = None
@@ -131,7 +132,7 @@ class Port:
         partner = self.partner
         if partner is None:
             return
-        if out_type < 0 or partner.player is not None or partner._presses is not None:
+        if out_type < 0 or partner.player is not None or partner._presses is not None or partner._beep is not None:
             self._drop(ssrc, sequence)
             return
         if table is not None:
@@ -208,6 +209,10 @@ class Port:
         self._presses = self._presses or KeyPresses()
         self._presses.add(digits)
 
+    def beep(self) -> None:
+        """One short tone; the sound of ourselves and of the partner waits meanwhile."""
+        self._beep = Player(encoded_beep("PCMU"), "PCMU")
+
     def watch(self, silence_s: float | None, now: float) -> None:
         """Tell of silence that long, counted from now at the earliest."""
         self._watch_s, self._watch_from = silence_s, now
@@ -225,7 +230,7 @@ class Port:
     @property
     def has_sound(self) -> bool:
         """Whether `pace` has anything to send."""
-        return self.player is not None or self._presses is not None
+        return self.player is not None or self._presses is not None or self._beep is not None
 
     def pace(self, at: float) -> bool:
         """Send the frame whose deadline is `at`; False when there is nothing more."""
@@ -237,12 +242,11 @@ class Port:
                     self.stream.event(peer.telephone_event, *pressed, at)
                 return True
             self._presses = None
-        if self.player is not None:
-            frame = self.player.frame(peer.codec if peer else "PCMU")
-            if frame is None:
-                self._finish("end")
-            elif peer is not None:
-                self.stream.frame(peer.payload_type, frame, at)
+        if self._beep is not None and self._say(self._beep, at):
+            return True
+        self._beep = None
+        if self.player is not None and not self._say(self.player, at):
+            self._finish("end")
         return self.has_sound
 
     def chores(self, now: float) -> float:
@@ -283,6 +287,14 @@ class Port:
             self._emit(Key(key))
             if self.player is not None and self.player.until_key:
                 self._finish("key")
+
+    def _say(self, player: Player, at: float) -> bool:
+        """Send the next frame of a sound of our own; False at its end."""
+        peer = self.peer
+        frame = player.frame(peer.codec if peer else "PCMU")
+        if frame is not None and peer is not None:
+            self.stream.frame(peer.payload_type, frame, at)
+        return frame is not None
 
     def _finish(self, why: Ended) -> None:
         """End our own sound; clips tell that they ended."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from media.g711 import Codec, Samples, encode
 
-__all__ = ["TONES", "ToneName", "encoded_tone", "mix", "tone"]
+__all__ = ["BEEP_MS", "TONES", "ToneName", "encoded_beep", "encoded_tone", "mix", "tone"]
 
 ToneName = Literal["ringback", "busy", "beep", "silence"]
 
@@ -20,6 +20,8 @@ TONES: dict[ToneName, tuple[tuple[int, ...], int, int]] = {
     "silence": ((), 0, 1000),
 }
 """Name -> (frequencies in Hz, ms on, ms off)."""
+BEEP_MS = 300
+_BEEP_HZ = 1000
 _LEVEL = 3600
 
 
@@ -46,3 +48,9 @@ def tone(name: ToneName) -> Samples:
 def encoded_tone(name: ToneName, codec: Codec) -> bytes:
     """One period of a tone as G.711 octets."""
     return encode(tone(name), codec)
+
+
+@cache
+def encoded_beep(codec: Codec) -> bytes:
+    """One short tone as G.711 octets, to be heard in the midst of talk."""
+    return encode(mix((_BEEP_HZ,), BEEP_MS), codec)

@@ -10,7 +10,7 @@ from media.sdp import MediaPeer
 from media.tones import ToneName
 
 __all__ = [
-    "Bridge", "Close", "Describe", "Listen", "Open", "Play", "Record", "SendDigits", "Speak", "Stop", "Tone",
+    "Beep", "Bridge", "Close", "Describe", "Listen", "Open", "Play", "Record", "SendDigits", "Speak", "Stop", "Tone",
     "Unbridge", "Verb", "Watch",
 ]
 
@@ -46,6 +46,10 @@ class Tone(Verb, frozen=True):
     """Play a tone until another verb."""
 
     name: ToneName
+
+
+class Beep(Verb, frozen=True):
+    """Sound one short tone over whatever is heard; a bridge goes on."""
 
 
 class Speak(Verb, frozen=True):

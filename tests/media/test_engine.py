@@ -135,6 +135,29 @@ async def test_a_prompt_then_a_bridge_are_one_stream(world: World) -> None:
     assert has_tone(samples_of(john.got[prompt:]), 500)
 
 
+async def test_a_beep_is_heard_by_one_and_the_bridge_goes_on(world: World) -> None:
+    john, mary = world.phone("127.0.0.2"), world.phone("127.0.0.3")
+    left, right = world.port(john), world.port(mary)
+    await world.latched(mary, right)
+    await world.latched(john, left)
+    world.engine.bridge(left, right)
+    low = encode(mix((500,), 20), "PCMU")
+
+    def both_talk() -> None:
+        john.send(left, low)
+        mary.send(right, low)
+
+    await until(lambda: bool(john.got and mary.got), each=both_talk)
+    before = len(john.got)
+    left.beep()
+    await until(lambda: sum(packet.marker for packet in john.got) == 3, each=both_talk)
+    beep = [packet for packet in john.got[before:] if packet.payload != low]
+    assert len(beep) == 15
+    assert has_tone(samples_of(beep), 1000)
+    assert {packet.payload for packet in mary.got} == {low}
+    assert {(b.sequence - a.sequence) & 0xFFFF for a, b in pairwise(john.got)} == {1}
+
+
 async def test_a_stranger_is_not_heard_even_what_it_sent_before_the_latch(world: World) -> None:
     john, mary, stranger = (world.phone(f"127.0.0.{n}") for n in (2, 3, 4))
     left, right = world.port(john), world.port(mary)
