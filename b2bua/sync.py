@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from store import tables
@@ -21,12 +21,14 @@ class Kind:
     word: str
     table: Table
     key: tuple[str, ...]
+    only: tuple[ColumnElement[bool], ...] = ()
+    """Which rows of the table a file speaks of, when not all."""
 
     def name(self, key: tuple[Any, ...]) -> str:
         return f"{self.word} {' '.join(str(part) for part in key if part != '') or '(any)'}"
 
 
-ACCOUNTS = Kind("account", tables.accounts, ("name",))
+ACCOUNTS = Kind("account", tables.accounts, ("name",), (tables.accounts.c.kind == "client",))
 TRUNKS = Kind("trunk", tables.trunks, ("name",))
 RATES = Kind("rate", tables.rates, ("rate_table", "prefix"))
 EXTENSIONS = Kind("extension", tables.extensions, ("number",))
@@ -46,7 +48,7 @@ class Sync:
         self._gone: list[tuple[Kind, dict[str, Any], str]] = []
 
     def rows(self, kind: Kind) -> dict[tuple[Any, ...], dict[str, Any]]:
-        found = self.conn.execute(select(kind.table)).mappings()
+        found = self.conn.execute(select(kind.table).where(*kind.only)).mappings()
         return {tuple(row[name] for name in kind.key): dict(row) for row in found}
 
     def write(self, kind: Kind, wanted: Mapping[tuple[Any, ...], dict[str, Any]],
@@ -83,7 +85,8 @@ class Sync:
 
     def _delete(self, kind: Kind, row: dict[str, Any]) -> None:
         if kind is EXTENSIONS:
-            self.conn.execute(delete(tables.callnow).where(tables.callnow.c.extension_id == row["id"]))
+            for table in (tables.callnow, tables.callers, tables.failures):
+                self.conn.execute(delete(table).where(table.c.extension_id == row["id"]))
             self.conn.execute(delete(tables.bindings).where(tables.bindings.c.number == row["number"]))
         self.conn.execute(delete(kind.table).where(*is_row(kind, row)))
 

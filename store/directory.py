@@ -12,11 +12,11 @@ import msgspec
 from sqlalchemy import Connection, RowMapping, Table, select
 
 from store import tables
-from store.meta import CONFIG_VERSION, REALM, read_meta
+from store.meta import CONFIG_VERSION, REALM, read_meta, write_meta
 from store.rates import find_rate
 from store.values import Account, CallNowSettings, Did, Extension, Rate, Route, Trunk
 
-__all__ = ["DEFAULT_REALM", "Directory", "build", "config_version", "load", "split_source"]
+__all__ = ["DEFAULT_REALM", "Directory", "build", "config_version", "load", "raise_version", "split_source"]
 
 DEFAULT_REALM = "ringback"
 K = TypeVar("K")
@@ -161,10 +161,15 @@ def config_version(conn: Connection) -> int:
     return int(read_meta(conn, CONFIG_VERSION) or 0)
 
 
+def raise_version(conn: Connection) -> None:
+    """Configuration has changed."""
+    write_meta(conn, CONFIG_VERSION, str(config_version(conn) + 1))
+
+
 def load(conn: Connection) -> Directory:
     """Read all configuration as one snapshot."""
     settings = {row["extension_id"]: _callnow(row) for row in _rows(conn, tables.callnow)}
-    accounts = [_value(Account, row) for row in _rows(conn, tables.accounts)]
+    accounts = [_value(Account, row) for row in _rows(conn, tables.accounts) if row["kind"] == "client"]
     return build(
         accounts=_with_permission(accounts),
         extensions=[

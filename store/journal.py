@@ -2,40 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import zlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Table, case, func, insert, or_, select, update
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Table, case, delete, func, insert, or_, select, update
 
-from store.tables import call_legs, calls, requests
+from store.tables import call_legs, calls, ladders, requests
 from store.values import Micros
 
 __all__ = [
-    "INSERT_CALL", "INSERT_LEG", "INSERT_REQUEST", "RESTARTED", "CallRecord", "LegRecord", "RequestRecord", "calls_of",
-    "close_open_requests", "close_request", "find_call", "legs_of", "open_request", "recent_calls", "recent_requests",
-    "record_crash", "requests_of", "row", "spent_since", "write_call",
+    "INSERT_CALL", "INSERT_LEG", "INSERT_REQUEST", "LADDERS", "RESTARTED", "CallRecord", "LegRecord", "RequestRecord",
+    "calls_of", "close_open_requests", "close_request", "count_triggers", "find_call", "legs_of", "open_request",
+    "read_ladder", "recent_calls", "recent_requests", "record_crash", "requests_of", "row", "spent_on_callbacks",
+    "spent_since", "write_call", "write_ladder",
 ]
 
 RESTARTED = "server-restarted"
 """The reason of what a dead server left open."""
+LADDERS = 10_000
+"""Most ladders kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """One CallNow request, accepted or refused; `reason` is its one named end, empty while it is under way."""
+    """One CallNow request or callback trigger, served or refused; `reason` is its one end, empty while under way."""
 
     token: str
     at: float
     page_id: str
+    """Empty for triggers."""
     extension: str = ""
     name: str = ""
     number: str = ""
+    """The visitor's, or the caller's."""
     ip: str = ""
     reason: str = ""
     call_id: str = ""
     cost: Micros = Micros(0)
     ended: float | None = None
+    kind: Literal["callnow", "callback"] = "callnow"
+    trunk: str = ""
+    """Where a trigger came from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +54,7 @@ class CallRecord:
 
     id: str
     kind: str
-    """`callnow`, `internal`, `outbound`, `inbound`."""
+    """`callnow`, `callback`, `internal`, `outbound`, `inbound`."""
     account_id: int | None
     started: float
     extension: str = ""
@@ -167,6 +177,38 @@ def spent_since(conn: Connection, page_id: str, since: float) -> Micros:
         requests.c.page_id == page_id, requests.c.at >= since,
     )
     return Micros(conn.execute(total).scalar_one())
+
+
+def spent_on_callbacks(conn: Connection, extension: str, since: float) -> Micros:
+    """What one callback extension's calls have cost since then (SPEC A12.2)."""
+    total = select(func.coalesce(func.sum(requests.c.cost), 0)).where(
+        requests.c.extension == extension, requests.c.at >= since, requests.c.kind == "callback",
+    )
+    return Micros(conn.execute(total).scalar_one())
+
+
+def count_triggers(
+    conn: Connection, extension: str, number: str, since: float, besides: Collection[str] = (),
+) -> int:
+    """How often a number has triggered an extension since then; those that ended with a reason of `besides` not."""
+    return conn.execute(select(func.count()).where(
+        requests.c.extension == extension, requests.c.number == number, requests.c.at >= since,
+        requests.c.kind == "callback", requests.c.reason.not_in(besides),
+    )).scalar_one()
+
+
+def write_ladder(conn: Connection, call_id: str, at: float, rows: Sequence[Any]) -> None:
+    """Keep the ladder of a call, packed; of all ladders the newest LADDERS stay. `rows`: what msgspec makes JSON of."""
+    packed = zlib.compress(msgspec.json.encode(rows))
+    conn.execute(delete(ladders).where(ladders.c.call_id == call_id))
+    newest = conn.execute(insert(ladders).values(call_id=call_id, at=at, rows=packed).returning(ladders.c.id))
+    conn.execute(delete(ladders).where(ladders.c.id <= newest.scalar_one() - LADDERS))
+
+
+def read_ladder(conn: Connection, call_id: str) -> list[dict[str, Any]]:
+    """The kept rows of a call's ladder; none when it was never kept or is too old."""
+    packed = conn.execute(select(ladders.c.rows).where(ladders.c.call_id == call_id)).scalar_one_or_none()
+    return [] if packed is None else msgspec.json.decode(zlib.decompress(packed), type=list[dict[str, Any]])
 
 
 def _read(

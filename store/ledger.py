@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, and_, bindparam, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, and_, bindparam, case, func, insert, select, update
 
 from store import journal
-from store.errors import NoCredit, StoreError
+from store.errors import Duplicate, NoCredit, StoreError
 from store.rates import charge as charge_of
 from store.tables import accounts, holds, ledger
 from store.values import Micros, Rate
 
 __all__ = [
     "Balance", "Entry", "Hold", "Settlement", "audit", "balance", "entries", "extend_hold", "heartbeat",
-    "mark_answered", "open_holds", "order_amount", "place_hold", "recharge", "settle", "settle_after_crash",
+    "mark_answered", "move_held", "open_holds", "order_amount", "place_hold", "recharge", "settle",
+    "settle_after_crash",
 ]
 
 
@@ -67,13 +68,15 @@ class Entry:
 
     at: float
     kind: str
-    """`call`, `recharge`."""
+    """`call`, `recharge`, `unlimited` (credit without end was given)."""
     amount: Micros
     asked: Micros
     """What was typed; `amount` is what was applied (SPEC H9)."""
     balance_after: Micros
     order_number: str | None
     hold_id: int | None
+    left: Micros | None = None
+    """Of recharges: what could be used after it; None: no limit."""
 
 
 # FOR UPDATE means nothing to SQLite, whose writer is alone; it is what keeps two PostgreSQL nodes apart
@@ -91,7 +94,10 @@ _CLOSE = update(holds).where(holds.c.id == bindparam("hold")).values(
 )
 _ANSWERED = update(holds).where(
     holds.c.id == bindparam("hold"), holds.c.answered_at.is_(None), holds.c.settled_at.is_(None),
-).values(answered_at=bindparam("at"), heartbeat_at=bindparam("at"))
+).values(
+    answered_at=bindparam("at"),  # maybe a while ago: whether the leg is paid for can depend on another (SPEC H5)
+    heartbeat_at=case((holds.c.heartbeat_at > bindparam("at"), holds.c.heartbeat_at), else_=bindparam("at")),
+)
 _HEARTBEAT = update(holds).where(
     holds.c.id == bindparam("hold"), holds.c.settled_at.is_(None),
 ).values(heartbeat_at=bindparam("at"))
@@ -134,6 +140,18 @@ def extend_hold(conn: Connection, hold_id: int, more: Micros, at: float) -> Micr
     return granted
 
 
+def move_held(conn: Connection, from_hold: int, to_hold: int, amount: Micros) -> Micros:
+    """Give up to `amount` of one leg's held money to another leg of the same call; tells how much was there to give."""
+    giver, taker = _hold(conn, from_hold), _hold(conn, to_hold)
+    if (giver["call_id"], giver["account_id"]) != (taker["call_id"], taker["account_id"]):
+        raise StoreError(f"hold {from_hold} and hold {to_hold} are not of one call and account")
+    if giver["settled_at"] is not None or taker["settled_at"] is not None:
+        return Micros(0)
+    moved = Micros(max(0, min(amount, giver["amount"])))
+    conn.execute(_GROW, [{"hold": from_hold, "more": -moved}, {"hold": to_hold, "more": moved}])
+    return moved
+
+
 def mark_answered(conn: Connection, hold_id: int, at: float) -> None:
     """The leg's talk begins; a second answer changes nothing."""
     conn.execute(_ANSWERED, {"hold": hold_id, "at": at})
@@ -159,24 +177,41 @@ def settle(conn: Connection, hold_id: int, charge: Micros, at: float) -> Settlem
     return _settlement(hold, charged, at)
 
 
-def recharge(conn: Connection, account_id: int, amount: Micros, order_number: str, at: float) -> Balance:
-    """Add money, or take some when negative; a prepaid account is never taken below what its live calls hold.
+def recharge(conn: Connection, account_id: int, amount: Micros | None, order_number: str, at: float) -> Balance:
+    """Add money, take some when negative, or make a wallet unlimited (None).
 
-    One order number is posted once. Raises: StoreError when it was used for another amount.
+    A prepaid account is never taken below what its live calls hold. One order number is posted once; again it changes
+    nothing.  Raises: Duplicate when it was used for another amount.
     """
-    account = _account(conn, account_id)
-    if order_number and (seen := order_amount(conn, account_id, order_number)) is not None:
-        if seen != amount:
-            raise StoreError(f"order number {order_number} was already posted with another amount")
+    account, kind = _account(conn, account_id), "recharge" if amount is not None else "unlimited"
+    if order_number and (seen := _order(conn, account_id, order_number)):
+        if seen != (kind, amount or 0):
+            raise Duplicate("order number", order_number,
+                            f"order number {order_number} was already posted with another amount")
         return balance(conn, account_id)
-    floor = account["held"] - account["balance"] if account["plan"] == "prepaid" else amount
-    applied = max(amount, floor) if amount < 0 else amount
+    applied, plan = _recharged(account, amount)
     _move(conn, account_id, balance=applied)
+    if plan != account["plan"]:  # after the move: a prepaid account is never below zero, not even for a moment
+        conn.execute(update(accounts).where(accounts.c.id == account_id).values(plan=plan))
+    after = balance(conn, account_id)
     _post(
-        conn, account_id, at, kind="recharge", amount=applied, after=account["balance"] + applied, asked=amount,
-        order_number=order_number or None,
+        conn, account_id, at, kind=kind, amount=applied, after=after.balance, asked=amount or 0,
+        order_number=order_number or None, left=after.available,
     )
-    return balance(conn, account_id)
+    return after
+
+
+def _recharged(account: RowMapping, amount: Micros | None) -> tuple[int, str]:
+    """What is posted for an amount that was typed, and the plan after it."""
+    plan: str = account["plan"]
+    to_zero: int = account["held"] - account["balance"]
+    if amount is None:
+        return 0, "unlimited"
+    if amount >= 0 or plan == "postpaid":
+        return amount, plan
+    if plan == "unlimited":  # SPEC 60: what is left becomes 0, whatever was talked before
+        return to_zero, "prepaid"
+    return max(amount, to_zero), plan  # SPEC H9: never below 0, and not what a live call holds
 
 
 def balance(conn: Connection, account_id: int) -> Balance:
@@ -274,6 +309,8 @@ def _available(account: RowMapping) -> Micros | None:
     left: int = account["balance"] - account["held"]
     if account["plan"] == "prepaid":
         return Micros(left)
+    if account["plan"] == "unlimited":
+        return None
     limit = account["credit_limit"]
     return None if limit is None else Micros(left + limit)
 
@@ -285,18 +322,25 @@ def _move(conn: Connection, account_id: int, *, balance: int = 0, held: int = 0)
 def _post(
     conn: Connection, account_id: int, at: float, *, kind: str, amount: int, after: int, asked: int | None = None,
     hold_id: int | None = None, order_number: str | None = None,
+    left: int | None = None,
 ) -> None:
     conn.execute(_POST, {
         "account_id": account_id, "at": at, "kind": kind, "amount": amount, "asked": amount if asked is None else asked,
-        "balance_after": after, "hold_id": hold_id, "order_number": order_number,
+        "balance_after": after, "hold_id": hold_id, "order_number": order_number, "left": left,
     })
 
 
 def order_amount(conn: Connection, account_id: int, order_number: str) -> Micros | None:
     """What was asked for with this order number; None when it was never used."""
-    return conn.execute(select(ledger.c.asked).where(
+    seen = _order(conn, account_id, order_number)
+    return None if seen is None else Micros(seen[1])
+
+
+def _order(conn: Connection, account_id: int, order_number: str) -> tuple[str, int] | None:
+    found = conn.execute(select(ledger.c.kind, ledger.c.asked).where(
         ledger.c.account_id == account_id, ledger.c.order_number == order_number,
-    )).scalar_one_or_none()
+    )).one_or_none()
+    return None if found is None else (found.kind, found.asked)
 
 
 def _settlement(hold: RowMapping, charged: Micros, at: float) -> Settlement:

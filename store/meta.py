@@ -6,9 +6,10 @@ from sqlalchemy import Connection, insert, select, update
 
 from store.tables import meta
 
-__all__ = ["ADMIN_TOKEN_HASH", "CONFIG_VERSION", "REALM", "read_meta", "write_meta"]
+__all__ = ["ADMIN_TOKEN_HASH", "CALLER_QUOTA", "CONFIG_VERSION", "REALM", "read_meta", "write_meta"]
 
 ADMIN_TOKEN_HASH = "admin_token_sha256"
+CALLER_QUOTA = "caller_quota"
 CONFIG_VERSION = "config_version"
 REALM = "realm"
 

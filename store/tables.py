@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy import Column, Table
 
 __all__ = [
-    "accounts", "bindings", "call_legs", "callnow", "calls", "dids", "extensions", "holds", "ledger", "meta",
-    "metadata", "rates", "requests", "routes", "trunks",
+    "accounts", "bindings", "call_legs", "callers", "callnow", "calls", "dids", "extensions", "failures", "holds",
+    "ladders", "ledger", "meta", "metadata", "rates", "requests", "routes", "tokens", "trunks",
 ]
 
 metadata = sa.MetaData(naming_convention={
@@ -24,8 +24,8 @@ def _id() -> Column[int]:
     return Column("id", RowId, primary_key=True)
 
 
-def _text(name: str, length: int = 255) -> Column[str]:
-    return Column(name, sa.String(length), nullable=False, default="", server_default="")
+def _text(name: str, length: int = 255, default: str = "") -> Column[str]:
+    return Column(name, sa.String(length), nullable=False, default=default, server_default=default)
 
 
 def _micros(name: str) -> Column[int]:
@@ -38,6 +38,10 @@ def _flag(name: str) -> Column[bool]:
 
 def _number(name: str) -> Column[int]:
     return Column(name, sa.Integer, nullable=False)
+
+
+def _json(name: str, default: str) -> Column[Any]:
+    return Column(name, sa.JSON, nullable=False, server_default=default)
 
 
 def _time(name: str, nullable: bool = True) -> Column[float]:
@@ -55,6 +59,8 @@ accounts = Table(
     _text("currency", 3), _text("plan", 16), _flag("call_api"),
     Column("credit_limit", sa.BigInteger), Column("dial_plan", sa.JSON, nullable=False), _text("rate_table"),
     _micros("balance"), _micros("held"),
+    _text("kind", 16, "client"),  # or `caller`: the wallet of an authorised CallerID, whose plan may be `unlimited`
+    Column("caller_quota", sa.Integer),
     sa.CheckConstraint("plan <> 'prepaid' OR balance >= held", name="prepaid_never_negative"),
     sa.CheckConstraint("held >= 0", name="held_not_negative"),
 )
@@ -63,6 +69,7 @@ extensions = Table(
     Column("number", sa.String(32), nullable=False, unique=True), _ref("account_id", "accounts.id"),
     _text("kind", 16), _text("name"), _text("public_number", 32), _text("ha1_md5", 32), _text("ha1_sha256", 64),
     _number("ring_s"), _number("confirm_s"), Column("caller_id", sa.JSON, nullable=False),
+    _json("callback", "{}"),
 )
 callnow = Table(
     "callnow", metadata, _ref("extension_id", "extensions.id", primary_key=True),
@@ -71,12 +78,14 @@ callnow = Table(
     _flag("image_validation"), _text("language", 16), Column("message", sa.Text, nullable=False),
     _flag("announce_to_visitor"), _number("calls_a_day"), _number("longest_call_s"),
     Column("money_a_day", sa.BigInteger),
+    Column("highest_price_a_minute", sa.BigInteger), _json("allowed", "[]"), _json("forbidden", "[]"),
 )
 trunks = Table(
     "trunks", metadata, _id(), Column("name", sa.String(255), nullable=False, unique=True),
     _text("host"), _number("port"), _text("user"), _text("password"), _flag("trusted"),
     Column("sources", sa.JSON, nullable=False), _text("number_format", 16), _text("country", 2),
     Column("codecs", sa.JSON, nullable=False), _number("ring_s"), _text("media", 16),
+    _text("pai", 16, "number"),
 )
 dids = Table(
     "dids", metadata, _id(), Column("number", sa.String(32), nullable=False, unique=True),
@@ -96,6 +105,7 @@ ledger = Table(  # append-only: triggers refuse UPDATE and DELETE; the sum of `a
     "ledger", metadata, _id(), _ref("account_id", "accounts.id"), _time("at", nullable=False), _text("kind", 16),
     _micros("amount"), _micros("asked"), _micros("balance_after"),
     _ref("hold_id", "holds.id", nullable=True, unique=True), Column("order_number", sa.String(64)),
+    Column("left", sa.BigInteger),  # recharges: what could be used after it; NULL: no limit
     sa.UniqueConstraint("account_id", "order_number"), sa.Index(None, "account_id", "at"),
 )
 holds = Table(
@@ -110,7 +120,8 @@ requests = Table(
     "requests", metadata, Column("token", sa.String(64), primary_key=True), _time("at", nullable=False),
     _text("page_id", 64), _text("extension", 32), _text("name"), _text("number", 64), _text("ip", 64),
     _text("reason", 64), _text("call_id"), _micros("cost"), _time("ended"),
-    sa.Index(None, "number"), sa.Index(None, "page_id", "at"),
+    _text("kind", 16, "callnow"), _text("trunk"),
+    sa.Index(None, "number"), sa.Index(None, "page_id", "at"), sa.Index(None, "extension", "at"),
 )
 calls = Table(
     "calls", metadata, Column("id", sa.String(255), primary_key=True), _text("kind", 16),
@@ -122,6 +133,25 @@ call_legs = Table(
     "call_legs", metadata, _id(), Column("call_id", sa.String(255), nullable=False, index=True), _number("lane"),
     _text("direction", 8), _text("from_", 64), _text("to", 64), _text("party"), _time("invited", nullable=False),
     _time("answered"), _time("ended"), _number("status"), _text("cause"), _number("talk_ms"), _micros("cost"),
+)
+ladders = Table(  # numbered one by one, so that the oldest are those far enough below the newest
+    "ladders", metadata, _id(), Column("call_id", sa.String(255), nullable=False, unique=True),
+    _time("at", nullable=False), Column("rows", sa.LargeBinary, nullable=False),
+)
+callers = Table(  # authorised CallerIDs (SPEC 53-55)
+    "callers", metadata, _id(), _ref("extension_id", "extensions.id"), _ref("account_id", "accounts.id", unique=True),
+    Column("number", sa.String(32), nullable=False), _flag("enabled"), _text("pin_hash"), _text("language", 16),
+    _time("created", nullable=False), sa.UniqueConstraint("extension_id", "number"),
+)
+failures = Table(  # wrong passwords and PINs (SPEC H12)
+    "failures", metadata, _id(), _ref("extension_id", "extensions.id"),
+    Column("number", sa.String(32), nullable=False), _time("at", nullable=False),
+    sa.Index(None, "extension_id", "number", "at"),
+)
+tokens = Table(  # of the API; the token itself is never kept
+    "tokens", metadata, _id(), Column("name", sa.String(255), nullable=False, unique=True),
+    _ref("account_id", "accounts.id", nullable=True), Column("sha256", sa.String(64), nullable=False, unique=True),
+    _time("created", nullable=False), _time("used"),
 )
 bindings = Table(
     "bindings", metadata, Column("number", sa.String(32), primary_key=True),

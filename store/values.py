@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NewType
 
-__all__ = ["Account", "CallNowSettings", "CallerId", "Did", "DialPlan", "Extension", "Micros", "Rate", "Route", "Trunk"]
+__all__ = [
+    "Account", "AuthorisedCaller", "CallNowSettings", "CallbackSettings", "CallerId", "Did", "DialPlan", "Extension",
+    "Micros", "Rate", "Route", "Trunk",
+]
 
 Micros = NewType("Micros", int)
 """Money in millionths of the currency's unit: 0.12 USD is 120_000."""
@@ -44,16 +47,22 @@ class Account:
     credit_limit: Micros | None = None
     """`postpaid`: how far below zero it may go; None: no limit."""
     parent_id: int | None = None
+    caller_quota: int | None = None
+    """Most active authorised CallerIDs of all its extensions (SPEC 55); None: no limit of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallerId:
     """CallerID name and number in public calls, chosen independently (SPEC 38-40)."""
 
-    name_by: Literal["server", "user"] = "server"
+    name_by: Literal["server", "user", "equipment"] = "server"
     name: str = ""
-    number_by: Literal["server", "user"] = "server"
+    number_by: Literal["server", "user", "equipment"] = "server"
     number: str = ""
+    identity_headers: bool = False
+    """P-Asserted-Identity and P-Preferred-Identity on external calls (SPEC 51)."""
+    anonymous: bool = False
+    """Do not send CallerID on public calls (SPEC 50)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,56 @@ class CallNowSettings:
     longest_call_s: int = 3600
     money_a_day: Micros | None = None
     """The spend firewall of this link (SPEC A12.2); None: only the account's credit ends it."""
+    highest_price_a_minute: Micros | None = None
+    allowed: tuple[str, ...] = ()
+    """Prefixes of numbers that may be called; empty: every number that has a rate."""
+    forbidden: tuple[str, ...] = ()
+    """Prefixes never called, whatever is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackSettings:
+    """The preferences of one callback number (SPEC 25-37, 53-64)."""
+
+    enabled: bool = False
+    trigger_s: int = 5
+    """How long a trigger rings before it is refused (SPEC 27)."""
+    final_status: Literal[480, 486, 603] = 486
+    missed_call_s: int | None = None
+    """Call back too when the caller hangs up after so many seconds (SPEC H1); None: not then."""
+    return_to: Literal["authorised", "caller", "fixed"] = "authorised"
+    """Who is called back (SPEC 28 a, b, c)."""
+    fixed_number: str = ""
+    dial_s: int = 10
+    """How long we wait for the first digit of a number (SPEC 33)."""
+    digit_s: int = 4
+    """How long we wait for the next digit (SPEC H16)."""
+    password_hash: str = field(default="", repr=False)
+    ask_pin: bool = False
+    credit_enquiry: bool = False
+    speak_number: bool = False
+    pay_call_back: Literal["no", "answer", "both"] = "answer"
+    """The leg back to the caller is charged: never, from its answer, only if both legs were answered (SPEC H5)."""
+    least_credit: Micros = Micros(0)
+    """No call back with less (SPEC 64)."""
+    language: str = "en"
+    greeting_sound: str = ""
+    cut_sound: str = ""
+    no_credit_sound: str = ""
+    """Sounds by path (SPEC 66); empty: our own clip."""
+    quota: int | None = None
+    """Most active authorised CallerIDs (SPEC 55); None: no limit of its own."""
+    calls_a_number_a_day: int = 10
+    longest_call_s: int = 7200
+    money_a_day: Micros | None = None
+    highest_price_a_minute: Micros | None = None
+    allowed: tuple[str, ...] = ()
+    forbidden: tuple[str, ...] = ()
+    tries: int = 3
+    """Wrong passwords or PINs that end the call (SPEC H12)."""
+    lock_after: int = 5
+    """Failures within `lock_s` that lock the number's triggers for `lock_s`."""
+    lock_s: int = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +156,24 @@ class Extension:
     """How long one asking of the confirmation waits for a key."""
     callnow: CallNowSettings = field(default_factory=CallNowSettings)
     caller_id: CallerId = field(default_factory=CallerId)
+    callback: CallbackSettings = field(default_factory=CallbackSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorisedCaller:
+    """A number that a callback extension calls back, with a wallet of its own (SPEC 53-60)."""
+
+    id: int
+    extension_id: int
+    account_id: int
+    """Its wallet: an account of kind `caller`."""
+    number: str
+    enabled: bool = True
+    pin_hash: str = field(default="", repr=False)
+    """Empty: it is not asked for a PIN (SPEC 35)."""
+    language: str = ""
+    """Empty: the extension's."""
+    created: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +196,8 @@ class Trunk:
     codecs: tuple[Literal["PCMU", "PCMA"], ...] = ("PCMU", "PCMA")
     ring_s: int = 60
     media: Literal["relay", "direct"] = "relay"
+    pai: Literal["number", "extension"] = "number"
+    """Who P-Asserted-Identity names: the number shown, or the extension (SPEC 51)."""
 
 
 @dataclass(frozen=True, slots=True)
