@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Generic, Literal, TypeVar
 
 from b2bua.desk import Refused
 from b2bua.meter import first_hold, talk_limit
 from b2bua.numbers import BadNumber
+from b2bua.sources import source_of
 from store.values import Extension, Micros, Rate
 
 __all__ = [
@@ -171,7 +171,7 @@ class Limits:
         """Count one request and mark its number as pending, or say which limit forbids it and count nothing."""
         if number in self._pending:
             return TooMany(Reason.NUMBER_PENDING)
-        source, limit = _source(ip), self._numbers
+        source, limit = source_of(ip), self._numbers
         reached = (
             _too_many(self._by_ip.since(source, now - 15 * MINUTE), limit.per_ip_15_min, 15 * MINUTE, now,
                       Reason.IP_QUARTER_HOUR)
@@ -187,7 +187,7 @@ class Limits:
 
     def note(self, at: float, *, ip: str, number: str, page_id: str) -> None:
         """Count a request that was accepted before a restart; call in order of time."""
-        self._by_ip.add(_source(ip), at, number)
+        self._by_ip.add(source_of(ip), at, number)
         self._by_number.add(number, at, None)
         self._by_page.add(page_id, at, None)
 
@@ -199,6 +199,8 @@ class Limits:
         last = {called: at for at, called in self._by_ip.since(source, now - HOUR)}
         if number in last or len(last) < self._numbers.numbers_per_ip_hour:
             return None
+        if self._numbers.numbers_per_ip_hour == 0:
+            return TooMany(Reason.IP_NUMBERS)
         # a place is free when enough of the called numbers have left the window
         leaving = sorted(last.values())[len(last) - self._numbers.numbers_per_ip_hour]
         return TooMany(Reason.IP_NUMBERS, _seconds_until(leaving + HOUR, now))
@@ -216,16 +218,6 @@ def _too_many(
 
 def _seconds_until(then: float, now: float) -> int:
     return max(1, int(-(-(then - now) // 1)))
-
-
-def _source(ip: str) -> str:
-    """One visitor: an IPv4 address, or the /64 in which an IPv6 host picks its own."""
-    address = ip_address(ip)
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        return str(ip_network((address, 64), strict=False))
-    return ip
 
 
 class RecentRequests:

@@ -221,7 +221,7 @@ class Exchange:
     def on_request(self, incoming: Incoming) -> None:
         """REGISTER and OPTIONS."""
         if incoming.request.method == "REGISTER":
-            extension = self.gate.check(incoming.request, incoming.source.host, self.directory, self.wall())
+            extension = self._proven(incoming)
             if self.directory.extension(incoming.request.to.uri.user) is not extension:
                 raise PeerError("Forbidden", 403)  # 10.3 step 4: nobody registers for somebody else
             self.locations.register(extension.number, incoming)
@@ -239,8 +239,12 @@ class Exchange:
         if trunk is not None and "Authorization" not in request.fields and not self._from_a_phone_there(incoming):
             self._from_trunk(incoming, trunk)
         else:
-            extension = self.gate.check(request, incoming.source.host, self.directory, self.wall())
-            self._from_phone(incoming, extension)
+            self._from_phone(incoming, self._proven(incoming))
+
+    def _proven(self, incoming: Incoming) -> Extension:
+        """The extension whose password the request proves.  Raises: PeerError."""
+        source = incoming.source
+        return self.gate.check(incoming.request, source.host, source.port, self.directory, self.wall())
 
     def _from_a_phone_there(self, incoming: Incoming) -> bool:
         """A phone registered from the very address and port, though a trunk calls from the address too."""

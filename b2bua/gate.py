@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict, deque
+from collections import OrderedDict
 
+from b2bua.throttle import WINDOW_S, Throttle
 from sip_stack.digest import Challenge, NonceMaker, Proof, parse_proof, proves
 from sip_stack.errors import PeerError
 from sip_stack.message import Request
@@ -13,8 +14,6 @@ from store.values import Extension
 
 __all__ = ["Gate"]
 
-_GUESSES, _WINDOW_S = 30, 300.0
-_MOST_SOURCES = 10_000
 _MOST_PROOFS = 50_000
 _NOBODY = hashlib.sha256(b"nobody").hexdigest()
 
@@ -25,29 +24,33 @@ class Gate:
     def __init__(self, key: bytes, algorithms: tuple[str, ...] = ("MD5",)) -> None:
         self._nonces = NonceMaker(key)
         self._algorithms = algorithms
-        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+        self._throttle = Throttle()
         self._spent: OrderedDict[str, None] = OrderedDict()
 
-    def check(self, request: Request, source_ip: str, directory: Directory, now: float) -> Extension:
-        """The extension that proved itself.
+    def check(self, request: Request, ip: str, port: int, directory: Directory, now: float) -> Extension:
+        """The extension that proved itself, from `ip` and `port`.
 
-        Raises: PeerError 401 with a challenge, 403 for a wrong proof or a source that guesses.
+        Raises: PeerError 401 with a challenge, 403 for a wrong proof or for who guesses.
         """
         values = request.fields.get("Authorization") or request.fields.get("Proxy-Authorization")
         if not values:
-            raise self._challenge(directory.realm, now)
-        if self._guesses(source_ip, now):
-            raise PeerError("Too many failures, try later", 403, (("Retry-After", str(round(_WINDOW_S))),))
+            raise self._challenge(directory.realm, ip, now)
         proof = parse_proof(values[0])
-        state = self._nonces.state(proof.nonce, now)
+        # a nonce is good for the address that it was sent to: who sends in another's name has never seen it
+        state = self._nonces.state(proof.nonce, now, ip)
         if state != "fresh" or proof.realm != directory.realm:
-            raise self._challenge(directory.realm, now, stale=state == "stale")
+            raise self._challenge(directory.realm, ip, now, stale=state == "stale")
+        known = directory.extension(proof.user)
+        user = known.number if known else ""
+        if self._throttle.holds_off(user, ip, port, now):
+            raise PeerError("Too many failures, try later", 403, (("Retry-After", str(round(WINDOW_S))),))
         extension = self._proven(proof, request, directory)
         if extension is None:
-            self._failed(source_ip, now)
+            self._throttle.failed(user, ip, port, now)
             raise PeerError("Forbidden", 403)
         if self._replayed(proof):
-            raise self._challenge(directory.realm, now, stale=True)
+            raise self._challenge(directory.realm, ip, now, stale=True)
+        self._throttle.proved(user, ip, port)
         return extension
 
     def _proven(self, proof: Proof, request: Request, directory: Directory) -> Extension | None:
@@ -60,8 +63,8 @@ class Gate:
             return None
         return extension if directory.extension(request.from_.uri.user) is extension else None
 
-    def _challenge(self, realm: str, now: float, *, stale: bool = False) -> PeerError:
-        nonce = self._nonces.make(now)
+    def _challenge(self, realm: str, ip: str, now: float, *, stale: bool = False) -> PeerError:
+        nonce = self._nonces.make(now, ip)
         challenges = (Challenge(realm, nonce, algorithm, qop="auth", stale=stale) for algorithm in self._algorithms)
         return PeerError("Unauthorized", 401, tuple(("WWW-Authenticate", str(c)) for c in challenges))
 
@@ -74,14 +77,3 @@ class Gate:
         if len(self._spent) > _MOST_PROOFS:
             self._spent.popitem(last=False)
         return False
-
-    def _failed(self, source_ip: str, now: float) -> None:
-        times = self._failures.setdefault(source_ip, deque(maxlen=_GUESSES))
-        times.append(now)
-        self._failures.move_to_end(source_ip)
-        if len(self._failures) > _MOST_SOURCES:
-            self._failures.popitem(last=False)
-
-    def _guesses(self, source_ip: str, now: float) -> bool:
-        times = self._failures.get(source_ip)
-        return times is not None and len(times) == _GUESSES and now - times[0] < _WINDOW_S

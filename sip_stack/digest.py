@@ -172,17 +172,21 @@ class NonceMaker:
         self._life_s = life_s
         self._count = count()
 
-    def make(self, now: float) -> str:
-        """A nonce good for `life_s` seconds from `now` (Unix time), and like no other: SIPp's cnonce never changes."""
-        stamp = f"{int(now):x}-{next(self._count):x}"
-        return f"{stamp}.{self._sign(stamp)}"
+    def make(self, now: float, bound: str = "") -> str:
+        """A nonce good for `life_s` seconds from `now` (Unix time), and like no other: SIPp's cnonce never changes.
 
-    def state(self, nonce: str, now: float) -> str:
+        It is `foreign` with another `bound`, for example the address that it is sent to (RFC 7616 3.3).
+        """
+        stamp = f"{int(now):x}-{next(self._count):x}"
+        return f"{stamp}.{self._sign(stamp, bound)}"
+
+    def state(self, nonce: str, now: float, bound: str = "") -> str:
         """`fresh`, `stale` (ours but old: challenge again with stale=true) or `foreign`."""
         stamp, _, signature = nonce.partition(".")
-        if not hmac.compare_digest(self._sign(stamp).encode(), signature.encode("utf-8", "surrogateescape")):
+        if not hmac.compare_digest(self._sign(stamp, bound).encode(), signature.encode("utf-8", "surrogateescape")):
             return "foreign"
         return "fresh" if 0 <= now - int(stamp.partition("-")[0], 16) <= self._life_s else "stale"
 
-    def _sign(self, stamp: str) -> str:
-        return hmac.new(self._key, stamp.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()[:32]
+    def _sign(self, stamp: str, bound: str) -> str:
+        signed = f"{stamp} {bound}".encode("utf-8", "surrogateescape")
+        return hmac.new(self._key, signed, hashlib.sha256).hexdigest()[:32]

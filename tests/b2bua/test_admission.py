@@ -113,6 +113,10 @@ def test_three_numbers_an_hour() -> None:
     assert take(limits, 3620.0, number="4") is None
 
 
+def test_no_numbers_an_hour_is_no_call_at_all() -> None:
+    assert take(Limits(replace(NONE, numbers_per_ip_hour=0)), 0.0) == TooMany(Reason.IP_NUMBERS)
+
+
 def test_a_number_is_called_ten_times_a_day_whoever_asks() -> None:
     limits = Limits(replace(NONE, per_number_day=2))
     assert [take(limits, 0.0, ip=f"192.0.2.{n}") for n in range(3)] == [None, None, TooMany(Reason.NUMBER_DAY, 86_400)]

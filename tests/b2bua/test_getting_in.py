@@ -94,6 +94,33 @@ def test_a_source_that_guesses_is_held_off_even_when_it_then_guesses_right() -> 
     play(scenario, fixture())
 
 
+def test_who_guesses_behind_the_address_of_a_phone_does_not_shut_the_phone_out() -> None:
+    async def scenario(world: World) -> None:
+        phone, guesser, new = (Peer(world, (PHONE[0], port)) for port in (PHONE[1], 40_000, 40_001))
+        assert await phone.register("001*002", "secret") == 200
+        for _ in range(30):
+            assert await guesser.register("001*002", "wrong") == 403
+        assert await guesser.register("001*002", "secret") == 403
+        assert await new.register("001*002", "secret") == 403, "another port is the same guesser"
+        assert await phone.register("001*002", "secret") == 200
+
+    play(scenario, fixture())
+
+
+def test_who_sends_in_the_name_of_another_address_shuts_nobody_out() -> None:
+    """The sender has a nonce of its own, and never sees those that the other address is sent."""
+
+    async def scenario(world: World) -> None:
+        owner, spoofer = Peer(world, PHONE), Peer(world, SECOND_PHONE)
+        seen = await answered(spoofer, "REGISTER", "001*002", [])
+        wrong = [("Authorization", spoofer._proof(seen, "001*002", "wrong"))]
+        for _ in range(200):
+            assert (await answered(owner, "REGISTER", "001*002", wrong)).status == 401
+        assert await owner.register("001*002", "secret") == 200
+
+    play(scenario, fixture())
+
+
 def test_a_phone_behind_the_address_of_a_trunk_is_a_phone() -> None:
     async def scenario(world: World) -> None:
         phone, jane = Peer(world, (T1[0], 5070)), Peer(world, SECOND_PHONE)

@@ -104,3 +104,12 @@ def test_nonces() -> None:
         "\udcff.\udcff",
     ):
         assert maker.state(foreign, 1_000_000.0) == "foreign"
+
+
+def test_a_nonce_is_good_for_what_it_is_bound_to() -> None:
+    maker = NonceMaker(b"key")
+    nonce = maker.make(1_000_000.0, "192.0.2.1")
+    assert maker.state(nonce, 1_000_000.0, "192.0.2.1") == "fresh"
+    assert maker.state(nonce, 1_000_301.0, "192.0.2.1") == "stale"
+    assert maker.state(nonce, 1_000_000.0, "192.0.2.2") == "foreign"
+    assert maker.state(nonce, 1_000_000.0) == "foreign"
