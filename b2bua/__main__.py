@@ -1,5 +1,9 @@
 """`python -m b2bua`."""
 
-from b2bua.cli import main
+import signal
+
+signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # a server asked for its load while it still starts shall not die
+
+from b2bua.cli import main  # noqa: E402
 
 main()

@@ -33,6 +33,7 @@ ConfigOption = Annotated[Path | None, typer.Option("--config", help="The server'
 @app.command()
 def serve(config: Annotated[Path, typer.Option("--config", help="The server's TOML file.")]) -> None:
     """Run the server until SIGINT or SIGTERM."""
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # it tells its load when it is ready
     with _clear_errors():
         settings = read_config(config)
         _log_to_stderr(settings.server.log_level)
@@ -155,6 +156,7 @@ def _stop_signal() -> asyncio.Event:
 
 def _log_to_stderr(level: str) -> None:
     logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("alembic").setLevel(max(logging.WARNING, logging.getLevelName(level)))
 
 
 @contextmanager

@@ -56,7 +56,7 @@ class MediaEngine(Verbs):
         except TimeoutError:
             await engine.close()
             raise
-        log.info("event=media-ready ports=%d-%d files=%d", ports.start, ports.stop, engine.file_limit)
+        log.info("event=media-ready ports=%d-%d files=%d", ports[0], ports[-1], engine.file_limit)
         return engine
 
     @property

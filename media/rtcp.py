@@ -79,8 +79,8 @@ class Reception:
 
     @property
     def lost(self) -> int:
-        """Packets lost of all sources so far; duplicates make it smaller."""
-        return self._earlier_lost + (self.expected - self.received if self.received else 0)
+        """Packets lost of all sources so far; duplicates make it smaller, and never less than none."""
+        return self._earlier_lost + (max(0, self.expected - self.received) if self.received else 0)
 
     @property
     def jitter_ms(self) -> float:
