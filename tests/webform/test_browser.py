@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Literal
@@ -200,3 +201,24 @@ async def test_the_demo_s_buttons_say_which_is_pressed(page: Page, desk: Scripte
     await page.get_by_role("button", name="Offline").click()
     await expect(page.get_by_role("button", name="Offline", pressed=True)).to_be_visible()
     assert desk.behaviour == "offline"
+
+
+async def test_the_time_of_talk_counts_on_while_nothing_else_happens(page: Page, desk: ScriptedDesk) -> None:
+    await desk.write(CALL)
+    for path in ("/calls", f"/calls/{CALL.id}"):
+        await page.goto(path)
+        shown = page.locator("[data-talking]")
+        await expect(shown).to_have_text("1 min 05 s")
+        await expect(shown).to_have_text(re.compile("1 min 0[6-9] s"))
+    await desk.write(replace(CALL, state="ended", talk_s=80))
+    await expect(shown).to_have_count(0)
+
+
+async def test_figures_and_prompts_have_room_on_a_phone(page: Page, desk: ScriptedDesk) -> None:
+    long = "RTP 512 received, 0 lost, jitter 0.3 ms, 498 sent"
+    rows = [LadderRow(n, 5.0, "rtp", lane, 1, long) for n, lane in enumerate((0, 2))]
+    await desk.write(CALL, *rows, LadderRow(2, 6.0, "prompt", 1, 0, long))
+    await page.set_viewport_size({"width": 360, "height": 800})
+    await page.goto(f"/calls/{CALL.id}")
+    heights = [(await row.bounding_box() or {})["height"] for row in await page.locator("#ladder li").all()]
+    assert max(heights) < 50, "two lines of text"

@@ -18,6 +18,18 @@ function followCall(id) {
   });
 }
 
+// Nothing happens while people talk: count on from the seconds that the server said last.
+function count() {
+  const now = performance.now() / 1000;
+  for (const shown of document.querySelectorAll("[data-talking]")) {
+    shown.dataset.since ??= now - shown.dataset.talking;
+    const seconds = Math.round(now - shown.dataset.since);
+    const minutes = Math.floor(seconds / 60);
+    shown.textContent = minutes ? `${minutes} min ${String(seconds % 60).padStart(2, "0")} s` : `${seconds} s`;
+  }
+}
+setInterval(count, 500);
+
 if (section && section.dataset.call) followCall(section.dataset.call);
 
 if (list) {
