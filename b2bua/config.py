@@ -143,6 +143,7 @@ def _faults(config: Config) -> Iterator[tuple[str, str, str]]:
     checks: list[tuple[str, str, Callable[[], object]]] = [
         ("server", "sip", lambda: split_address(server.sip)),
         ("server", "public_address", lambda: server.public_address and _told(server.public_address)),
+        ("server", "database", lambda: _database(server.database)),
         ("media", "address", lambda: media.address and ip_address(media.address)),
         ("media", "ports", lambda: _port_range(media.ports)),
         ("web", "http", lambda: split_address(web.http)),
@@ -160,6 +161,12 @@ def _told(address: str) -> str:
     if ip_address(address).is_unspecified:
         raise ValueError(f'"{address}" is no address that anybody could send to')
     return address
+
+
+def _database(url: str) -> str:
+    if not re.fullmatch("sqlite:///.+", url):
+        raise ValueError(f'"{url}" is not as in "sqlite:///ringback.db" or "sqlite:////var/lib/ringback.db"')
+    return url
 
 
 def _web_address(url: str) -> str:

@@ -27,6 +27,7 @@ from sip_stack.core import Hop, SipCore
 from sip_stack.resolver import resolve
 from sip_stack.transport import Alarm, UdpTransport
 from store.database import Database
+from store.lock import ServerLock
 from webform.app import create_app
 
 __all__ = ["Running", "bind_http", "fixed_sip", "free_http", "free_sip", "run_server", "serve_web"]
@@ -77,12 +78,13 @@ async def run_server(
 ) -> Running:  # fmt: skip
     """Start everything but the web; `stack` ends it in reverse order.
 
-    Raises: StoreError for an unusable database, BadConfig for a media address that is not ours, TimeoutError when no
-    media worker comes up.
+    Raises: StoreError for an unusable database or one that another server has, BadConfig for a media address that is
+    not ours, TimeoutError when no media worker comes up.
     """
     loop = asyncio.get_running_loop()
     addresses = config.addresses(sip.host)
     address = addresses.sip_told
+    stack.enter_context(ServerLock(config.server.database))
     database = await Database.open(config.server.database)
     stack.push_async_callback(database.close)
     _can_bind(addresses.media)

@@ -21,6 +21,7 @@ from b2bua.config import Addresses, BadConfig, Config, MediaConfig, ServerConfig
         pytest.param(
             '[server]\n\npublic_address = "0.0.0.0"\n', '3: server.public_address: "0.0.0.0" is no address', id="any",
         ),
+        pytest.param('[server]\ndatabase = "ringback.db"\n', '2: server.database: "ringback.db" is not', id="a file"),
         pytest.param('[media]\naddress = "eth0"\n', "2: media.address: 'eth0' does not appear", id="an interface"),
         pytest.param('[media]\nports = "1-2"\n', '2: media.ports: "1-2" is not a range from 1024', id="low ports"),
         pytest.param('[media]\nports = "20001-20002"\n', "2: media.ports: .* no even port", id="no pair of ports"),

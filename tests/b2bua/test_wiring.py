@@ -11,6 +11,7 @@ import pytest
 
 from b2bua import wiring
 from b2bua.config import BadConfig, Config, MediaConfig, ServerConfig
+from store.errors import StoreError
 
 HOST = "127.0.0.1"
 
@@ -40,6 +41,18 @@ async def test_a_media_address_of_another_machine_stops_the_start_with_a_sentenc
         stack.callback(sip.close)
         with pytest.raises(BadConfig, match=r'media.address = "192.0.2.1": Cannot assign requested address'):
             await wiring.run_server(config(tmp_path, "192.0.2.1"), stack, sip=sip, base_url="http://127.0.0.1")
+
+
+async def test_a_second_server_on_one_database_is_refused_until_the_first_has_ended(tmp_path: Path) -> None:
+    second = wiring.free_sip(HOST, 0)
+    async with AsyncExitStack() as stack:
+        await start(config(tmp_path), stack)
+        async with AsyncExitStack() as other:
+            with pytest.raises(StoreError, match="another server is running on .*/ringback.db; stop it first"):
+                await wiring.run_server(config(tmp_path), other, sip=second, base_url="http://127.0.0.1")
+    async with AsyncExitStack() as stack:
+        running = await wiring.run_server(config(tmp_path), stack, sip=second, base_url="http://127.0.0.1")
+        assert running.load()["calls"] == 0
 
 
 async def test_an_open_page_does_not_delay_the_stop(tmp_path: Path) -> None:
