@@ -12,13 +12,21 @@ from zlib import crc32
 from sip_stack.errors import BadMessage, PeerError
 from sip_stack.grammar import comma_list, param
 from sip_stack.headers import CSeq, NameAddr, Via
-from sip_stack.message import Request, Response, parse
-from sip_stack.running import Hop, Incoming, Outgoing, Serving
-from sip_stack.timers import RFC, Timed, TimerSettings, Wheel, disarm
-from sip_stack.transaction import InviteClient, InviteServer, NonInviteClient, NonInviteServer
+from sip_stack.hop import RELIABLE, Hop
+from sip_stack.incoming import Incoming
+from sip_stack.message import Request, Response, parse, reply
+from sip_stack.timers import RFC, Timed, TimerSettings, Wheel
+from sip_stack.transaction import (
+    InviteClient,
+    InviteServer,
+    NonInviteClient,
+    NonInviteServer,
+    OnResponse,
+    Transaction,
+)
 from sip_stack.uri import Uri
 
-__all__ = ["ALLOW", "CoreUser", "Hop", "Incoming", "Outgoing", "SipCore"]
+__all__ = ["ALLOW", "CoreUser", "Hop", "Incoming", "SipCore"]
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER"
 _SERVED = frozenset(ALLOW.split(", "))
@@ -26,7 +34,6 @@ _KNOWN = _SERVED | {"MESSAGE", "NOTIFY", "PRACK", "PUBLISH", "REFER", "SUBSCRIBE
 _MAGIC = "z9hG4bK"
 _SDP = "application/sdp"
 _ALLOWED = (("Allow", ALLOW),)
-_RELIABLE = frozenset({"TCP", "TLS", "WS", "WSS"})
 
 
 class CoreUser(Protocol):
@@ -83,8 +90,8 @@ class SipCore:
         self.agent = agent
         self.timers = timers
         self.tap = tap
-        self._clients: dict[object, Outgoing] = {}
-        self._servers: dict[object, Serving] = {}
+        self._clients: dict[object, InviteClient | NonInviteClient] = {}
+        self._servers: dict[object, InviteServer | NonInviteServer] = {}
         self._merged: set[tuple[str, str, CSeq]] = set()
         self._usages: dict[str, DialogUser] = {}
         self._wheel = Wheel()
@@ -101,18 +108,13 @@ class SipCore:
         if isinstance(message, Response):
             self._take_response(message)
         else:
-            assert isinstance(message, Request)
             self._take_request(message, source)
 
     def wake(self) -> None:
         """Fire what is due, then ask for the next alarm."""
-        for item in self._wheel.pop_due(self._clock()):
-            target = item.target
-            if target is None:
-                continue
-            disarm(target, item.timer)
+        for target, timer in self._wheel.pop_due(self._clock()):
             try:
-                target.fire(item.timer)
+                target.fire(timer)
             except Exception as error:  # one call's bug ends that call, not the timers behind it
                 self._bug(error)
         following = self._wheel.next()
@@ -133,7 +135,7 @@ class SipCore:
         self._send(data, hop)
 
     def arm(self, target: Timed, timer: str, seconds: float) -> None:
-        """Call `target.fire(timer)` in so many seconds unless it is disarmed or armed again."""
+        """Call `target.fire(timer)` in so many seconds."""
         if self._wheel.arm(self._clock() + seconds, target, timer):
             due = self._wheel.next()
             assert due is not None
@@ -144,31 +146,32 @@ class SipCore:
         suffix = "" if transport == "UDP" else f";transport={transport.lower()}"
         return f"<sip:{self._sent_by(transport)}{suffix}>"
 
-    def new_via(self, transport: str) -> str:
-        """A Via with a fresh branch and rport (RFC 3581 3)."""
-        return f"SIP/2.0/{transport} {self._sent_by(transport)};branch={_MAGIC}{self.new_id()};rport"
+    def new_via(self, transport: str, branch: str) -> str:
+        """A Via with rport (RFC 3581 3)."""
+        return f"SIP/2.0/{transport} {self._sent_by(transport)};branch={branch};rport"
+
+    def new_branch(self) -> str:
+        """A branch nobody had before (8.1.1.7)."""
+        return _MAGIC + self.new_id()
 
     def _sent_by(self, transport: str) -> str:
         host, port = self.local[transport]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
-    def request(self, request: Request, hop: Hop, on_response: Callable[[Response | None], None]) -> Outgoing:
+    def request(self, request: Request, hop: Hop, on_response: OnResponse) -> InviteClient | NonInviteClient:
         """Start a client transaction: a Via is put on top, unless the request has one (CANCEL)."""
         fields = request.fields
-        if "Via" not in fields:
-            request.fields = fields = {"Via": [self.new_via(hop.transport)], **fields}
-        fields["User-Agent"] = [self.agent]
-        reliable = hop.transport in _RELIABLE
-        machine: InviteClient | NonInviteClient
-        if request.method == "INVITE":
-            machine = InviteClient(request, reliable=reliable, timers=self.timers)
+        if "Via" in fields:
+            branch = _branch(fields["Via"][0])
         else:
-            machine = NonInviteClient(request, reliable=reliable, timers=self.timers)
-        key = (_branch(fields["Via"][0]), request.method)
-        running = Outgoing(self, machine, hop, key, request.call_id, on_response)
-        self._clients[key] = running
-        running.perform(machine.start())
-        return running
+            branch = self.new_branch()
+            request.fields = fields = {"Via": [self.new_via(hop.transport, branch)], **fields}
+        fields["User-Agent"] = [self.agent]
+        key = (branch, request.method)
+        machine = InviteClient if request.method == "INVITE" else NonInviteClient
+        self._clients[key] = client = machine(request, on_response, self, hop, key)
+        client.start()
+        return client
 
     def build(
         self, method: str, target: Uri, from_: NameAddr, to: NameAddr, extra: Iterable[tuple[str, str]] = ()
@@ -193,15 +196,14 @@ class SipCore:
         """The dialog is over."""
         self._usages.pop(local_tag, None)
 
-    def forget_client(self, running: Outgoing) -> None:
-        """A client transaction ended."""
-        self._clients.pop(running.key, None)
-
-    def forget_server(self, serving: Serving) -> None:
-        """A server transaction ended."""
-        self._servers.pop(serving.key, None)
-        if serving.merged is not None:
-            self._merged.discard(serving.merged)
+    def forget(self, transaction: Transaction) -> None:
+        """A transaction ended."""
+        if isinstance(transaction, InviteServer | NonInviteServer):
+            self._servers.pop(transaction.key, None)
+            if transaction.merged is not None:
+                self._merged.discard(transaction.merged)
+        else:
+            self._clients.pop(transaction.key, None)
 
     # Responses
 
@@ -209,15 +211,15 @@ class SipCore:
         try:
             response.check()
             method = response.cseq.method
-            running = self._clients.get((_branch(response.fields["Via"][0]), method))
-            if running is None:  # not our Via, or ours in other words
-                running = self._clients.get((response.via.branch, method))
+            client = self._clients.get((_branch(response.fields["Via"][0]), method))
+            if client is None:  # not our Via, or ours in other words
+                client = self._clients.get((response.via.branch, method))
         except BadMessage:
             return  # a response is never answered
-        if running is None:
+        if client is None:
             return
         try:
-            running.perform(running.machine.on_response(response))
+            client.receive(response)
         except Exception as error:
             self._bug(error)
 
@@ -255,7 +257,7 @@ class SipCore:
     @staticmethod
     def _response_hop(via: Via, source: Hop) -> Hop:
         """18.2.2 and RFC 3581 4: back to the source; to the Via's port where the peer did not ask for rport."""
-        if source.transport in _RELIABLE or param(via.params, "rport") is not None:
+        if source.transport in RELIABLE or param(via.params, "rport") is not None:
             return source
         return Hop(source.transport, source.host, via.port or 5060, source.flow)
 
@@ -265,8 +267,8 @@ class SipCore:
             return
         extra = [*error.headers, ("Server", self.agent)]
         tag = f"{crc32(request.fields['Via'][0].encode('utf-8', 'surrogateescape')):x}"  # 8.2.7: the same when repeated
-        response = Response.to_request(request, error.status, _one_line(error.reason), tag=tag, extra=extra)
-        self.send(response.encode(), hop, request.get("Call-ID") or "")
+        data = reply(request, error.status, _one_line(error.reason), tag=tag, extra=extra)
+        self.send(data, hop, request.get("Call-ID") or "")
 
     @staticmethod
     def _key(request: Request, via: Via, method: str) -> object:
@@ -281,9 +283,9 @@ class SipCore:
         if request.defect is not None:
             raise request.defect
         key = self._key(request, via, "INVITE" if method == "ACK" else method)
-        serving = self._servers.get(key)
-        if serving is not None:  # before any other check: a repeated request is the same request
-            serving.perform(serving.machine.on_request(request))
+        server = self._servers.get(key)
+        if server is not None:  # before any other check: a repeated request is the same request
+            server.receive(request)
             return
         if method not in _KNOWN:
             raise PeerError("Not Implemented", 501, _ALLOWED)
@@ -305,21 +307,17 @@ class SipCore:
 
     def _serve(self, request: Request, hop: Hop, source: Hop, key: object) -> Incoming:
         """Begin a server transaction.  Raises: PeerError 482 for the same request by another path (8.2.2.2)."""
-        reliable = source.transport in _RELIABLE
-        machine: InviteServer | NonInviteServer
-        if request.method == "INVITE":
-            machine = InviteServer(reliable=reliable, timers=self.timers)
-        else:
-            machine = NonInviteServer(reliable=reliable, timers=self.timers)
-        serving = Serving(self, machine, hop, key, request.call_id, request.to.tag or self.new_id())
-        if not request.to.tag and request.method != "CANCEL":
-            merged = (request.call_id, request.from_.tag, request.cseq)
+        tag, call_id = request.to.tag, request.call_id
+        machine = InviteServer if request.method == "INVITE" else NonInviteServer
+        server = machine(self, hop, key, call_id, tag or self.new_id())
+        if not tag and request.method != "CANCEL":
+            merged = (call_id, request.from_.tag, request.cseq)
             if merged in self._merged:
                 raise PeerError("Loop Detected", status=482)
             self._merged.add(merged)
-            serving.merged = merged
-        self._servers[key] = serving
-        return Incoming(serving, request, source)
+            server.merged = merged
+        self._servers[key] = server
+        return Incoming(server, request, source, self.agent)
 
     def _deliver(self, incoming: Incoming, request: Request) -> None:
         tag, method = request.to.tag, request.method

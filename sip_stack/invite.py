@@ -10,7 +10,7 @@ from sip_stack.digest import Credentials
 from sip_stack.errors import BadMessage
 from sip_stack.headers import NameAddr
 from sip_stack.message import Fields, Request, Response
-from sip_stack.timers import disarm_all
+from sip_stack.transaction import InviteClient
 from sip_stack.uri import Uri
 from sip_stack.usage import SDP, InviteUser, Usage
 
@@ -23,7 +23,7 @@ _PROOFS = ("Authorization", "Proxy-Authorization")
 class OutgoingInvite(Usage):
     """A far end we invite."""
 
-    __slots__ = ("_ack_data", "_cancelled", "_ringing", "_running", "_tries", "reason", "request")
+    __slots__ = ("_ack_data", "_cancelled", "_client", "_ringing", "_tries", "reason", "request")
 
     def __init__(
         self,
@@ -75,7 +75,9 @@ class OutgoingInvite(Usage):
 
     def _invite(self, request: Request) -> None:
         self.request = request
-        self._running = self.core.request(request, self.hop, self._on_response)
+        client = self.core.request(request, self.hop, self._on_response)
+        assert isinstance(client, InviteClient)
+        self._client = client
 
     def _send_cancel(self) -> None:
         invite = self.request
@@ -84,15 +86,7 @@ class OutgoingInvite(Usage):
         if self.reason:
             fields["Reason"] = [self.reason]
         self.core.request(Request("CANCEL", invite.uri_text, fields), self.hop, lambda _: None)
-        self.core.arm(self, "cancel", self.core.timers.t64)
-
-    def fire(self, timer: str) -> None:
-        """cancel: no final response to a cancelled INVITE in 64*T1 counts as one (9.1)."""
-        if timer == "cancel":
-            self._running.give_up()
-            self._refused(487, None)
-        else:
-            super().fire(timer)
+        self._client.cancelled()
 
     def _on_response(self, response: Response | None) -> None:
         if response is None:
@@ -141,7 +135,6 @@ class OutgoingInvite(Usage):
             self._refused(502, response)
             return
         self._ack_data = self._ack(self.request.cseq.number, self._proof)
-        disarm_all(self)
         if self._cancelled:  # the 200 crossed our CANCEL
             self.bye()
             self.owner.on_refused(487, None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Iterable
-from typing import TypeVar
 
 from sip_stack.errors import BadMessage
 from sip_stack.grammar import comma_list, is_token
@@ -23,7 +22,7 @@ from sip_stack.headers import (
 )
 from sip_stack.uri import Uri, parse_uri
 
-__all__ = ["REASONS", "Fields", "Message", "Request", "Response", "parse"]
+__all__ = ["REASONS", "Fields", "Message", "Request", "Response", "parse", "reply"]
 
 Fields = dict[str, list[str]]
 """Raw header values by canonical name, in the order of arrival."""
@@ -47,24 +46,21 @@ _FOLD = re.compile(r"\r\n[ \t]+")
 _SINGLE = frozenset({"From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Length", "Content-Type", "Expires"})
 _DATE = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT")
 
-M = TypeVar("M", bound="Message")
-
 
 class Message:
-    """What requests and responses share."""
+    """What requests and responses share.  Typed values are read when somebody asks, and once."""
 
-    __slots__ = ("_contacts", "_cseq", "_from", "_to", "_via", "body", "defect", "fields")
+    __slots__ = ("_from", "_to", "_via", "body", "defect", "fields", "raw")
 
-    def __init__(self, fields: Fields, body: bytes = b"") -> None:
-        self.fields = fields
-        self.body = body
-        self.defect: BadMessage | None = None
-        """What is wrong with the start line or the framing, found while parsing; `check` raises it."""
-        self._contacts: tuple[NameAddr, ...] | None = None
-        self._via: Via | None = None
-        self._from: NameAddr | None = None
-        self._to: NameAddr | None = None
-        self._cseq: CSeq | None = None
+    _from: NameAddr
+    _to: NameAddr
+    _via: Via
+    fields: Fields
+    body: bytes
+    raw: bytes
+    """The bytes it came as; empty for one of our own."""
+    defect: BadMessage | None
+    """What is wrong with the start line or the framing, found while parsing; `check` raises it."""
 
     def get(self, name: str) -> str | None:
         """The first raw value of a header (canonical name), None where it is absent."""
@@ -77,8 +73,6 @@ class Message:
 
     def addresses(self, name: str) -> tuple[NameAddr, ...]:
         """The addresses of a header (Contact, Route, P-Asserted-Identity...).  Raises: BadMessage."""
-        if name == "Contact" and self._contacts is not None:
-            return self._contacts
         values = self.fields.get(name)
         return parse_name_addrs(values) if values else ()
 
@@ -96,66 +90,63 @@ class Message:
     @property
     def via(self) -> Via:
         """The topmost Via."""
-        if self._via is None:
+        try:
+            return self._via
+        except AttributeError:
             self._via = parse_via(comma_list(self._one("Via"))[0])
-        return self._via
+            return self._via
 
     @property
     def from_(self) -> NameAddr:
         """From."""
-        if self._from is None:
+        try:
+            return self._from
+        except AttributeError:
             self._from = parse_name_addr(self._one("From"))
-        return self._from
+            return self._from
 
     @property
     def to(self) -> NameAddr:
         """To."""
-        if self._to is None:
+        try:
+            return self._to
+        except AttributeError:
             self._to = parse_name_addr(self._one("To"))
-        return self._to
+            return self._to
 
     @property
     def cseq(self) -> CSeq:
         """CSeq."""
-        if self._cseq is None:
-            self._cseq = parse_cseq(self._one("CSeq"))
-        return self._cseq
+        return parse_cseq(self._one("CSeq"))
 
     @abstractmethod
     def check(self) -> None:
         """Refuse what sections 8.1.1, 18.3 and 20 forbid.  Raises: BadMessage with the status to answer."""
 
-    def _encode(self, start: str) -> bytes:
-        fields = self.fields
-        fields.pop("Content-Length", None)  # always ours: what we write is what we frame (18.3)
-        lines = "".join([f"\r\n{name}: {value}" for name, values in fields.items() for value in values])
-        head = f"{start}{lines}\r\nContent-Length: {len(self.body)}\r\n\r\n"
-        return head.encode("utf-8", "surrogateescape") + self.body
-
 
 class Request(Message):
     """One request; `uri_text` is the Request-URI as written."""
 
-    __slots__ = ("_uri", "method", "uri_text")
+    __slots__ = ("method", "uri_text")
 
     def __init__(self, method: str, uri: Uri | str, fields: Fields, body: bytes = b"") -> None:
-        super().__init__(fields, body)
         self.method = method
-        self.uri_text = str(uri)
-        self._uri = uri if isinstance(uri, Uri) else None
+        self.uri_text = uri if isinstance(uri, str) else str(uri)
+        self.fields = fields
+        self.body = body
+        self.defect = None
+        self.raw = b""
 
     @property
     def uri(self) -> Uri:
         """The Request-URI.  Raises: BadMessage, 416 for a foreign scheme."""
-        if self._uri is None:
-            self._uri = parse_uri(self.uri_text)
-        return self._uri
+        return parse_uri(self.uri_text)
 
     @property
     def max_forwards(self) -> int:
         """Max-Forwards; 70 where an old client left it out.  Raises: BadMessage for what is no number."""
         text = self.get("Max-Forwards")
-        if text is None:
+        if text is None or text == "70":
             return 70
         if not (text.isascii() and text.isdecimal()) or len(text) > 9:
             raise BadMessage("Max-Forwards is not a number of 0 to 255")
@@ -178,7 +169,7 @@ class Request(Message):
             parse_vias(vias)
         contacts = fields.get("Contact")
         if contacts and contacts[0] != "*":
-            self._contacts = parse_name_addrs(contacts)
+            parse_name_addrs(contacts)
         for name in ("Route", "Record-Route"):
             if name in fields:
                 self.addresses(name)
@@ -187,42 +178,24 @@ class Request(Message):
 
     def encode(self) -> bytes:
         """The bytes on the wire."""
-        return self._encode(f"{self.method} {self.uri_text} SIP/2.0")
+        fields, body = self.fields, self.body
+        fields.pop("Content-Length", None)  # always ours: what we write is what we frame (18.3)
+        lines = "".join([f"\r\n{name}: {value}" for name, values in fields.items() for value in values])
+        head = f"{self.method} {self.uri_text} SIP/2.0{lines}\r\nContent-Length: {len(body)}\r\n\r\n"
+        return head.encode("utf-8", "surrogateescape") + body
 
 
 class Response(Message):
-    """One response."""
+    """One response of a far end."""
 
     __slots__ = ("reason", "status")
 
-    def __init__(self, status: int, reason: str, fields: Fields, body: bytes = b"") -> None:
-        super().__init__(fields, body)
+    def __init__(self, status: int, reason: str) -> None:
         self.status = status
         self.reason = reason
-
-    @classmethod
-    def to_request(
-        cls,
-        request: Request,
-        status: int,
-        reason: str = "",
-        *,
-        tag: str = "",
-        extra: Iterable[tuple[str, str]] = (),
-        body: bytes = b"",
-    ) -> Response:
-        """A response to `request` with its Via, From, To, Call-ID and CSeq (8.2.6.2)."""
-        source = request.fields
-        fields: Fields = {name: source[name] for name in _ECHOED if name in source}
-        if tag and "To" in fields and not _has_tag(request):
-            fields["To"] = [f"{source['To'][0]};tag={tag}"]
-        if "Record-Route" in source and 100 < status < 300:
-            fields["Record-Route"] = source["Record-Route"]  # 12.1.1
-        if "Timestamp" in source and status == 100:
-            fields["Timestamp"] = source["Timestamp"]  # 8.2.6.1
-        for name, value in extra:
-            fields.setdefault(name, []).append(value)
-        return cls(status, reason or REASONS.get(status, "Unknown"), fields, body)
+        self.fields = {}
+        self.body = b""
+        self.defect = None
 
     def check(self) -> None:
         """What matching needs, and To where a dialog or an ACK may come of it; From is our own text, come back."""
@@ -232,12 +205,32 @@ class Response(Message):
         if self.cseq.method == "INVITE":
             _ = self.to
 
-    def encode(self) -> bytes:
-        """The bytes on the wire."""
-        return self._encode(f"SIP/2.0 {self.status} {self.reason}")
+
+_ECHOED = ("Via", "From", "Call-ID", "CSeq", "To")  # To is the last: the tag is put behind it
 
 
-_ECHOED = ("Via", "From", "To", "Call-ID", "CSeq")
+def reply(
+    request: Request,
+    status: int,
+    reason: str = "",
+    *,
+    tag: str = "",
+    extra: Iterable[tuple[str, str]] = (),
+    body: bytes = b"",
+) -> bytes:
+    """A response to `request` with its Via, From, Call-ID, CSeq and To (8.2.6.2), as the bytes on the wire."""
+    fields = request.fields
+    lines = [f"SIP/2.0 {status} {reason or REASONS.get(status, 'Unknown')}"]
+    lines += [f"{name}: {value}" for name in _ECHOED if name in fields for value in fields[name]]
+    if tag and "To" in fields and not _has_tag(request):
+        lines[-1] += f";tag={tag}"
+    if "Record-Route" in fields and 100 < status < 300:  # 12.1.1
+        lines += [f"Record-Route: {value}" for value in fields["Record-Route"]]
+    if "Timestamp" in fields and status == 100:  # 8.2.6.1
+        lines.append(f"Timestamp: {fields['Timestamp'][0]}")
+    lines += [f"{name}: {value}" for name, value in extra]
+    lines.append(f"Content-Length: {len(body)}\r\n\r\n")
+    return "\r\n".join(lines).encode("utf-8", "surrogateescape") + body
 
 
 def _has_tag(request: Request) -> bool:
@@ -247,7 +240,7 @@ def _has_tag(request: Request) -> bool:
         return True  # a To that cannot be read goes back as it came
 
 
-def parse(data: bytes) -> Message | None:
+def parse(data: bytes) -> Request | Response | None:
     """Read one datagram; None for a keep-alive or bytes that are no SIP at all.
 
     A message that is SIP but broken comes back with `defect` set, so that it can still be answered.
@@ -258,15 +251,17 @@ def parse(data: bytes) -> Message | None:
     text = head.decode("utf-8", "surrogateescape")
     if "\r\n " in text or "\r\n\t" in text:
         text = _FOLD.sub(" ", text)
-    start, *lines = text.split("\r\n")
+    lines = text.split("\r\n")
+    start = lines.pop(0)
+    message: Request | Response | None
     message = _status_line(start) if start[:4].upper() == "SIP/" else _request_line(start)
     if message is None:
         return None
-    message.body = body
     defect = _read_fields(lines, message.fields)
     if text.count("\n") != len(lines) or text.count("\r") != len(lines):
         defect = BadMessage("CR and LF must come together")
-    message.defect = message.defect or defect or _frame(message, complete=bool(gap))
+    message.raw, message.body = data, body
+    message.defect = message.defect or defect or _frame(message, complete=gap != b"")
     return message if message.defect is None or "Via" in message.fields else None
 
 
@@ -312,19 +307,21 @@ def _status_line(line: str) -> Response | None:
     status, _, reason = rest.partition(" ")
     if version.upper() != "SIP/2.0" or len(status) != 3 or not (status.isascii() and status.isdecimal()):
         return None
-    return Response(int(status), reason, {}) if 100 <= int(status) <= 699 else None
+    return Response(int(status), reason) if 100 <= int(status) <= 699 else None
 
 
 def _frame(message: Message, *, complete: bool) -> BadMessage | None:
     """18.3: bytes beyond Content-Length are dropped, a body shorter than it says is an error."""
     if not complete:
         return BadMessage("no empty line ends the headers")
-    length = message.get("Content-Length")
-    if length is None:
+    text = message.get("Content-Length")
+    if text is None:
         return None
-    if not (length.isascii() and length.isdecimal()) or len(length) > 9:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 9:
         return BadMessage("Content-Length is not a number")
-    if int(length) > len(message.body):
+    length, there = int(text), len(message.body)
+    if length > there:
         return BadMessage("the body is shorter than Content-Length")
-    message.body = message.body[: int(length)]
+    if length < there:
+        message.body = message.body[:length]
     return None

@@ -6,7 +6,9 @@ import heapq
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["RFC", "Timed", "Timer", "TimerSettings", "Wheel", "disarm", "disarm_all"]
+__all__ = ["RFC", "Timed", "TimerSettings", "Wheel"]
+
+_SLOTS_PER_S = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,73 +31,40 @@ RFC = TimerSettings()
 class Timed(Protocol):
     """Whatever timers are armed for."""
 
-    armed: dict[str, Timer]
-
     def fire(self, timer: str) -> None:
-        """An armed timer is due."""
-
-
-class Timer:
-    """One armed timer; disarmed it holds nothing, so that the wheel keeps no ended call alive."""
-
-    __slots__ = ("target", "timer")
-
-    def __init__(self, target: Timed, timer: str) -> None:
-        self.target: Timed | None = target
-        self.timer = timer
-
-
-def disarm(target: Timed, timer: str) -> None:
-    """Forget one timer of `target`, armed or not."""
-    item = target.armed.pop(timer, None)
-    if item is not None:
-        item.target = None
-
-
-def disarm_all(target: Timed) -> None:
-    """Forget every timer of `target`."""
-    for item in target.armed.values():
-        item.target = None
-    target.armed.clear()
+        """An armed timer is due; where the state has moved on since, it means nothing any more."""
 
 
 class Wheel:
-    """Timers by due time in slots of 1/64 s: appending costs a tenth of a heap push, and a slot fires as one.
+    """Timers by due time in slots of 1/32 s: appending costs a tenth of a heap push, and a slot fires as one.
 
-    Nothing is ever removed before its time: a disarmed timer fires for nobody.
+    Nothing is disarmed: nearly every timer of SIP is armed in vain, and its machine knows that by its state.
     """
 
     __slots__ = ("_due", "_slots")
 
     def __init__(self) -> None:
-        self._slots: dict[int, list[Timer]] = {}
+        self._slots: dict[int, list[tuple[Timed, str]]] = {}
         self._due: list[int] = []
 
     def arm(self, when: float, target: Timed, timer: str) -> bool:
-        """Fire `timer` at `when` or up to 1/64 s later, never before, instead of the last one of that name.
-
-        True when it is now the first of all to come.
-        """
-        armed = target.armed
-        if timer in armed:
-            armed[timer].target = None
-        armed[timer] = item = Timer(target, timer)
-        slot = int(when * 64) + 1
+        """Fire `timer` at `when` or up to 1/32 s later, never before; True when it is now the first of all to come."""
+        slot = int(when * _SLOTS_PER_S) + 1
         items = self._slots.get(slot)
         if items is not None:
-            items.append(item)
+            items.append((target, timer))
             return False
-        self._slots[slot] = [item]
+        self._slots[slot] = [(target, timer)]
         heapq.heappush(self._due, slot)
         return self._due[0] == slot
 
     def next(self) -> float | None:
         """When the first slot is due; None when nothing is armed."""
-        return self._due[0] / 64 if self._due else None
+        return self._due[0] / _SLOTS_PER_S if self._due else None
 
-    def pop_due(self, now: float) -> list[Timer]:
+    def pop_due(self, now: float) -> list[tuple[Timed, str]]:
         """Every timer due by `now`, in order."""
-        items: list[Timer] = []
-        while self._due and self._due[0] / 64 <= now:
+        items: list[tuple[Timed, str]] = []
+        while self._due and self._due[0] / _SLOTS_PER_S <= now:
             items += self._slots.pop(heapq.heappop(self._due))
         return items

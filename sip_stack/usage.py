@@ -5,7 +5,7 @@ The owner is told by `InviteUser`; it speaks by the verbs.  No verb waits, so cl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Protocol
@@ -15,13 +15,11 @@ from sip_stack.dialog import Dialog
 from sip_stack.digest import Challenge, Credentials, answer, parse_challenge
 from sip_stack.errors import BadMessage
 from sip_stack.message import Request, Response
-from sip_stack.timers import Timer, disarm_all
+from sip_stack.transaction import OnResponse
 
-__all__ = ["SDP", "InviteUser", "OnResponse", "Usage"]
+__all__ = ["SDP", "InviteUser", "Usage"]
 
 SDP = "application/sdp"
-OnResponse = Callable[[Response | None], None]
-
 _ALLOW = [ALLOW]
 
 
@@ -54,7 +52,7 @@ class Usage:
     """What both directions share once there is a dialog."""
 
     __slots__ = (
-        "_accepted", "_farewell", "_inviting", "_offered", "_wait", "armed", "call_id", "core", "credentials", "dialog",
+        "_accepted", "_farewell", "_inviting", "_offered", "call_id", "core", "credentials", "dialog",
         "hop", "local_tag", "nat", "over", "owner",
     )  # fmt: skip
 
@@ -72,15 +70,13 @@ class Usage:
         self.nat = False
         """The far end sits behind a NAT: requests go where its packets come from, whatever its Contact says."""
         self.over = False
-        self.armed: dict[str, Timer] = {}
-        self._accepted: tuple[Incoming, Response] | None = None
-        """Their INVITE and our 2xx to it, until its ACK."""
+        self._accepted: Incoming | None = None
+        """Their INVITE that we accepted, until its ACK."""
         self._offered: Incoming | None = None
         """Their last re-INVITE."""
         self._inviting = False
         """Our re-INVITE waits for its final response."""
         self._farewell: Request | None = None
-        self._wait = 0.0
         core.add_usage(local_tag, self)
 
     # Verbs
@@ -101,7 +97,6 @@ class Usage:
 
     def _leave(self, bye: Request) -> None:
         """Send the BYE; the dialog is known until it is answered, so that theirs may cross it."""
-        disarm_all(self)
         self._farewell = None
         self._start(bye, self._left)
 
@@ -157,16 +152,9 @@ class Usage:
             return
         assert self.dialog is not None
         self.dialog.refresh(incoming.request)  # 12.2.2: only what is accepted changes the dialog
-        extra = [("Contact", self.core.contact(self.hop.transport)), ("Allow", ALLOW), ("Content-Type", SDP)]
-        response = Response.to_request(
-            incoming.request, 200, tag=self.local_tag, extra=[*extra, ("Server", self.core.agent)], body=body
-        )
-        self._accepted = (incoming, response)
-        self._wait = self.core.timers.t1
-        incoming.accept(response, self.receive_ack)
-        if not incoming.machine.reliable:
-            self.core.arm(self, "2xx", self._wait)
-        self.core.arm(self, "ack", self.core.timers.t64)
+        self._accepted = incoming
+        contact = self.core.contact(self.hop.transport)
+        incoming.accept([("Contact", contact), ("Allow", ALLOW), ("Content-Type", SDP)], body, self._confirmed)
 
     # What the core tells
 
@@ -212,38 +200,24 @@ class Usage:
     def receive_ack(self, ack: Request) -> None:
         """The ACK to our 2xx."""
         accepted = self._accepted
-        if accepted is None or accepted[0].request.cseq.number != ack.cseq.number:
-            return
-        self._confirm(accepted[0])
+        if accepted is not None and accepted.request.cseq.number == ack.cseq.number:
+            self._confirmed(ack)
+
+    def _confirmed(self, ack: Request | None) -> None:
+        """The ACK to our 2xx came, or 64*T1 have passed without one."""
+        if self._accepted is not None:
+            self._accepted.confirmed()
+        self._accepted = self._offered = None
         if self._farewell is not None:
             self._leave(self._farewell)
-        else:
+        elif ack is not None:
             self.owner.on_ack(ack)
-
-    def _confirm(self, incoming: Incoming) -> None:
-        self._accepted = None
-        self._offered = None
-        incoming.confirmed()
-        disarm_all(self)
-
-    def receive_cancel(self) -> None:
-        """A CANCEL for a re-INVITE of theirs: its answer is on its way."""
-
-    def fire(self, timer: str) -> None:
-        """2xx: repeat the answer; ack: nobody confirmed it."""
-        assert self._accepted is not None
-        incoming, response = self._accepted
-        if timer == "2xx":
-            incoming.accept(response, self.receive_ack)
-            self._wait = min(self._wait * 2, self.core.timers.t2)
-            self.core.arm(self, "2xx", self._wait)
-            return
-        self._confirm(incoming)
-        if self._farewell is not None:
-            self._leave(self._farewell)
         else:
             self.bye()  # 13.3.1.4: no ACK after 64*T1
             self.owner.on_gone("no-ack")
+
+    def receive_cancel(self) -> None:
+        """A CANCEL for a re-INVITE of theirs: its answer is on its way."""
 
     # Inside
 
@@ -253,8 +227,9 @@ class Usage:
 
     def _end(self) -> None:
         self.over = True
-        disarm_all(self)
         self._drop_offer()
+        if self._accepted is not None:
+            self._accepted.confirmed()
         self._accepted = self._farewell = None
         self.core.drop_usage(self.local_tag)
 
@@ -317,7 +292,7 @@ class Usage:
         assert self.dialog is not None
         hop = self._hop_now()
         request = self.dialog.request("ACK", seq=seq)
-        request.fields = {"Via": [self.core.new_via(hop.transport)], **request.fields}
+        request.fields = {"Via": [self.core.new_via(hop.transport, self.core.new_branch())], **request.fields}
         if proof is not None:
             request.fields[proof[0]] = [proof[1]]
         data = request.encode()

@@ -199,7 +199,7 @@ class Far:
         assert self.usage is not None
         if isinstance(self.usage, OutgoingInvite):
             self.usage.cancel()
-        elif not self.gone and self.usage.incoming.machine.state == "proceeding":
+        elif not self.gone and self.usage.incoming.open:
             self.usage.refuse(603)
         self.usage.bye()
         self.ends("left")

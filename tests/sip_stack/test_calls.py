@@ -9,7 +9,7 @@ import pytest
 from sip_stack.core import Hop
 from sip_stack.digest import Challenge, Credentials, ha1, parse_proof, proves
 from sip_stack.invite import OutgoingInvite
-from sip_stack.message import Request, Response
+from sip_stack.message import Request, Response, reply
 
 Quiet = Callable[[], None]
 
@@ -353,11 +353,10 @@ def test_15_1_2_a_bye_in_an_early_dialog_ends_the_invite(wire, a, b, quiet: Quie
 
 def test_13_2_2_4_a_second_phone_that_answers_gets_ack_and_bye(wire, a, b, quiet: Quiet) -> None:
     out = answered(wire, a, b)
-    fork = wire.last("200")
-    fork.fields["To"] = [fork.fields["To"][0].replace(b.call.local_tag, "fork")]
-    fork.fields["Contact"] = ["<sip:10.0.0.3:5060>"]
+    ok = wire.last("200").raw
+    fork = ok.replace(b.call.local_tag.encode(), b"fork").replace(b"10.0.0.2:5060>", b"10.0.0.3:5060>")
     for _ in range(2):
-        a.core.receive(fork.encode(), b.hop)
+        a.core.receive(fork, b.hop)
     assert wire.rows == ["1>3 ACK", "1>3 BYE"] * 2
     assert wire.last("BYE").to.tag == "fork"
     assert out.dialog is not None
@@ -370,9 +369,9 @@ def test_13_2_2_4_a_second_phone_that_answers_gets_ack_and_bye(wire, a, b, quiet
 def test_a_2xx_whose_contact_cannot_be_read_is_a_refusal_told_once(wire, a, b) -> None:
     a.dial(b)
     wire.run(0.1)
-    ok = Response.to_request(wire.last("INVITE"), 200, tag="t", extra=[("Contact", "<sip:")])
+    ok = reply(wire.last("INVITE"), 200, tag="t", extra=[("Contact", "<sip:")])
     for _ in range(2):
-        a.core.receive(ok.encode(), b.hop)
+        a.core.receive(ok, b.hop)
     assert a.told == [("refused", 502)]
 
 
@@ -384,12 +383,12 @@ def test_12_2_1_1_requests_go_to_the_remote_target_through_the_route_set(wire, a
     a.dial(b)
     wire.run(0.1)
     invite = wire.last("INVITE")
-    ok = Response.to_request(invite, 200, tag="t", extra=[
+    ok = reply(invite, 200, tag="t", extra=[
         ("Record-Route", "<sip:10.0.0.8;lr>"), ("Record-Route", "<sip:10.0.0.7;lr>"), ("Contact",
         "<sip:b@10.0.0.2:5070>"),
     ])  # fmt: skip
     wire.rows  # noqa: B018
-    a.core.receive(ok.encode(), proxy)
+    a.core.receive(ok, proxy)
     ack = wire.last("ACK")
     assert wire.rows == ["1>7 ACK"]
     assert isinstance(ack, Request)
@@ -399,10 +398,10 @@ def test_12_2_1_1_requests_go_to_the_remote_target_through_the_route_set(wire, a
 def test_12_2_1_1_a_strict_router_gets_itself_as_request_uri(wire, a, b) -> None:
     a.dial(b)
     wire.run(0.1)
-    ok = Response.to_request(wire.last("INVITE"), 200, tag="t", extra=[
+    ok = reply(wire.last("INVITE"), 200, tag="t", extra=[
         ("Record-Route", "<sip:10.0.0.8;lr>"), ("Record-Route", "<sip:10.0.0.7>"), ("Contact", "<sip:b@10.0.0.2>"),
     ])  # fmt: skip
-    a.core.receive(ok.encode(), b.hop)
+    a.core.receive(ok, b.hop)
     ack = wire.last("ACK")
     assert isinstance(ack, Request)
     assert (ack.uri_text, ack.fields["Route"]) == ("sip:10.0.0.7", ["<sip:10.0.0.8;lr>", "<sip:b@10.0.0.2>"])
@@ -411,18 +410,18 @@ def test_12_2_1_1_a_strict_router_gets_itself_as_request_uri(wire, a, b) -> None
 def test_a_route_by_name_goes_where_the_invite_went(wire, a, b) -> None:
     a.dial(b)
     wire.run(0.1)
-    ok = Response.to_request(wire.last("INVITE"), 200, tag="t", extra=[("Contact", "<sip:b@phone.invalid>")])
+    ok = reply(wire.last("INVITE"), 200, tag="t", extra=[("Contact", "<sip:b@phone.invalid>")])
     wire.ladder.clear()
-    a.core.receive(ok.encode(), b.hop)
+    a.core.receive(ok, b.hop)
     assert wire.rows == ["1>2 ACK"]
 
 
 def test_behind_a_nat_requests_go_where_the_packets_came_from(wire, a, b, quiet: Quiet) -> None:
     out = a.dial(b, nat=True)
     wire.run(0.1)
-    ok = Response.to_request(wire.last("INVITE"), 200, tag="t", extra=[("Contact", "<sip:b@192.168.1.5>")])
+    ok = reply(wire.last("INVITE"), 200, tag="t", extra=[("Contact", "<sip:b@192.168.1.5>")])
     wire.ladder.clear()
-    a.core.receive(ok.encode(), b.hop)
+    a.core.receive(ok, b.hop)
     out.bye()
     assert wire.rows == ["1>2 ACK", "1>2 BYE"]
 
@@ -597,7 +596,7 @@ def test_14_1_a_200_with_an_unreadable_contact_keeps_the_target(wire, a, b, quie
     b.on_request = lambda incoming: None
     done = []
     out.reinvite(b"hold", done.append)
-    a.core.receive(Response.to_request(wire.last("INVITE"), 200, extra=[("Contact", "<")]).encode(), b.hop)
+    a.core.receive(reply(wire.last("INVITE"), 200, extra=[("Contact", "<")]), b.hop)
     assert [r.status for r in done] == [200]
     assert str(out.dialog.remote_target) == "sip:10.0.0.2:5060"
     wire.run(0.1)
@@ -968,7 +967,7 @@ def test_a_200_to_a_re_invite_without_contact_keeps_the_target(wire, a, b, quiet
     out = answered(wire, a, b)
     b.on_request = lambda incoming: None
     out.reinvite(b"hold", lambda _: None)
-    a.core.receive(Response.to_request(wire.last("INVITE"), 200).encode(), b.hop)
+    a.core.receive(reply(wire.last("INVITE"), 200), b.hop)
     assert str(out.dialog.remote_target) == "sip:10.0.0.2:5060"
     wire.run(0.1)
     out.bye()
@@ -979,9 +978,9 @@ def test_a_bye_is_over_with_its_final_response_not_before(wire, a, b, quiet: Qui
     out = answered(wire, a, b)
     out.bye()
     bye = wire.last("BYE")
-    a.core.receive(Response.to_request(bye, 100).encode(), b.hop)
+    a.core.receive(reply(bye, 100), b.hop)
     assert a.core.load["dialogs"] == 1
-    a.core.receive(Response.to_request(bye, 401).encode(), b.hop)
+    a.core.receive(reply(bye, 401), b.hop)
     assert a.core.load["dialogs"] == 0
     quiet()
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sip_stack.errors import BadMessage
-from sip_stack.message import Request, Response, parse
+from sip_stack.message import Request, Response, parse, reply
 from sip_stack.uri import sip_uri
 
 INVITE = (
@@ -23,6 +23,12 @@ INVITE = (
 def request(data: bytes = INVITE) -> Request:
     message = parse(data)
     assert isinstance(message, Request)
+    return message
+
+
+def answer(invite: bytes, status: int, **options: object) -> Response:
+    message = parse(reply(request(invite), status, **options))  # type: ignore[arg-type]
+    assert isinstance(message, Response)
     return message
 
 
@@ -40,11 +46,11 @@ def test_a_request_is_written_as_it_was_read() -> None:
     assert request().encode() == INVITE
 
 
-def test_a_response_is_read_and_written() -> None:
+def test_a_response_is_read() -> None:
     data = b"SIP/2.0 200 O K\r\nVia: SIP/2.0/UDP h\r\nContent-Length: 0\r\n\r\n"
     response = parse(data)
     assert isinstance(response, Response)
-    assert (response.status, response.reason, response.encode()) == (200, "O K", data)
+    assert (response.status, response.reason, response.raw) == (200, "O K", data)
 
 
 @pytest.mark.parametrize(("old", "new", "check"), [
@@ -140,14 +146,16 @@ def test_no_damage_makes_parse_or_check_raise_anything_else(at: int, cut: int, p
     pytest.param(b'"Bob <sip:bob@h>', "t", '"Bob <sip:bob@h>', id="an unreadable To goes back as it came"),
 ])  # fmt: skip
 def test_a_response_has_the_request_s_to_and_a_tag(to: bytes, tag: str, written: str) -> None:
-    response = Response.to_request(request(INVITE.replace(b"<sip:bob@10.0.0.2>", to)), 180, tag=tag)
-    assert response.get("To") == written
+    assert answer(INVITE.replace(b"<sip:bob@10.0.0.2>", to), 180, tag=tag).get("To") == written
 
 
 def test_a_response_echoes_what_it_must() -> None:
-    invite = request(INVITE.replace(b"Contact", b"Record-Route: <sip:p;lr>\r\nTimestamp: 54\r\nContact"))
-    fields = Response.to_request(invite, 200, extra=[("Server", "x")], body=b"y").fields
-    assert list(fields) == ["Via", "From", "To", "Call-ID", "CSeq", "Record-Route", "Server"]
-    assert "Timestamp" in Response.to_request(invite, 100).fields  # 8.2.6.1
-    assert "Record-Route" not in Response.to_request(invite, 404).fields
-    assert (Response.to_request(invite, 200).reason, Response.to_request(invite, 299).reason) == ("OK", "Unknown")
+    invite = INVITE.replace(b"Contact", b"Record-Route: <sip:p;lr>\r\nTimestamp: 54\r\nContact")
+    echoed = answer(invite, 200, extra=[("Server", "x")], body=b"y")
+    assert list(echoed.fields) == [
+        "Via", "From", "Call-ID", "CSeq", "To", "Record-Route", "Server", "Content-Length",
+    ]  # fmt: skip
+    assert echoed.body == b"y"
+    assert "Timestamp" in answer(invite, 100).fields  # 8.2.6.1
+    assert "Record-Route" not in answer(invite, 404).fields
+    assert (answer(invite, 200).reason, answer(invite, 299).reason) == ("OK", "Unknown")

@@ -1,13 +1,84 @@
-"""The four machines of RFC 3261 17 with RFC 6026, by transcript: facts in, the whole list of effects out."""
+"""The four machines of RFC 3261 17 with RFC 6026, by transcript: facts in, all that the machine then does out."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import pytest
 
-from sip_stack.effects import Arm, Disarm, Effect, Ended, Send, ToUser
-from sip_stack.message import Request, Response, parse
-from sip_stack.timers import TimerSettings
+from sip_stack.hop import Hop
+from sip_stack.message import Request, Response, parse, reply
+from sip_stack.timers import RFC, Timed, TimerSettings
 from sip_stack.transaction import InviteClient, InviteServer, NonInviteClient, NonInviteServer, Transaction
+
+UDP, TCP = Hop("UDP", "h", 5060), Hop("TCP", "h", 5060)
+
+
+class Send(NamedTuple):
+    data: bytes
+
+
+class Arm(NamedTuple):
+    timer: str
+    seconds: float
+
+
+class Told(NamedTuple):
+    """To the user: a status, `ACK`, or None for nobody answered."""
+
+    what: int | str | None
+
+
+ENDED = "ended"
+Did = Send | Arm | Told | str
+
+
+class World:
+    """The Shell, and the user, of one machine."""
+
+    def __init__(self, hop: Hop = UDP, timers: TimerSettings = RFC) -> None:
+        self.timers = timers
+        self.hop = hop
+        self.did: list[Did] = []
+
+    def send(self, data: bytes, hop: Hop, call_id: str) -> None:
+        assert (hop, call_id) == (self.hop, "c")
+        self.did.append(Send(data))
+
+    def arm(self, target: Timed, timer: str, seconds: float) -> None:
+        self.did.append(Arm(timer, seconds))
+
+    def forget(self, transaction: Transaction) -> None:
+        self.did.append(ENDED)
+
+    def tell(self, message: Request | Response | None) -> None:
+        self.did.append(Told(message.status if isinstance(message, Response) else message and message.method))
+
+
+def does(machine: Transaction, verb: Callable[..., None], *facts: object) -> list[Did]:
+    """What the machine does when it is told, all of it."""
+    world = machine._shell
+    assert isinstance(world, World)
+    world.did.clear()
+    verb(*facts)
+    return list(world.did)
+
+
+def gets(machine: InviteClient | NonInviteClient, status: int, tag: str = "t") -> list[Did]:
+    return does(machine, machine.receive, response(status, tag))
+
+
+def again(machine: InviteServer | NonInviteServer, request: Request) -> list[Did]:
+    return does(machine, machine.receive, request)
+
+
+def answers(machine: InviteServer | NonInviteServer, status: int) -> list[Did]:
+    return does(machine, machine.respond, status, b"%d" % status)
+
+
+def fires(machine: Transaction, timer: str) -> list[Did]:
+    return does(machine, machine.fire, timer)
 
 
 def request(method: str = "INVITE") -> Request:
@@ -21,21 +92,24 @@ INVITE, BYE, ACK = request(), request("BYE"), request("ACK")
 SENT, SENT_BYE = request().encode(), request("BYE").encode()
 
 
-def response(status: int, tag: str = "t", *, to: Request = INVITE) -> Response:
-    return Response.to_request(to, status, tag=tag)
+def response(status: int, tag: str = "t") -> Response:
+    parsed = parse(reply(INVITE, status, tag=tag))
+    assert isinstance(parsed, Response)
+    return parsed
 
 
-def sends(status: int, *, to: Request = INVITE) -> Send:
-    return Send(response(status, to=to).encode())
+def sends(status: int) -> Send:
+    return Send(b"%d" % status)
 
 
 def run_out(machine: Transaction, timer: str, times: int) -> list[float]:
     """The intervals a timer is armed with again, so many times."""
     intervals = []
     for _ in range(times):
-        send, arm = machine.on_timer(timer)
+        send, arm = fires(machine, timer)
         assert isinstance(send, Send)
         assert isinstance(arm, Arm)
+        assert arm.timer == timer
         intervals.append(arm.seconds)
     return intervals
 
@@ -43,75 +117,77 @@ def run_out(machine: Transaction, timer: str, times: int) -> list[float]:
 # 17.1.1 INVITE client
 
 
-def calling(**options: bool) -> InviteClient:
-    machine = InviteClient(request(), **options)  # type: ignore[arg-type]
+def invite_client(world: World, request: Request = INVITE) -> InviteClient:
+    return InviteClient(request, world.tell, world, world.hop, "key")
+
+
+def calling(world: World | None = None) -> InviteClient:
+    machine = invite_client(world or World(), request())
     machine.start()
     return machine
 
 
 def test_17_1_1_2_calling_sends_and_arms_a_and_b() -> None:
-    assert InviteClient(request()).start() == [Send(SENT), Arm("A", 0.5), Arm("B", 32.0)]
+    machine = invite_client(World())
+    assert does(machine, machine.start) == [Send(SENT), Arm("A", 0.5), Arm("B", 32.0)]
 
 
 def test_17_1_1_2_over_tcp_there_is_no_timer_a() -> None:
-    assert InviteClient(request(), reliable=True).start() == [Send(SENT), Arm("B", 32.0)]
+    machine = invite_client(World(TCP))
+    assert does(machine, machine.start) == [Send(SENT), Arm("B", 32.0)]
 
 
 def test_17_1_1_2_timer_a_doubles_without_end() -> None:
     assert run_out(calling(), "A", 6) == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0]
 
 
-def test_17_1_1_2_timer_b_in_calling_is_a_timeout() -> None:
-    assert calling().on_timer("B") == [Ended("timeout")]
+def test_17_1_1_2_timer_b_in_calling_is_a_timeout_told_last() -> None:
+    machine = calling()
+    assert fires(machine, "B") == [ENDED, Told(None)]
+    assert (gets(machine, 200), fires(machine, "B")) == ([], [])
 
 
 def test_17_1_1_2_timer_b_must_not_fire_in_proceeding() -> None:
     machine = calling()
-    assert machine.on_response(response(180)) == [Disarm("A"), Disarm("B"), ToUser(machine_saw(180))]
-    assert machine.on_timer("B") == []
-    assert machine.on_timer("A") == []
-
-
-class Same(Response):
-    """Equal to any response of that status and To: effects are compared by value."""
-
-    __slots__ = ()
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Response) and other.encode() == self.encode()
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-def machine_saw(status: int, tag: str = "t") -> Response:
-    plain = response(status, tag)
-    return Same(plain.status, plain.reason, plain.fields, plain.body)
+    assert gets(machine, 180) == [Told(180)]
+    assert fires(machine, "B") == []
+    assert fires(machine, "A") == []
 
 
 def test_17_1_1_2_proceeding_passes_every_provisional_up() -> None:
     machine = calling()
-    machine.on_response(response(100))
-    assert machine.on_response(response(180)) == [ToUser(machine_saw(180))]
-    assert machine.on_response(response(183)) == [ToUser(machine_saw(183))]
+    gets(machine, 100)
+    assert gets(machine, 180) == [Told(180)]
+    assert gets(machine, 183) == [Told(183)]
+
+
+def test_9_1_a_cancelled_invite_without_a_final_response_ends_64_t1_later() -> None:
+    machine = calling()
+    gets(machine, 180)
+    assert does(machine, machine.cancelled) == [Arm("cancel", 32.0)]
+    assert fires(machine, "cancel") == [ENDED, Told(None)]
+    assert fires(machine, "cancel") == []
 
 
 def test_6026_7_2_a_2xx_goes_up_and_arms_m() -> None:
-    assert calling().on_response(response(200)) == [Disarm("A"), Disarm("B"), Arm("M", 32.0), ToUser(machine_saw(200))]
+    assert gets(calling(), 200) == [Arm("M", 32.0), Told(200)]
 
 
 def test_6026_7_2_every_repeated_2xx_goes_up_to_be_acked_again_until_m() -> None:
     machine = calling()
-    machine.on_response(response(180))
-    assert machine.on_response(response(200)) == [Arm("M", 32.0), ToUser(machine_saw(200))]
-    assert machine.on_response(response(200)) == [ToUser(machine_saw(200))]
-    assert machine.on_response(response(200, "fork")) == [ToUser(machine_saw(200, "fork"))]
-    assert machine.on_response(response(180)) == []
-    assert machine.on_response(response(486)) == []
-    assert machine.on_timer("M") == [Ended("done")]
+    gets(machine, 180)
+    assert gets(machine, 200) == [Arm("M", 32.0), Told(200)]
+    assert gets(machine, 200) == [Told(200)]
+    assert gets(machine, 200, "fork") == [Told(200)]
+    assert gets(machine, 180) == []
+    assert gets(machine, 486) == []
+    assert (fires(machine, "A"), fires(machine, "B"), fires(machine, "cancel")) == ([], [], [])
+    assert fires(machine, "M") == [ENDED]
+    assert fires(machine, "M") == []
 
 
-def ack_of(machine: InviteClient, status: int = 486) -> Send:
-    sent = [e for e in machine.on_response(response(status)) if isinstance(e, Send)]
+def ack_of(machine: InviteClient) -> Send:
+    sent = [e for e in gets(machine, 486) if isinstance(e, Send)]
     return sent[0]
 
 
@@ -129,32 +205,23 @@ def test_17_1_1_3_the_ack_to_a_failure_has_the_branch_route_and_uri_of_the_invit
 def test_17_1_1_2_a_failure_is_acked_told_once_and_acked_again_when_repeated() -> None:
     machine = calling()
     ack = ack_of(calling())
-    assert machine.on_response(response(486)) == [
-        Disarm("A"),
-        Disarm("B"),
-        ack,
-        Arm("D", 32.0),
-        ToUser(machine_saw(486)),
-    ]
-    assert machine.on_response(response(486)) == [ack]
-    assert machine.on_response(response(200)) == []
-    assert machine.on_timer("D") == [Ended("done")]
-    assert machine.on_response(response(486)) == []
+    assert gets(machine, 486) == [ack, Arm("D", 32.0), Told(486)]
+    assert gets(machine, 486) == [ack]
+    assert gets(machine, 200) == []
+    assert fires(machine, "D") == [ENDED]
+    assert gets(machine, 486) == []
 
 
 def test_17_1_1_2_timer_d_is_at_least_32_s_and_zero_over_tcp() -> None:
-    machine = InviteClient(request(), timers=TimerSettings(t1=0.05))
-    machine.start()
-    assert machine.on_response(response(486))[-2] == Arm("D", 32.0)
-    assert calling(reliable=True).on_response(response(486)) == [
-        Disarm("A"), Disarm("B"), ack_of(calling()), Ended("done"), ToUser(machine_saw(486)),
-    ]  # fmt: skip
+    machine = calling(World(timers=TimerSettings(t1=0.05)))
+    assert gets(machine, 486)[-2] == Arm("D", 32.0)
+    assert gets(calling(World(TCP)), 486) == [ack_of(calling()), ENDED, Told(486)]
 
 
 def test_17_1_1_3_an_ack_without_route() -> None:
     invite = request()
     del invite.fields["Route"]
-    machine = InviteClient(invite)
+    machine = invite_client(World(), invite)
     machine.start()
     assert b"Route" not in ack_of(machine).data
 
@@ -162,17 +229,22 @@ def test_17_1_1_3_an_ack_without_route() -> None:
 # 17.1.2 non-INVITE client
 
 
-def trying(**options: bool) -> NonInviteClient:
-    machine = NonInviteClient(request("BYE"), **options)  # type: ignore[arg-type]
+def bye_client(world: World) -> NonInviteClient:
+    return NonInviteClient(BYE, world.tell, world, world.hop, "key")
+
+
+def trying(world: World | None = None) -> NonInviteClient:
+    machine = bye_client(world or World())
     machine.start()
     return machine
 
 
-@pytest.mark.parametrize(("reliable", "effects"), [
-    (False, [Send(SENT_BYE), Arm("E", 0.5), Arm("F", 32.0)]), (True, [Send(SENT_BYE), Arm("F", 32.0)]),
+@pytest.mark.parametrize(("hop", "did"), [
+    (UDP, [Send(SENT_BYE), Arm("E", 0.5), Arm("F", 32.0)]), (TCP, [Send(SENT_BYE), Arm("F", 32.0)]),
 ])  # fmt: skip
-def test_17_1_2_2_trying_sends_and_arms(reliable: bool, effects: list[Effect]) -> None:
-    assert NonInviteClient(request("BYE"), reliable=reliable).start() == effects
+def test_17_1_2_2_trying_sends_and_arms(hop: Hop, did: list[Did]) -> None:
+    machine = bye_client(World(hop))
+    assert does(machine, machine.start) == did
 
 
 def test_17_1_2_2_timer_e_doubles_up_to_t2() -> None:
@@ -181,98 +253,130 @@ def test_17_1_2_2_timer_e_doubles_up_to_t2() -> None:
 
 def test_17_1_2_2_in_proceeding_timer_e_is_t2_and_f_still_fires() -> None:
     machine = trying()
-    provisional = machine_saw(100)
-    assert machine.on_response(provisional) == [ToUser(provisional)]
+    assert gets(machine, 100) == [Told(100)]
     assert run_out(machine, "E", 2) == [4.0, 4.0]
-    assert machine.on_timer("F") == [Ended("timeout")]
-    assert machine.on_timer("E") == []
+    assert fires(machine, "F") == [ENDED, Told(None)]
+    assert fires(machine, "E") == []
 
 
 def test_17_1_2_2_a_final_response_is_told_once_and_k_ends() -> None:
     machine = trying()
-    final = machine_saw(200)
-    assert machine.on_response(final) == [Disarm("E"), Disarm("F"), Arm("K", 5.0), ToUser(final)]
-    assert machine.on_response(final) == []
-    assert machine.on_timer("F") == []
-    assert machine.on_timer("K") == [Ended("done")]
+    assert gets(machine, 200) == [Arm("K", 5.0), Told(200)]
+    assert gets(machine, 200) == []
+    assert fires(machine, "F") == []
+    assert fires(machine, "K") == [ENDED]
 
 
 def test_17_1_2_2_over_tcp_timer_k_is_zero() -> None:
-    final = machine_saw(200)
-    assert trying(reliable=True).on_response(final) == [Disarm("E"), Disarm("F"), Ended("done"), ToUser(final)]
+    assert gets(trying(World(TCP)), 200) == [ENDED, Told(200)]
 
 
 # 17.2.1 INVITE server
 
 
+def invite_server(hop: Hop = UDP) -> InviteServer:
+    return InviteServer(World(hop), hop, "key", "c", "tag")
+
+
 def test_17_2_1_a_repeated_invite_gets_the_last_provisional_again() -> None:
-    machine = InviteServer()
-    assert machine.on_request(INVITE) == []
-    assert machine.respond(response(180)) == [sends(180)]
-    assert machine.respond(response(183)) == [sends(183)]
-    assert machine.on_request(INVITE) == [sends(183)]
-    assert machine.on_request(ACK) == []
+    machine = invite_server()
+    assert again(machine, INVITE) == []
+    assert answers(machine, 180) == [sends(180)]
+    assert answers(machine, 183) == [sends(183)]
+    assert again(machine, INVITE) == [sends(183)]
+    assert again(machine, ACK) == []
 
 
-def test_6026_7_1_a_2xx_absorbs_repeated_invites_passes_acks_up_and_lets_only_2xx_leave() -> None:
-    machine = InviteServer()
-    machine.respond(response(180))
-    assert machine.respond(response(200)) == [sends(200), Arm("L", 32.0)]
-    assert machine.on_request(INVITE) == []
-    assert machine.respond(response(180)) == []  # a 180 never leaves after the 200
-    assert machine.respond(response(486)) == []
-    assert machine.respond(response(200)) == [sends(200)]
-    ack = request("ACK")
-    assert machine.on_request(ack) == [ToUser(ack)]
-    assert machine.on_timer("L") == [Ended("done")]
-    assert machine.respond(response(200)) == []
+def test_6026_7_1_a_2xx_absorbs_repeated_invites_and_lets_nothing_else_leave() -> None:
+    machine = invite_server()
+    answers(machine, 180)
+    assert answers(machine, 200) == [sends(200), Arm("L", 32.0)]
+    assert again(machine, INVITE) == []
+    assert answers(machine, 180) == []  # a 180 never leaves after the 200
+    assert answers(machine, 486) == []
+    assert again(machine, ACK) == []
+    assert fires(machine, "L") == [ENDED]
+    assert answers(machine, 200) == []
+
+
+def accepted(hop: Hop = UDP) -> tuple[InviteServer, list[Did]]:
+    machine = invite_server(hop)
+    world = machine._shell
+    assert isinstance(world, World)
+    return machine, does(machine, machine.accept, b"200", world.tell)
+
+
+def test_13_3_1_4_an_answer_is_repeated_up_to_t2_until_its_ack_which_is_passed_up() -> None:
+    machine, did = accepted()
+    assert did == [sends(200), Arm("L", 32.0), Arm("2xx", 0.5)]
+    assert run_out(machine, "2xx", 5) == [1.0, 2.0, 4.0, 4.0, 4.0]
+    assert again(machine, ACK) == [Told("ACK")]
+    machine.confirmed()
+    assert fires(machine, "2xx") == []
+    assert again(machine, ACK) == []
+    assert fires(machine, "L") == [ENDED]
+
+
+def test_13_3_1_4_no_ack_in_64_t1_is_told_last() -> None:
+    machine, _ = accepted()
+    assert fires(machine, "L") == [ENDED, Told(None)]
+    assert (fires(machine, "2xx"), fires(machine, "L")) == ([], [])
+
+
+def test_13_3_1_4_over_tcp_an_answer_is_not_repeated() -> None:
+    assert accepted(TCP)[1] == [sends(200), Arm("L", 32.0)]
 
 
 def test_17_2_1_a_failure_is_repeated_by_g_up_to_t2_and_for_each_invite() -> None:
-    machine = InviteServer()
-    assert machine.respond(response(486)) == [sends(486), Arm("G", 0.5), Arm("H", 32.0)]
-    assert machine.on_request(INVITE) == [sends(486)]
+    machine = invite_server()
+    assert answers(machine, 486) == [sends(486), Arm("G", 0.5), Arm("H", 32.0)]
+    assert again(machine, INVITE) == [sends(486)]
     assert run_out(machine, "G", 5) == [1.0, 2.0, 4.0, 4.0, 4.0]
-    assert machine.respond(response(200)) == []
-    assert machine.on_timer("H") == [Ended("timeout")]
+    assert answers(machine, 200) == []
+    assert fires(machine, "H") == [ENDED]
 
 
 def test_17_2_1_the_ack_to_a_failure_ends_the_repeats_and_is_not_passed_up() -> None:
-    machine = InviteServer()
-    machine.respond(response(486))
-    assert machine.on_request(ACK) == [Disarm("G"), Disarm("H"), Arm("I", 5.0)]
-    assert machine.on_request(ACK) == []
-    assert machine.on_request(INVITE) == []
-    assert machine.on_timer("G") == []
-    assert machine.on_timer("H") == []
-    assert machine.on_timer("I") == [Ended("done")]
+    machine = invite_server()
+    answers(machine, 486)
+    assert again(machine, ACK) == [Arm("I", 5.0)]
+    assert again(machine, ACK) == []
+    assert again(machine, INVITE) == []
+    assert fires(machine, "G") == []
+    assert fires(machine, "H") == []
+    assert fires(machine, "I") == [ENDED]
 
 
 def test_17_2_1_over_tcp_no_g_and_timer_i_is_zero() -> None:
-    machine = InviteServer(reliable=True)
-    assert machine.respond(response(486)) == [sends(486), Arm("H", 32.0)]
-    assert machine.on_request(ACK) == [Disarm("G"), Disarm("H"), Ended("done")]
+    machine = invite_server(TCP)
+    assert answers(machine, 486) == [sends(486), Arm("H", 32.0)]
+    assert again(machine, ACK) == [ENDED]
 
 
 # 17.2.2 non-INVITE server
 
 
+def bye_server(hop: Hop = UDP) -> NonInviteServer:
+    return NonInviteServer(World(hop), hop, "key", "c", "tag")
+
+
 def test_17_2_2_a_repeated_request_gets_the_stored_response() -> None:
-    machine = NonInviteServer()
-    assert machine.on_request(BYE) == []
-    assert machine.respond(response(100, to=BYE)) == [sends(100, to=BYE)]
-    assert machine.on_request(BYE) == [sends(100, to=BYE)]
-    assert machine.respond(response(200, to=BYE)) == [sends(200, to=BYE), Arm("J", 32.0)]
-    assert machine.on_request(BYE) == [sends(200, to=BYE)]
-    assert machine.respond(response(500, to=BYE)) == []
-    assert machine.on_timer("X") == []
-    assert machine.on_timer("J") == [Ended("done")]
+    machine = bye_server()
+    assert again(machine, BYE) == []
+    assert answers(machine, 100) == [sends(100)]
+    assert again(machine, BYE) == [sends(100)]
+    assert answers(machine, 200) == [sends(200), Arm("J", 32.0)]
+    assert again(machine, BYE) == [sends(200)]
+    assert answers(machine, 500) == []
+    assert fires(machine, "J") == [ENDED]
 
 
 def test_17_2_2_over_tcp_timer_j_is_zero() -> None:
-    assert NonInviteServer(reliable=True).respond(response(200, to=BYE)) == [sends(200, to=BYE), Ended("done")]
+    assert answers(bye_server(TCP), 200) == [sends(200), ENDED]
 
 
-@pytest.mark.parametrize("machine", [calling(), trying(), InviteServer(), NonInviteServer()])
+@pytest.mark.parametrize("machine", [
+    calling(), trying(), invite_server(), bye_server(), accepted()[0],
+], ids=lambda machine: f"{type(machine).__name__} {machine.state}")  # fmt: skip
 def test_a_timer_of_nobody_does_nothing(machine: Transaction) -> None:
-    assert machine.on_timer("X") == []
+    assert fires(machine, "X") == []

@@ -1,0 +1,19 @@
+"""Where bytes go to or came from."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["RELIABLE", "Hop"]
+
+RELIABLE = frozenset({"TCP", "TLS", "WS", "WSS"})
+"""Transports that repeat by themselves."""
+
+
+class Hop(NamedTuple):
+    """One far end of a transport; `flow` names one connection of a transport that has them."""
+
+    transport: str
+    host: str
+    port: int
+    flow: int = 0

@@ -1,0 +1,61 @@
+"""A request on its way to whoever answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sip_stack.hop import Hop
+from sip_stack.message import Request, reply
+from sip_stack.transaction import InviteServer, NonInviteServer, OnAck
+
+__all__ = ["Incoming"]
+
+
+class Incoming:
+    """A request with the server transaction it began, to be responded to."""
+
+    __slots__ = ("_agent", "_server", "request", "source")
+
+    def __init__(self, server: InviteServer | NonInviteServer, request: Request, source: Hop, agent: str) -> None:
+        self._server = server
+        self._agent = ("Server", agent)
+        self.request = request
+        self.source = source
+
+    @property
+    def tag(self) -> str:
+        """The To tag of our responses."""
+        return self._server.tag
+
+    @tag.setter
+    def tag(self, tag: str) -> None:
+        self._server.tag = tag
+
+    @property
+    def open(self) -> bool:
+        """True until a final response has left."""
+        return self._server.open
+
+    def respond(
+        self, status: int, reason: str = "", *, extra: Iterable[tuple[str, str]] = (), body: bytes = b""
+    ) -> None:
+        """Send a response; nothing where a final one has left (a 180 after the 200)."""
+        server = self._server
+        if server.open:
+            tag = server.tag if status > 100 else ""
+            server.respond(status, reply(self.request, status, reason, tag=tag, extra=[*extra, self._agent], body=body))
+
+    def accept(self, extra: Iterable[tuple[str, str]], body: bytes, on_ack: OnAck) -> None:
+        """Send a 200 to an INVITE, and again until `confirmed`.
+
+        `on_ack` gets the ACK where it comes in this transaction, None where none came in 64*T1.
+        """
+        server = self._server
+        assert isinstance(server, InviteServer)
+        if server.open:
+            server.accept(reply(self.request, 200, tag=server.tag, extra=[*extra, self._agent], body=body), on_ack)
+
+    def confirmed(self) -> None:
+        """The ACK came, or nobody waits for it any more."""
+        assert isinstance(self._server, InviteServer)
+        self._server.confirmed()

@@ -1,0 +1,135 @@
+"""RFC 3263 against a real name server on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rrset
+import pytest
+import pytest_asyncio
+
+from sip_stack.hop import Hop
+from sip_stack.resolver import Resolver, resolve
+
+ZONE = """
+both.test. 300 IN NAPTR 50 50 "s" "SIPS+D2T" "" _sips._tcp.both.test.
+both.test. 300 IN NAPTR 90 50 "s" "SIP+D2T" "" _sip._tcp.both.test.
+both.test. 300 IN NAPTR 100 50 "s" "SIP+D2U" "" _sip._udp.both.test.
+_sip._udp.both.test. 300 IN SRV 10 0 5066 one.test.
+_sip._udp.both.test. 300 IN SRV 20 0 5067 two.test.
+_sip._tcp.both.test. 300 IN SRV 10 0 5070 one.test.
+_sip._udp.srv.test. 300 IN SRV 10 0 5080 gone.test.
+_sip._udp.srv.test. 300 IN SRV 20 0 5081 two.test.
+_sip._udp.none.test. 300 IN SRV 0 0 0 .
+srv.test. 300 IN A 192.0.2.99
+one.test. 300 IN A 192.0.2.1
+one.test. 300 IN AAAA 2001:db8::1
+two.test. 300 IN A 192.0.2.2
+two.test. 300 IN A 192.0.2.3
+short.test. 0 IN A 192.0.2.4
+"""
+
+
+class NameServer(asyncio.DatagramProtocol):
+    """Answers from ZONE and counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self._sets: dict[tuple[str, str], list[str]] = {}
+        for line in ZONE.strip().splitlines():
+            name, ttl, _, kind, data = line.split(" ", 4)
+            self._sets.setdefault((name, kind), []).append(f"{ttl} {data}")
+        self._names = {name for name, _ in self._sets}
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.DatagramTransport)
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, source: tuple[str, int]) -> None:
+        query = dns.message.from_wire(data)
+        question = query.question[0]
+        name, kind = str(question.name), question.rdtype.name
+        self.asked.append(f"{name} {kind}")
+        answer = dns.message.make_response(query)
+        answer.flags |= dns.flags.RA
+        rows = self._sets.get((name, kind), [])
+        if rows:
+            ttl = int(rows[0].split(" ", 1)[0])
+            answer.answer.append(dns.rrset.from_text(name, ttl, "IN", kind, *(row.split(" ", 1)[1] for row in rows)))
+        elif name not in self._names:
+            answer.set_rcode(dns.rcode.NXDOMAIN)
+        self._transport.sendto(answer.to_wire(), source)
+
+
+@pytest_asyncio.fixture
+async def server() -> AsyncIterator[tuple[NameServer, int]]:
+    transport, protocol = await asyncio.get_running_loop().create_datagram_endpoint(
+        NameServer, local_addr=("127.0.0.1", 0)
+    )
+    yield protocol, transport.get_extra_info("sockname")[1]
+    transport.close()
+
+
+def resolver(server: tuple[NameServer, int], *transports: str, ipv6: bool = False) -> Resolver:
+    return Resolver(transports or ("UDP",), ipv6=ipv6, name_servers=["127.0.0.1"], port=server[1])
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("host", "port", "transport", "ours", "expected"), [
+    pytest.param("192.0.2.7", None, None, ("UDP",), [Hop("UDP", "192.0.2.7", 5060)], id="4.1: an address"),
+    pytest.param("[2001:db8::7]", 5070, "TLS", ("UDP",), [Hop("TLS", "2001:db8::7", 5070)], id="an IPv6 address"),
+    pytest.param("192.0.2.7", None, "TLS", ("UDP",), [Hop("TLS", "192.0.2.7", 5061)], id="sips has its port"),
+    pytest.param("one.test", 5099, None, ("UDP",), [Hop("UDP", "192.0.2.1", 5099)], id="4.2: a port leads past SRV"),
+    pytest.param("both.test", None, None, ("UDP",), [
+        Hop("UDP", "192.0.2.1", 5066), Hop("UDP", "192.0.2.2", 5067), Hop("UDP", "192.0.2.3", 5067),
+    ], id="4.3: each server and each of its addresses"),
+    pytest.param("both.test", None, None, ("UDP", "TCP"), [
+        Hop("TCP", "192.0.2.1", 5070), Hop("UDP", "192.0.2.1", 5066), Hop("UDP", "192.0.2.2", 5067),
+        Hop("UDP", "192.0.2.3", 5067),
+    ], id="4.1: the domain likes TCP more"),
+    pytest.param("both.test", None, "UDP", ("TCP", "UDP"), [
+        Hop("UDP", "192.0.2.1", 5066), Hop("UDP", "192.0.2.2", 5067), Hop("UDP", "192.0.2.3", 5067),
+    ], id="a transport named leads past NAPTR"),
+    pytest.param("srv.test", None, None, ("UDP",), [Hop("UDP", "192.0.2.2", 5081), Hop("UDP", "192.0.2.3", 5081)],
+                 id="a server without an address is passed over"),
+    pytest.param("two.test.", None, None, ("UDP",), [Hop("UDP", "192.0.2.2", 5060), Hop("UDP", "192.0.2.3", 5060)],
+                 id="4.2: without SRV the host itself"),
+    pytest.param("localhost", None, None, ("UDP",), [Hop("UDP", "127.0.0.1", 5060)], id="the system's own tables"),
+])
+async def test_where_requests_go(
+    server: tuple[NameServer, int], host: str, port: int | None, transport: str | None, ours: tuple[str, ...],
+    expected: list[Hop],
+) -> None:
+    assert await resolver(server, *ours).locate(host, port, transport) == expected
+
+
+@pytest.mark.asyncio
+async def test_ipv6_addresses_only_where_they_can_be_used(server: tuple[NameServer, int]) -> None:
+    assert [hop.host for hop in await resolver(server, ipv6=True).locate("one.test", 5060)] == ["192.0.2.1", "2001:db8::1"]
+    assert [hop.host for hop in await resolver(server).locate("one.test", 5060)] == ["192.0.2.1"]
+
+
+@pytest.mark.asyncio
+async def test_an_answer_is_kept_as_long_as_it_says(server: tuple[NameServer, int]) -> None:
+    ours = resolver(server)
+    for _ in range(2):
+        await ours.locate("both.test")
+        await ours.locate("short.test", 5060)
+    assert server[0].asked.count("both.test. NAPTR") == 1
+    assert server[0].asked.count("short.test. A") == 2
+
+
+@pytest.mark.asyncio
+async def test_a_name_that_nobody_knows(server: tuple[NameServer, int]) -> None:
+    with pytest.raises(OSError, match="known"):
+        await resolver(server).locate("unknown.invalid")
+
+
+@pytest.mark.asyncio
+async def test_one_hop_by_the_system() -> None:
+    assert await resolve("127.0.0.9", 5070) == Hop("UDP", "127.0.0.9", 5070)
+    assert await resolve("localhost", 5070, "TCP") == Hop("TCP", "127.0.0.1", 5070)
