@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import math
 import secrets
 import unicodedata
 import wave
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -14,11 +16,15 @@ from captcha.image import ImageCaptcha
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps
 
-__all__ = ["Challenges", "draw", "speak"]
+__all__ = ["Challenges", "TooManyChallenges", "draw", "speak"]
 
 DIGITS = 5
 LIFE_S = 300.0
 CAPACITY = 10_000
+PER_SOURCE = 60
+"""Challenges of one source within LIFE_S: a chance of 1 in 100,000 each."""
+SHOWINGS = 10
+"""Drawing and speaking cost time: how often one challenge is."""
 
 WHITE = (255, 255, 255, 255)
 BLACK = (0, 0, 0)
@@ -26,23 +32,37 @@ BLACK = (0, 0, 0)
 Sound = NDArray[np.int16]
 
 
-@dataclass(frozen=True, slots=True)
+class TooManyChallenges(Exception):
+    """This source must wait `retry_after_s` for its next one."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"wait {retry_after_s} s")
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(slots=True)
 class _Challenge:
     page_id: str
     answer: str
     expires: float
+    showings: int = 0
 
 
 @dataclass(slots=True)
 class Challenges:
-    """The open challenges: at most `capacity`, the oldest go first; nothing of them is in the page but the id."""
+    """The open challenges: at most `capacity`, the oldest go first; nothing of them is in the page but the id.
+
+    So that nobody can use up the capacity, or guess, one source gets `PER_SOURCE` within `LIFE_S`.
+    """
 
     clock: Callable[[], float]
     capacity: int = CAPACITY
     _open: dict[str, _Challenge] = field(default_factory=dict)
+    _given: OrderedDict[str, deque[float]] = field(default_factory=OrderedDict)
 
-    def new(self, page_id: str) -> str:
-        """Open a challenge for one page and return its id."""
+    def new(self, page_id: str, source: str) -> str:
+        """Open a challenge for one page and return its id.  Raises: TooManyChallenges."""
+        self._note(source)
         while self._open and (len(self._open) >= self.capacity or self._oldest_is_over()):
             del self._open[next(iter(self._open))]
         challenge_id = secrets.token_urlsafe(16)
@@ -51,9 +71,12 @@ class Challenges:
         return challenge_id
 
     def answer(self, challenge_id: str) -> str | None:
-        """The digits to draw or to speak; None for an unknown, used or expired challenge."""
+        """The digits to draw or to speak; None for an unknown, used, expired or worn-out challenge."""
         challenge = self._open.get(challenge_id)
-        return challenge.answer if challenge and self.clock() < challenge.expires else None
+        if challenge is None or self.clock() >= challenge.expires or challenge.showings == SHOWINGS:
+            return None
+        challenge.showings += 1
+        return challenge.answer
 
     def redeem(self, challenge_id: str, page_id: str, typed: str) -> bool:
         """Spend the challenge, right or wrong; True when `typed` is its answer, on its page, in time."""
@@ -61,6 +84,15 @@ class Challenges:
         if challenge is None or challenge.page_id != page_id or self.clock() >= challenge.expires:
             return False
         return secrets.compare_digest(_digits_of(typed), challenge.answer)
+
+    def _note(self, source: str) -> None:
+        now, given = self.clock(), self._given.setdefault(source, deque(maxlen=PER_SOURCE))
+        if len(given) == PER_SOURCE and (wait_s := given[0] + LIFE_S - now) > 0:
+            raise TooManyChallenges(math.ceil(wait_s))
+        given.append(now)
+        self._given.move_to_end(source)
+        if len(self._given) > self.capacity:
+            self._given.popitem(last=False)
 
     def _oldest_is_over(self) -> bool:
         return self.clock() >= next(iter(self._open.values())).expires

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import parse_qsl, urlsplit
 
 from itsdangerous import BadData, URLSafeSerializer
@@ -24,6 +24,7 @@ __all__ = [
     "networks",
     "read_form",
     "secure",
+    "source_of",
 ]
 
 MAX_BODY_BYTES = 16_384
@@ -121,6 +122,14 @@ def client_ip(peer: str, forwarded_for: str, proxies: Sequence[IPv4Network | IPv
             break
         seen = hop.strip()
     return seen
+
+
+def source_of(address: str) -> str:
+    """What counts as one visitor: an IPv4 address, or the /64 in which an IPv6 host picks its own."""
+    ip = ip_address(address) if _is_ip(address) else None
+    if not isinstance(ip, IPv6Address):
+        return address
+    return str(ip.ipv4_mapped or ip_network((ip, 64), strict=False))
 
 
 def _is_ip(text: str) -> bool:

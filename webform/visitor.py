@@ -16,8 +16,9 @@ from starlette.routing import Route
 
 from b2bua.desk import Accepted, CallNowPage, Desk, Refused, VisitorRequest
 from webform import captcha, form
+from webform.captcha import TooManyChallenges
 from webform.form import Filled, Problem
-from webform.guard import is_robot, read_form
+from webform.guard import is_robot, read_form, source_of
 from webform.pages import Pages
 
 __all__ = ["Submissions", "VisitorPages"]
@@ -74,7 +75,7 @@ class VisitorPages:
         page = self._page(request.path_params["id"])
         if request.method == "POST":
             return await self._submit(request, page, await read_form(request))
-        return self._show(page, form.read(request.query_params, page))
+        return self._show(request, page, form.read(request.query_params, page))
 
     async def index_php(self, request: Request) -> Response:
         """`/callnow/index.php?call=<id>`: the same page, and with a phone the one-step link (SPEC 5, 6)."""
@@ -83,9 +84,9 @@ class VisitorPages:
             return await self._submit(request, page, await read_form(request))
         filled = form.read(request.query_params, page)
         if page.image_validation or not filled.phone:
-            return self._show(page, filled)
+            return self._show(request, page, filled)
         if request.method == "HEAD" or is_robot(request.headers):
-            return self._show(page, filled, note=CHECK)
+            return self._show(request, page, filled, note=CHECK)
         return await self._call(request, page, filled, one_step=True)
 
     async def image(self, request: Request) -> Response:
@@ -115,7 +116,7 @@ class VisitorPages:
         filled = form.read(fields, page)
         if "other" in fields:
             self.challenges.redeem(filled.challenge, page.id, "")
-            return self._show(page, filled)
+            return self._show(request, page, filled)
         accepted = await self.submissions.earlier(page.id, filled.nonce)
         return _to_status(accepted) if accepted else await self._call(request, page, filled)
 
@@ -125,12 +126,12 @@ class VisitorPages:
         if page.image_validation and not self.challenges.redeem(filled.challenge, page.id, filled.captcha):
             found.append(PROVE)
         if found:
-            return self._show(page, filled, found, status=422)
+            return self._show(request, page, filled, found, status=422)
         wanted = VisitorRequest(page.id, filled.name, filled.phone, filled.country, self.address(request), one_step)
         answer = await self._ask(wanted, filled.nonce or secrets.token_urlsafe(16))
         if isinstance(answer, Accepted):
             return _to_status(answer)
-        return self._refuse(page, filled, answer)
+        return self._refuse(request, page, filled, answer)
 
     async def _ask(self, wanted: VisitorRequest, nonce: str) -> Accepted | Refused:
         noted, answer = self.submissions.open(wanted.page_id, nonce), None
@@ -140,17 +141,19 @@ class VisitorPages:
             noted.set_result(answer if isinstance(answer, Accepted) else None)
         return answer
 
-    def _refuse(self, page: CallNowPage, filled: Filled, refused: Refused) -> Response:
+    def _refuse(self, request: Request, page: CallNowPage, filled: Filled, refused: Refused) -> Response:
         if refused.status == 404:
             raise HTTPException(404)
         if refused.status == 409:
             return self.pages.page("unavailable.html", {"page": page}, 409)
         wait = {} if refused.retry_after_s is None else {"Retry-After": str(refused.retry_after_s)}
         beside = "phone" if refused.field == "number" else refused.field
-        return self._show(page, filled, [Problem(beside, refused.sentence)], status=refused.status, headers=wait)
+        found = [Problem(beside, refused.sentence)]
+        return self._show(request, page, filled, found, status=refused.status, headers=wait)
 
     def _show(
         self,
+        request: Request,
         page: CallNowPage,
         filled: Filled,
         found: list[Problem] | None = None,
@@ -167,11 +170,17 @@ class VisitorPages:
             "note": note,
             "problems": found or [],
             "errors": {problem.field: problem.sentence for problem in found or []},
-            "challenge": self.challenges.new(page.id) if page.image_validation else "",
+            "challenge": self._challenge(request, page) if page.image_validation else "",
             "nonce": secrets.token_urlsafe(16),
             "countries": form.countries() if page.country else (),
         }
         return self.pages.page("callnow.html", values, status, headers)
+
+    def _challenge(self, request: Request, page: CallNowPage) -> str:
+        try:
+            return self.challenges.new(page.id, source_of(self.address(request)))
+        except TooManyChallenges as wait:
+            raise HTTPException(429, headers={"Retry-After": str(wait.retry_after_s)}) from None
 
 
 def _to_status(accepted: Accepted) -> Response:

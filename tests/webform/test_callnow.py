@@ -6,12 +6,14 @@ import re
 
 import httpx
 import pytest
+from starlette.applications import Starlette
 
 from b2bua.desk import Refused, VisitorRequest
 from tests.webform.conftest import BASE, client_of, tone_for
 from tests.webform.desk import ScriptedDesk
 from tests.webform.public import MARY, PAGE, beside, hidden, set_page
 from webform.app import create_app
+from webform.captcha import LIFE_S, PER_SOURCE
 from webform.visitor import Submissions
 
 ONE_STEP = "/callnow/index.php?call=john_doe&myname=Mary&phone=5555555555"
@@ -251,3 +253,17 @@ async def test_a_proxy_names_the_visitor(desk: ScriptedDesk) -> None:
 async def test_a_stranger_cannot_name_another_address(client: httpx.AsyncClient, desk: ScriptedDesk) -> None:
     await client.post(PAGE, data=MARY, headers={"X-Forwarded-For": "203.0.113.9"})
     assert desk.asked[0].source_ip == "192.0.2.7"
+
+
+# --- A12.3: one visitor cannot use up the challenges of all
+
+
+async def test_a_source_that_asks_for_ever_new_digits_must_wait(
+    app: Starlette, client: httpx.AsyncClient, desk: ScriptedDesk
+) -> None:
+    set_page(desk, image_validation=True)
+    answers = [await client.get(PAGE) for _ in range(PER_SOURCE + 1)]
+    assert [answer.status_code for answer in answers[-2:]] == [200, 429]
+    assert answers[-1].headers["Retry-After"] == str(round(LIFE_S))
+    async with client_of(app, peer="192.0.2.8") as other:
+        assert (await other.get(PAGE)).status_code == 200

@@ -11,7 +11,7 @@ from PIL import Image
 
 from media.prompt import Pack
 from tests.webform.conftest import Clock, tone_for
-from webform.captcha import DIGITS, LIFE_S, Challenges, draw, speak
+from webform.captcha import DIGITS, LIFE_S, PER_SOURCE, SHOWINGS, Challenges, TooManyChallenges, draw, speak
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def challenges(clock: Clock) -> Challenges:
 
 
 def open_one(challenges: Challenges, page_id: str = "john") -> tuple[str, str]:
-    challenge_id = challenges.new(page_id)
+    challenge_id = challenges.new(page_id, "192.0.2.7")
     answer = challenges.answer(challenge_id)
     assert answer is not None
     return challenge_id, answer
@@ -70,18 +70,48 @@ def test_a_challenge_lives_five_minutes(challenges: Challenges, clock: Clock) ->
 
 def test_only_so_many_are_kept_and_the_oldest_go(clock: Clock) -> None:
     challenges = Challenges(clock, capacity=2)
-    first, second, third = (challenges.new("john") for _ in range(3))
+    first, second, third = (challenges.new("john", "192.0.2.7") for _ in range(3))
     assert challenges.answer(first) is None
     assert None not in (challenges.answer(second), challenges.answer(third))
 
 
 def test_expired_ones_are_forgotten_when_a_new_one_comes(clock: Clock) -> None:
     challenges = Challenges(clock, capacity=10)
-    challenges.new("john")
+    challenges.new("john", "192.0.2.7")
     clock.now += LIFE_S
-    kept = challenges.new("john")
+    kept = challenges.new("john", "192.0.2.7")
     clock.now -= LIFE_S  # were it still there, the first would now be good again
     assert list(challenges._open) == [kept]
+
+
+def test_one_source_gets_so_many_and_others_theirs(challenges: Challenges, clock: Clock) -> None:
+    for _ in range(PER_SOURCE):
+        challenge_id, answer = open_one(challenges)
+        assert challenges.redeem(challenge_id, "john", answer)
+        clock.now += 1
+    with pytest.raises(TooManyChallenges) as refused:
+        challenges.new("john", "192.0.2.7")
+    assert refused.value.retry_after_s == LIFE_S - PER_SOURCE
+    challenges.new("john", "192.0.2.8")
+    clock.now += LIFE_S - PER_SOURCE
+    challenges.new("john", "192.0.2.7")
+    with pytest.raises(TooManyChallenges):
+        challenges.new("john", "192.0.2.7")
+
+
+def test_only_so_many_sources_are_remembered(clock: Clock) -> None:
+    challenges = Challenges(clock, capacity=3)
+    for n in range(10):
+        challenges.new("john", f"192.0.2.{n}")
+    assert list(challenges._given) == ["192.0.2.7", "192.0.2.8", "192.0.2.9"]
+
+
+def test_a_challenge_is_shown_a_few_times_and_then_worn_out(challenges: Challenges) -> None:
+    challenge_id = challenges.new("john", "192.0.2.7")
+    shown = [challenges.answer(challenge_id) for _ in range(SHOWINGS + 1)]
+    assert len(set(shown[:-1])) == 1
+    assert shown[-1] is None
+    assert challenges.redeem(challenge_id, "john", shown[0] or ""), "who has read it may still type it"
 
 
 def test_the_image_is_dark_on_white_and_differs_each_time() -> None:

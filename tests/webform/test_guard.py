@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tests.webform.conftest import Clock
-from webform.guard import COOKIE, SESSION_S, SessionKeeper, client_ip, is_cross_site, is_robot, networks
+from webform.guard import COOKIE, SESSION_S, SessionKeeper, client_ip, is_cross_site, is_robot, networks, source_of
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,19 @@ from webform.guard import COOKIE, SESSION_S, SessionKeeper, client_ip, is_cross_
 )
 def test_client_ip(peer: str, forwarded_for: str, proxies: tuple[str, ...], address: str) -> None:
     assert client_ip(peer, forwarded_for, networks(proxies)) == address
+
+
+@pytest.mark.parametrize(
+    ("address", "source"),
+    [
+        pytest.param("192.0.2.7", "192.0.2.7", id="IPv4"),
+        pytest.param("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64", id="a host of IPv6 has a whole network"),
+        pytest.param("::ffff:192.0.2.7", "192.0.2.7", id="IPv4 on a socket of both"),
+        pytest.param("", "", id="no peer known"),
+    ],
+)
+def test_source_of(address: str, source: str) -> None:
+    assert source_of(address) == source
 
 
 def test_a_proxy_that_is_no_network_is_refused() -> None:

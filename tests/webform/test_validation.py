@@ -19,8 +19,8 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     known: dict[str, str] = {}
     real_new = Challenges.new
 
-    def new(self: Challenges, page_id: str) -> str:
-        challenge_id = real_new(self, page_id)
+    def new(self: Challenges, page_id: str, source: str) -> str:
+        challenge_id = real_new(self, page_id, source)
         known[challenge_id] = self.answer(challenge_id) or ""
         return challenge_id
 
