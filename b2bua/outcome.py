@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from b2bua.leg import Leg
 
 __all__ = [
-    "MEDIA_FAULTS", "CallError", "Congested", "CreditRefused", "LegGone", "NoRoute", "NotReached", "Offline", "Outcome",
-    "refusal",
+    "MEDIA_FAULTS", "CallError", "Congested", "CreditRefused", "LegGone", "NoRoute", "NotCalledBack", "NotReached",
+    "Offline", "Outcome", "refusal",
 ]  # fmt: skip
 
 
@@ -50,6 +50,25 @@ class Outcome(StrEnum):
     """No media port was free."""
     SHUT_DOWN = "server-stopped"
     SERVER_ERROR = "server-error"
+    # callback numbers: how the call back ended
+    CALLER_LEFT = "caller-left"
+    """The person called back hung up before any talk."""
+    WRONG_SECRET = "wrong-secret"
+    NOTHING_DIALLED = "nothing-dialled"
+    """The person called back pressed nothing in time."""
+    # callback numbers: why there was none
+    NOT_CONFIGURED = "not-configured"
+    HIDDEN_CALLER = "hidden-callerid"
+    UNTRUSTED_CALLER = "untrusted-caller"
+    """The number came by a trunk whose callers are not believed."""
+    UNKNOWN_CALLER = "unknown-caller"
+    CALLER_DISABLED = "caller-disabled"
+    ALREADY_PENDING = "already-pending"
+    LOCKED = "number-locked"
+    """Too many wrong passwords or PINs."""
+    NUMBER_TODAY = "number-calls-today"
+    MONEY_TODAY = "money-today"
+    PRICE_TOO_HIGH = "price-too-high"
 
     @property
     def of_visitor(self) -> Outcome:
@@ -150,6 +169,14 @@ class NoRoute(CallError):
     """No trunk takes this number."""
 
     outcome = Outcome.NO_ROUTE
+
+
+class NotCalledBack(CallError):
+    """A trigger that rings nobody."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.value)
+        self.outcome = outcome
 
 
 class CreditRefused(CallError):
