@@ -39,7 +39,8 @@ class Resolver:
     """Finds the servers of a domain: NAPTR, SRV, A and AAAA, each answer kept as long as it says."""
 
     def __init__(
-        self, transports: Sequence[str] = ("UDP",), *, ipv6: bool = False, name_servers: Sequence[str] = (), port: int = 53
+        self, transports: Sequence[str] = ("UDP",), *, ipv6: bool = False, name_servers: Sequence[str] = (),
+        port: int = 53,
     ) -> None:
         """`transports` are ours, the liked ones first; without `name_servers` the system's are asked."""
         self._transports = tuple(transports)

@@ -17,7 +17,8 @@ UDP = Naptr(100, 50, "s", "SIP+D2U", "_sip._udp.example.com.")
 @pytest.mark.parametrize(("records", "wanted", "expected"), [
     pytest.param([UDP, TLS, TCP], ("UDP", "TCP", "TLS"), ["TLS", "TCP", "UDP"], id="4.1: the domain's order"),
     pytest.param([UDP, TLS, TCP], ("UDP", "TCP"), ["TCP", "UDP"], id="4.1: what we do not speak is left out"),
-    pytest.param([UDP._replace(preference=60), TCP._replace(order=100)], ("UDP", "TCP"), ["TCP", "UDP"], id="preference"),
+    pytest.param([UDP._replace(preference=60), TCP._replace(order=100)], ("UDP", "TCP"), ["TCP", "UDP"],
+                 id="preference within one order"),
     pytest.param([UDP._replace(flags="u")], ("UDP",), [], id="a flag that leads to no SRV"),
     pytest.param([UDP._replace(flags="S", service="sip+d2u")], ("UDP",), ["UDP"], id="in any case"),
     pytest.param([UDP._replace(service="E2U+sip")], ("UDP",), [], id="another service"),
