@@ -9,16 +9,19 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
+from b2bua.callback_settings import settings_of
 from b2bua.money import format_money
-from b2bua.plan import BadPlan, CallNowEntry, ExtensionEntry, Fault, Plan
+from b2bua.plan import BadPlan, CallbackEntry, CallNowEntry, ExtensionEntry, Fault, Plan
+from b2bua.plan_callers import apply_callers
 from b2bua.plan_reader import parse
-from b2bua.sync import ACCOUNTS, CALLNOW, DIDS, EXTENSIONS, RATES, ROUTES, TRUNKS, Sync
+from b2bua.secret_hash import keep_hash
+from b2bua.sync import ACCOUNTS, CALLNOW, DIDS, EXTENSIONS, RATES, ROUTES, TRUNKS, Kind, Sync
 from store import tables
-from store.directory import Directory, config_version, load
+from store.directory import DEFAULT_REALM, Directory, load, raise_version
 from store.ledger import balance, order_amount, recharge
-from store.meta import CONFIG_VERSION, REALM, write_meta
-from store.rates import price
-from store.values import Account, Extension, Micros
+from store.meta import CALLER_QUOTA, REALM, read_meta, write_meta
+from store.rates import price, price_a_minute
+from store.values import Account, CallNowSettings, Extension, Micros, Rate
 
 __all__ = ["OPENING", "apply", "parse"]
 
@@ -35,28 +38,37 @@ def apply(conn: Connection, plan: Plan, at: float, base_url: str, new_id: Callab
     if faults := _unknown_names(conn, plan):
         raise BadPlan(plan.filename, faults)
     sync = Sync(conn)
-    write_meta(conn, REALM, plan.realm)
+    realm = _server(sync, plan)
     _accounts(sync, plan)
     _trunks_and_rates(sync, plan)
-    _extensions(sync, plan, new_id)
+    _extensions(sync, plan, realm, new_id)
     _numbers(sync, plan)
+    notes = apply_callers(sync, plan, at)
     sync.remove()
     if sync.changed:
-        write_meta(conn, CONFIG_VERSION, str(config_version(conn) + 1))
+        raise_version(conn)
     directory = load(conn)
-    return [*sync.report(), *_credit(conn, plan, at), *_links(conn, directory, base_url)]
+    return [*sync.report(), *notes, *_credit(conn, plan, at), *_links(conn, directory, base_url)]
+
+
+def _server(sync: Sync, plan: Plan) -> str:
+    """Keep what the file says of the whole server, and tell the realm that counts."""
+    for key, value in ((REALM, plan.realm), (CALLER_QUOTA, plan.caller_quota)):
+        if value is not None and read_meta(sync.conn, key) != str(value):
+            write_meta(sync.conn, key, str(value))
+            sync.changed = True
+    return read_meta(sync.conn, REALM) or DEFAULT_REALM
 
 
 def _unknown_names(conn: Connection, plan: Plan) -> list[Fault]:
     """References to accounts, extensions and trunks that neither the file nor, where it is silent, the database has."""
     known = {
-        "account": _names(conn, plan.account, "name", tables.accounts.c.name),
-        "extension": _names(conn, plan.extension, "number", tables.extensions.c.number),
-        "trunk": _names(conn, plan.trunk, "name", tables.trunks.c.name),
+        "account": _names(conn, plan.account, ACCOUNTS), "extension": _names(conn, plan.extension, EXTENSIONS),
+        "trunk": _names(conn, plan.trunk, TRUNKS),
     }
     references = [
         ("account", "parent", "account"), ("extension", "account", "account"), ("did", "extension", "extension"),
-        ("did", "trunk", "trunk"), ("route", "trunk", "trunk"),
+        ("did", "trunk", "trunk"), ("route", "trunk", "trunk"), ("caller", "extension", "extension"),
     ]
     return [
         plan.fault(f'{key}: there is no {target} "{name}"', kind, index, key)
@@ -66,9 +78,10 @@ def _unknown_names(conn: Connection, plan: Plan) -> list[Fault]:
     ]
 
 
-def _names(conn: Connection, entries: Any, field: str, column: Any) -> set[str]:
+def _names(conn: Connection, entries: Any, kind: Kind) -> set[str]:
+    field, = kind.key
     if entries is None:
-        return set(conn.execute(select(column)).scalars())
+        return set(conn.execute(select(kind.table.c[field]).where(*kind.only)).scalars())
     return {getattr(entry, field) for entry in entries}
 
 
@@ -77,7 +90,7 @@ def _accounts(sync: Sync, plan: Plan) -> None:
         return
     sync.write(ACCOUNTS, {(entry.name,): {
         "currency": entry.currency, "plan": entry.plan, "credit_limit": entry.credit_limit, "call_api": entry.call_api,
-        "dial_plan": _json(entry.dial_plan), "rate_table": entry.rate_table,
+        "dial_plan": _json(entry.dial_plan), "rate_table": entry.rate_table, "caller_quota": entry.caller_quota,
     } for entry in plan.account})
     ids = sync.ids(ACCOUNTS)
     for entry in plan.account:  # after all of them exist
@@ -111,14 +124,15 @@ def _without(values: dict[str, Any], *names: str) -> dict[str, Any]:
     return {key: value for key, value in values.items() if key not in names}
 
 
-def _extensions(sync: Sync, plan: Plan, new_id: Callable[[], str]) -> None:
+def _extensions(sync: Sync, plan: Plan, realm: str, new_id: Callable[[], str]) -> None:
     if plan.extension is None:
         return
-    payers = sync.ids(ACCOUNTS)
+    payers, there = sync.ids(ACCOUNTS), sync.rows(EXTENSIONS)
     sync.write(EXTENSIONS, {(entry.number,): {
         "account_id": payers[entry.account], "kind": entry.kind, "name": entry.name,
         "public_number": entry.public_number, "ring_s": entry.ring_s, "confirm_s": entry.confirm_s,
-        "caller_id": _json(entry.caller_id), **_digest_secrets(entry, plan.realm),
+        "caller_id": _json(entry.caller_id), "callback": _callback(entry.callback, there.get((entry.number,))),
+        **_digest_secrets(entry, realm),
     } for entry in plan.extension})
     numbers = {row["id"]: key[0] for key, row in sync.rows(EXTENSIONS).items()}
     sync.write(
@@ -132,6 +146,14 @@ def _digest_secrets(entry: ExtensionEntry, realm: str) -> dict[str, str]:
         return {"ha1_md5": "", "ha1_sha256": ""}
     secret = f"{entry.number}:{realm}:{entry.password}".encode()
     return {"ha1_md5": md5(secret).hexdigest(), "ha1_sha256": sha256(secret).hexdigest()}
+
+
+def _callback(entry: CallbackEntry | None, before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The settings as their column keeps them; the hash of a password that has not changed stays."""
+    if entry is None:
+        return {}
+    kept: str = before["callback"].get("password_hash", "") if before else ""
+    return _json(settings_of(entry, keep_hash(kept, entry.password)))
 
 
 def _callnow_rows(
@@ -155,7 +177,7 @@ def _callnow_rows(
 
 
 def _callnow_row(settings: CallNowEntry, page_id: str) -> dict[str, Any]:
-    return {"page_id": page_id, **_without(_plain_money(asdict(settings)), "id")}
+    return {"page_id": page_id, **_without(_plain_money(_json(settings)), "id")}
 
 
 def _fresh(new_id: Callable[[], str], taken: set[str]) -> str:
@@ -222,7 +244,8 @@ def _links(conn: Connection, directory: Directory, base_url: str) -> list[str]:
 
 def _cost_warning(conn: Connection, directory: Directory, extension: Extension, account: Account) -> str:
     settings = extension.callnow
-    dearest = max((price(rate, settings.longest_call_s) for rate in directory.rates(account).values()), default=0)
+    rates = [rate for rate in directory.rates(account).values() if _callable(settings, rate)]
+    dearest = max((price(rate, settings.longest_call_s) for rate in rates), default=0)
     day = Micros(dearest * settings.calls_a_day)
     if settings.money_a_day is not None:
         day = min(day, settings.money_a_day)
@@ -233,3 +256,13 @@ def _cost_warning(conn: Connection, directory: Directory, extension: Extension, 
         f"no exceptions. Worst case {format_money(day, account.currency)} a day ({settings.calls_a_day} calls of "
         f"{settings.longest_call_s} s to the dearest number){ends}"
     )
+
+
+def _callable(settings: CallNowSettings, rate: Rate) -> bool:
+    """Whether the page's firewall lets any number of this rate be called (SPEC A12.2)."""
+    highest, allowed = settings.highest_price_a_minute, settings.allowed
+    if highest is not None and price_a_minute(rate) > highest:
+        return False
+    if rate.prefix.startswith(settings.forbidden):
+        return False
+    return not allowed or rate.prefix.startswith(allowed) or any(each.startswith(rate.prefix) for each in allowed)

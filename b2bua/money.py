@@ -6,7 +6,9 @@ import re
 
 from store.values import Micros
 
-__all__ = ["format_money", "parse_money"]
+__all__ = ["format_credit", "format_money", "parse_credit", "parse_money"]
+
+UNLIMITED = "unlimited"
 
 
 def parse_money(text: str) -> Micros:
@@ -24,3 +26,13 @@ def format_money(micros: Micros, currency: str = "") -> str:
     whole, part = divmod(abs(micros), 1_000_000)
     decimals = f"{part:06}".rstrip("0").ljust(2, "0")
     return f"{'-' if micros < 0 else ''}{whole}.{decimals} {currency}".rstrip()
+
+
+def parse_credit(text: str) -> Micros | None:
+    """Read an amount, or `unlimited` as None. Raises: ValueError with a sentence."""
+    return None if text == UNLIMITED else parse_money(text)
+
+
+def format_credit(credit: Micros | None, currency: str = "") -> str:
+    """Write an amount, or None as `unlimited`."""
+    return UNLIMITED if credit is None else format_money(credit, currency)

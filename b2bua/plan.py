@@ -1,13 +1,16 @@
 """What the file of `ringback apply` may say; b2bua.plan_reader reads it.
 
-    [server]      realm                                   (the rest of [server] and [media] is for `serve`)
-    [[account]]   name currency plan credit credit_limit call_api parent rate_table
+    [server]      realm caller_quota                      (the rest of [server] and [media] is for `serve`)
+    [[account]]   name currency plan credit credit_limit call_api parent rate_table caller_quota
                   dial_plan = {mode, country, strip, refused, min_digits}
     [[extension]] number account kind name password public_number ring_s confirm_s
-                  caller_id = {name_by, name, number_by, number}
+                  caller_id = {name_by, name, number_by, number, identity_headers, anonymous}
     [extension.callnow]  enabled id paused reject_while_on_phone confirm show_name ask_name image_validation language
-                  message announce_to_visitor calls_a_day longest_call_s money_a_day
-    [[trunk]]     name host port user password trusted sources number_format country codecs ring_s media
+                  message announce_to_visitor calls_a_day longest_call_s money_a_day highest_price_a_minute allowed
+                  forbidden
+    [extension.callback]  what store.values.CallbackSettings has, with `password` for its hash
+    [[caller]]    extension number pin enabled credit order_number language
+    [[trunk]]     name host port user password trusted sources number_format country codecs ring_s media pai
     [[did]]       number extension trunk
     [[route]]     prefix trunk priority
     [[rate]]      table prefix description connection_fee first_interval_s first_cost increment_s increment_cost
@@ -26,17 +29,18 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from b2bua.toml_lines import Path, line_of
-from store.directory import DEFAULT_REALM
 from store.values import CallerId, DialPlan, ExtensionKind, NumberFormat
 
 __all__ = [
-    "AccountEntry", "BadPlan", "CallNowEntry", "DidEntry", "ExtensionEntry", "Fault", "Money", "Plan", "RateEntry",
-    "RouteEntry", "TrunkEntry",
+    "AccountEntry", "BadPlan", "CallNowEntry", "CallbackEntry", "CallerEntry", "DidEntry", "ExtensionEntry", "Fault",
+    "Money", "Plan", "RateEntry", "RouteEntry", "TrunkEntry",
 ]
 
 Seconds = Annotated[int, Meta(ge=1, le=86400)]
 Interval = Annotated[int, Meta(ge=1, le=86400)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
+Count = Annotated[int, Meta(ge=0)]
+Tries = Annotated[int, Meta(ge=1, le=100)]
 
 
 class Money(int):
@@ -55,6 +59,7 @@ class AccountEntry:
     parent: str = ""
     dial_plan: DialPlan = field(default_factory=DialPlan)
     rate_table: str = "default"
+    caller_quota: Count | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,9 +75,44 @@ class CallNowEntry:
     language: str = "en"
     message: str = ""
     announce_to_visitor: bool = True
-    calls_a_day: Annotated[int, Meta(ge=0)] = 100
+    calls_a_day: Count = 100
     longest_call_s: Seconds = 3600
     money_a_day: Money | None = None
+    highest_price_a_minute: Money | None = None
+    allowed: tuple[str, ...] = ()
+    forbidden: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallbackEntry:
+    enabled: bool = True
+    trigger_s: Annotated[int, Meta(ge=1, le=180)] = 5
+    final_status: Literal[480, 486, 603] = 486
+    missed_call_s: Annotated[int, Meta(ge=0, le=180)] | None = None
+    return_to: Literal["authorised", "caller", "fixed"] = "authorised"
+    fixed_number: str = ""
+    dial_s: Seconds = 10
+    digit_s: Seconds = 4
+    password: str = field(default="", repr=False)
+    ask_pin: bool = False
+    credit_enquiry: bool = False
+    speak_number: bool = False
+    pay_call_back: Literal["no", "answer", "both"] = "answer"
+    least_credit: Money = Money(0)
+    language: str = "en"
+    greeting_sound: str = ""
+    cut_sound: str = ""
+    no_credit_sound: str = ""
+    quota: Count | None = None
+    calls_a_number_a_day: Count = 10
+    longest_call_s: Seconds = 7200
+    money_a_day: Money | None = None
+    highest_price_a_minute: Money | None = None
+    allowed: tuple[str, ...] = ()
+    forbidden: tuple[str, ...] = ()
+    tries: Tries = 3
+    lock_after: Tries = 5
+    lock_s: Seconds = 3600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +127,19 @@ class ExtensionEntry:
     confirm_s: Seconds = 10
     caller_id: CallerId = field(default_factory=CallerId)
     callnow: CallNowEntry | None = None
+    callback: CallbackEntry | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallerEntry:
+    extension: str
+    number: str
+    pin: str = field(default="", repr=False)
+    enabled: bool = True
+    credit: str = "0.00"
+    """Opening credit, posted once; or `unlimited`."""
+    order_number: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +156,7 @@ class TrunkEntry:
     codecs: tuple[Literal["PCMU", "PCMA"], ...] = ("PCMU", "PCMA")
     ring_s: Seconds = 60
     media: Literal["relay", "direct"] = "relay"
+    pai: Literal["number", "extension"] = "number"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,9 +209,11 @@ class Plan:
 
     filename: str
     lines: dict[Path, int]
-    realm: str = DEFAULT_REALM
+    realm: str | None = None
+    caller_quota: int | None = None
     account: tuple[AccountEntry, ...] | None = None
     extension: tuple[ExtensionEntry, ...] | None = None
+    caller: tuple[CallerEntry, ...] | None = None
     trunk: tuple[TrunkEntry, ...] | None = None
     did: tuple[DidEntry, ...] | None = None
     route: tuple[RouteEntry, ...] | None = None

@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from b2bua.plan import AccountEntry, CallNowEntry, ExtensionEntry, Fault, Plan
+from b2bua.callback_settings import callback_faults, prefix_faults, secret_fault, settings_of
+from b2bua.money import parse_credit
+from b2bua.plan import AccountEntry, CallbackEntry, CallNowEntry, ExtensionEntry, Fault, Plan
 from b2bua.toml_lines import line_of
 from store.directory import split_source
 
@@ -15,7 +17,7 @@ __all__ = ["faults_between"]
 
 def faults_between(plan: Plan) -> list[Fault]:
     """Every fault of a file whose tables are each well written."""
-    return [*_twice(plan), *_accounts(plan), *_extensions(plan), *_others(plan)]
+    return [*_twice(plan), *_accounts(plan), *_extensions(plan), *_callers(plan), *_others(plan)]
 
 
 def _twice(plan: Plan) -> Iterable[Fault]:
@@ -23,6 +25,7 @@ def _twice(plan: Plan) -> Iterable[Fault]:
         ("account", ("name",), lambda entry: entry.name),
         ("extension", ("number",), lambda entry: entry.number),
         ("extension", ("callnow", "id"), lambda entry: entry.callnow.id or None if entry.callnow else None),
+        ("caller", ("number",), lambda entry: (entry.extension, entry.number)),
         ("trunk", ("name",), lambda entry: entry.name),
         ("did", ("number",), lambda entry: entry.number),
         ("route", ("prefix",), lambda entry: (entry.prefix, entry.trunk)),
@@ -42,6 +45,8 @@ def _twice(plan: Plan) -> Iterable[Fault]:
 def _accounts(plan: Plan) -> Iterable[Fault]:
     parents = {entry.name: entry.parent for entry in plan.account or ()}
     for index, entry in enumerate(plan.account or ()):
+        if entry.name.startswith("~"):
+            yield plan.fault("name: ~ begins the names of callers' wallets", "account", index, "name")
         if not re.fullmatch("[A-Z]{3}", entry.currency):
             yield plan.fault('currency: expected three capitals, as in "USD"', "account", index, "currency")
         if entry.credit_limit is not None and entry.plan == "prepaid":
@@ -79,6 +84,8 @@ def _extensions(plan: Plan) -> Iterable[Fault]:
             yield plan.fault("caller_id: the number by user has three or more digits", *at, "caller_id", "number")
         if entry.callnow is not None:
             yield from _callnow(plan, entry, entry.callnow, at)
+        if entry.callback is not None:
+            yield from _callback(plan, entry, entry.callback, at)
 
 
 def _callnow(plan: Plan, entry: ExtensionEntry, callnow: CallNowEntry, at: tuple[str, int]) -> Iterable[Fault]:
@@ -89,6 +96,35 @@ def _callnow(plan: Plan, entry: ExtensionEntry, callnow: CallNowEntry, at: tuple
     if callnow.id and (not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", callnow.id) or callnow.id in ("captcha", "status")):
         yield plan.fault("id: expected up to 64 letters, digits, - and _, and not captcha or status",
                          *at, "callnow", "id")
+    for key, sentence in prefix_faults(callnow.allowed, callnow.forbidden):
+        yield plan.fault(sentence, *at, "callnow", key)
+
+
+def _callback(plan: Plan, entry: ExtensionEntry, callback: CallbackEntry, at: tuple[str, int]) -> Iterable[Fault]:
+    if entry.kind != "callback":
+        yield plan.fault(f"{entry.number} is a {entry.kind} extension: [extension.callback] is for callback extensions",
+                         *at, "callback")
+    if callback.enabled and not entry.public_number:  # SPEC H15: callers are called back from it
+        yield plan.fault(f'callback of {entry.number} needs the extension\'s "public_number"', *at, "callback")
+    if callback.password and (sentence := secret_fault(callback.password)):
+        yield plan.fault(f"password: {sentence}", *at, "callback", "password")
+    for key, sentence in callback_faults(settings_of(callback, callback.password)):
+        yield plan.fault(sentence, *at, "callback", key)
+
+
+def _callers(plan: Plan) -> Iterable[Fault]:
+    for index, entry in enumerate(plan.caller or ()):
+        if not _PUBLIC.fullmatch(entry.number):
+            yield plan.fault("number: expected digits, with + before them in E.164", "caller", index, "number")
+        if entry.pin and (sentence := secret_fault(entry.pin)):
+            yield plan.fault(f"pin: {sentence}", "caller", index, "pin")
+        try:
+            credit = parse_credit(entry.credit)
+        except ValueError as wrong:
+            yield plan.fault(f"credit: {wrong}", "caller", index, "credit")
+        else:
+            if credit is not None and credit < 0:
+                yield plan.fault("credit: an opening credit cannot be negative", "caller", index, "credit")
 
 
 def _others(plan: Plan) -> Iterable[Fault]:

@@ -15,6 +15,7 @@ from b2bua.money import parse_money
 from b2bua.plan import (
     AccountEntry,
     BadPlan,
+    CallerEntry,
     DidEntry,
     ExtensionEntry,
     Fault,
@@ -25,14 +26,13 @@ from b2bua.plan import (
 )
 from b2bua.plan_checks import faults_between
 from b2bua.toml_lines import Path, key_lines, line_of
-from store.directory import DEFAULT_REALM
 
 __all__ = ["parse"]
 
 T = TypeVar("T")
 ENTRIES: dict[str, type[Any]] = {
-    "account": AccountEntry, "extension": ExtensionEntry, "trunk": TrunkEntry, "did": DidEntry, "route": RouteEntry,
-    "rate": RateEntry,
+    "account": AccountEntry, "extension": ExtensionEntry, "caller": CallerEntry, "trunk": TrunkEntry, "did": DidEntry,
+    "route": RouteEntry, "rate": RateEntry,
 }
 OURS = {*ENTRIES, "server", "media"}
 
@@ -46,11 +46,11 @@ def parse(text: str, filename: str) -> Plan:
         raise BadPlan(filename, [_syntax(str(broken), text)]) from broken
     reader = _Reader(key_lines(text))
     reader.known((), document, OURS)
-    kinds = {kind: reader.tables(kind, document[kind]) for kind in ENTRIES if kind in document}
-    realm = reader.realm(document.get("server", {}))
+    kinds: dict[str, Any] = {kind: reader.tables(kind, document[kind]) for kind in ENTRIES if kind in document}
+    server = reader.server(document.get("server", {}))
     if reader.faults:
         raise BadPlan(filename, reader.faults)
-    plan = Plan(filename=filename, lines=reader.lines, realm=realm, **kinds)
+    plan = Plan(filename=filename, lines=reader.lines, **server, **kinds)
     if faults := faults_between(plan):
         raise BadPlan(filename, faults)
     return plan
@@ -77,11 +77,18 @@ class _Reader:
             near = get_close_matches(key, sorted(names), 1)
             self.fault((*path, key), f'unknown key "{key}"' + (f'; did you mean "{near[0]}"?' if near else ""))
 
-    def realm(self, server: Any) -> str:
-        realm = server.get("realm", DEFAULT_REALM) if isinstance(server, dict) else None
+    def server(self, server: Any) -> dict[str, Any]:
+        """The keys of [server] that the database keeps; those not written are left as they are."""
+        if not isinstance(server, dict):
+            self.fault(("server",), "write [server], as a table")
+            return {}
+        ours = {key: server[key] for key in ("realm", "caller_quota") if key in server}
+        realm, quota = ours.get("realm", "-"), ours.get("caller_quota", 0)
         if not isinstance(realm, str) or not re.fullmatch(r'[^"\\\x00-\x1f]+', realm):
             self.fault(("server", "realm"), "realm: expected text without quotes")
-        return str(realm)
+        if type(quota) is not int or quota < 0:
+            self.fault(("server", "caller_quota"), "caller_quota: expected a whole number >= 0")
+        return ours
 
     def tables(self, kind: str, tables: Any) -> tuple[Any, ...]:
         if not isinstance(tables, list):

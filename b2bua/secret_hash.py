@@ -5,7 +5,7 @@ from __future__ import annotations
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-__all__ = ["hash_secret", "verify_secret"]
+__all__ = ["hash_secret", "keep_hash", "verify_secret"]
 
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, type=Type.ID)
 
@@ -21,3 +21,10 @@ def verify_secret(hashed: str, text: str) -> bool:
         return _HASHER.verify(hashed, text)
     except (Argon2Error, InvalidHashError):
         return False
+
+
+def keep_hash(hashed: str, text: str) -> str:
+    """The hash of the secret: the one there is when it fits, so that nothing changes; empty for no secret."""
+    if not text:
+        return ""
+    return hashed if hashed and verify_secret(hashed, text) else hash_secret(text)

@@ -60,14 +60,14 @@ class Sync:
             before = there.get(key)
             if before is None:
                 self.conn.execute(insert(kind.table).values(**named, **values))
-                self._tell(f"created   {shown(key)}")
+                self.tell(f"created   {shown(key)}")
             elif differs := [column for column, value in values.items() if before[column] != value]:
                 self.conn.execute(update(kind.table).where(*is_row(kind, named)).values(
                     {column: values[column] for column in differs},
                 ))
-                self._tell(f"changed   {shown(key)}: {', '.join(differs)}")
+                self.tell(f"changed   {shown(key)}: {', '.join(differs)}")
             else:
-                self._unchanged[kind.word] = self._unchanged.get(kind.word, 0) + 1
+                self.same(kind.word)
         for key, row in () if keep else there.items():
             if key not in wanted:
                 self._gone.append((kind, row, shown(key)))
@@ -81,7 +81,7 @@ class Sync:
             except IntegrityError:
                 self._lines.append(f"kept      {shown}: other rows still refer to it")
             else:
-                self._tell(f"removed   {shown}")
+                self.tell(f"removed   {shown}")
 
     def _delete(self, kind: Kind, row: dict[str, Any]) -> None:
         if kind is EXTENSIONS:
@@ -90,9 +90,14 @@ class Sync:
             self.conn.execute(delete(tables.bindings).where(tables.bindings.c.number == row["number"]))
         self.conn.execute(delete(kind.table).where(*is_row(kind, row)))
 
-    def _tell(self, line: str) -> None:
+    def tell(self, line: str) -> None:
+        """Something was changed."""
         self.changed = True
         self._lines.append(line)
+
+    def same(self, word: str) -> None:
+        """One more of these was as it should be."""
+        self._unchanged[word] = self._unchanged.get(word, 0) + 1
 
     def report(self) -> list[str]:
         counts = [f"{count} {word}{'s' if count != 1 else ''}" for word, count in self._unchanged.items()]

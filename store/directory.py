@@ -9,14 +9,16 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, Table, select
+from sqlalchemy import Connection, RowMapping, Table, select, update
 
 from store import tables
 from store.meta import CONFIG_VERSION, REALM, read_meta, write_meta
 from store.rates import find_rate
-from store.values import Account, CallNowSettings, Did, Extension, Rate, Route, Trunk
+from store.values import Account, CallbackSettings, CallNowSettings, Did, Extension, Rate, Route, Trunk
 
-__all__ = ["DEFAULT_REALM", "Directory", "build", "config_version", "load", "raise_version", "split_source"]
+__all__ = [
+    "DEFAULT_REALM", "Directory", "build", "config_version", "load", "raise_version", "save_callback", "split_source",
+]
 
 DEFAULT_REALM = "ringback"
 K = TypeVar("K")
@@ -164,6 +166,14 @@ def config_version(conn: Connection) -> int:
 def raise_version(conn: Connection) -> None:
     """Configuration has changed."""
     write_meta(conn, CONFIG_VERSION, str(config_version(conn) + 1))
+
+
+def save_callback(conn: Connection, extension_id: int, settings: CallbackSettings) -> None:
+    """Keep the settings of a callback extension; a running server takes them with its next look."""
+    conn.execute(update(tables.extensions).where(tables.extensions.c.id == extension_id).values(
+        callback=msgspec.to_builtins(settings),
+    ))
+    raise_version(conn)
 
 
 def load(conn: Connection) -> Directory:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from store.values import Micros, Rate
 
-__all__ = ["charge", "find_rate", "price", "talk_seconds"]
+__all__ = ["charge", "find_rate", "price", "price_a_minute", "talk_seconds"]
 
 
 def price(rate: Rate, seconds: float) -> Micros:
@@ -19,6 +19,12 @@ def price(rate: Rate, seconds: float) -> Micros:
     begun = max(0, -(-beyond_ms // (rate.increment_s * 1000)))
     cost = rate.connection_fee + rate.first_cost + begun * rate.increment_cost
     return Micros(_within(rate, cost))
+
+
+def price_a_minute(rate: Rate) -> Micros:
+    """The dearest minute of a talk, the first with its fee or a later one: what a highest price is compared with."""
+    later = -(-60 * rate.increment_cost // rate.increment_s)
+    return Micros(max(price(rate, 60), later))
 
 
 def _within(rate: Rate, cost: int) -> int:

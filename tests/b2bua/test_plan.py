@@ -33,7 +33,7 @@ def test_the_fixture_reads() -> None:
     assert plan.account[0].dial_plan == DialPlan("as-dialled", "US", ("+1",), ("112", "911", "000", "1900"), 6)
     assert plan.extension[0].callnow == CallNowEntry(id="john_doe", announce_to_visitor=False)
     assert [len(entries or ()) for entries in (plan.trunk, plan.did, plan.route, plan.rate)] == [3, 2, 2, 3]
-    assert plan.realm == "ringback"
+    assert (plan.realm, plan.caller_quota) == (None, None)
 
 
 def test_kinds_that_are_not_mentioned_are_none() -> None:
@@ -152,7 +152,7 @@ def test_all_faults_are_told_in_the_order_of_lines() -> None:
     pytest.param("a = 1\na = 2\n", "f.toml:2: not TOML: Cannot overwrite a value", id="twice"),
     pytest.param("\n\n[x", "f.toml:3: not TOML: Expected ']' at the end of a table declaration (at end of document)",
                  id="an open end"),
-    pytest.param("server = 3\n", "f.toml:1: realm: expected text without quotes", id="server is no table"),
+    pytest.param("server = 3\n", "f.toml:1: write [server], as a table", id="server is no table"),
     pytest.param("[server]\nrealm = 'a\"b'\n", "f.toml:2: realm: expected text without quotes", id="realm"),
 ])
 def test_not_the_shape_of_the_file(text: str, expected: str) -> None:
