@@ -290,7 +290,8 @@ class Exchange:
         if self.emergencies and digits.isdecimal() and digits.isascii() and is_emergency(digits, account.dial_plan):
             return digits, emergency
         try:
-            return read_number(dialled, account.dial_plan, extensions=self.directory.internal_numbers), outbound
+            internal = self.directory.internal_numbers
+            return read_number(dialled, account.dial_plan, extensions=internal, phone=True), outbound
         except BadNumber as refusal:
             raise PeerError(str(refusal), 404 if refusal.reason is NumberFault.INTERNAL else 403) from refusal
 

@@ -55,10 +55,13 @@ class BadNumber(Exception):
         self.reason, self.sentence = reason, SENTENCES[reason]
 
 
-def read_number(typed: str, plan: DialPlan, country: str = "", *, extensions: Container[str] = ()) -> str:
+def read_number(
+    typed: str, plan: DialPlan, country: str = "", *, extensions: Container[str] = (), phone: bool = False
+) -> str:
     """The number to rate and dial: `+` and digits in E.164, or the digits themselves where the plan is as-dialled.
 
-    `extensions` holds the internal numbers, with and without their `*`. Raises: BadNumber.
+    `extensions` holds the internal numbers, with and without their `*`. `phone`: a phone of the tenant dials, which
+    may reach premium and short numbers where it has rates and routes. Raises: BadNumber.
     """
     number = _bare(typed)
     if "*" in number or number in extensions:
@@ -67,7 +70,9 @@ def read_number(typed: str, plan: DialPlan, country: str = "", *, extensions: Co
         raise BadNumber(NumberFault.CHARACTERS if number.strip("+") else NumberFault.EMPTY)
     if len(number.lstrip("+")) > MAX_DIGITS:
         raise BadNumber(NumberFault.TOO_LONG)
-    return _e164(number, plan, country or plan.country) if plan.mode == "e164" else _as_dialled(number, plan)
+    if plan.mode == "as-dialled":
+        return _as_dialled(number, plan)
+    return _e164(number, plan, country or plan.country, phone)
 
 
 def _bare(typed: str) -> str:
@@ -86,7 +91,7 @@ def _as_dialled(number: str, plan: DialPlan) -> str:
     digits = number.removeprefix("+")
     kept = _stripped(number, plan)
     # the typed form too: +1 900 ... must not pass as 900 ...
-    if any(form.startswith(prefix) for form in (digits, kept) for prefix in plan.refused):
+    if _begins(digits, plan) or _begins(kept, plan):
         raise BadNumber(NumberFault.REFUSED)
     if len(kept) < plan.min_digits:
         raise BadNumber(NumberFault.TOO_SHORT)
@@ -101,7 +106,7 @@ def _stripped(number: str, plan: DialPlan) -> str:
     return number.removeprefix("+")
 
 
-def _e164(number: str, plan: DialPlan, country: str) -> str:
+def _e164(number: str, plan: DialPlan, country: str, phone: bool) -> str:
     if phonenumbers.is_emergency_number(number, country):
         raise BadNumber(NumberFault.EMERGENCY)
     try:
@@ -109,14 +114,20 @@ def _e164(number: str, plan: DialPlan, country: str) -> str:
     except NumberParseException as fault:
         raise BadNumber(_UNREADABLE.get(fault.error_type, NumberFault.IMPOSSIBLE)) from fault
     national = phonenumbers.national_significant_number(parsed)
-    if (special := _special(parsed, national)) is not None:
+    special = _special(parsed, national)
+    if special is not None and not (phone and special in (NumberFault.PREMIUM, NumberFault.SHORT_CODE)):
         raise BadNumber(special)
     e164 = phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
     at_home = parsed.country_code == phonenumbers.country_code_for_region(plan.country)
     forms = (e164, national) if at_home else (e164,)
-    if any(form.startswith(prefix) for form in forms for prefix in plan.refused):
+    if any(_begins(form, plan) for form in forms):
         raise BadNumber(NumberFault.REFUSED)
     return e164
+
+
+def _begins(form: str, plan: DialPlan) -> bool:
+    """As a number that the plan refuses."""
+    return form.startswith(plan.refused)
 
 
 def _special(parsed: PhoneNumber, national: str) -> NumberFault | None:

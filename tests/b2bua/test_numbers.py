@@ -96,6 +96,32 @@ def test_e164_refusals(typed: str, country: str, reason: NumberFault) -> None:
     assert refused.value.reason == reason
 
 
+@pytest.mark.parametrize(("typed", "country", "number"), [
+    pytest.param("1-900-555-1234", "US", "+19005551234", id="premium"),
+    pytest.param("+44 909 879 0000", "US", "+449098790000", id="premium of another country"),
+    pytest.param("411", "US", "+1411", id="a short code"),
+    pytest.param("116123", "DE", "+49116123", id="a short code as long as a number"),
+    pytest.param("(202) 555-0100", "US", "+12025550100", id="any other number as everybody"),
+])
+def test_a_phone_of_the_tenant_reaches_what_has_rates_and_routes(typed: str, country: str, number: str) -> None:
+    assert read_number(typed, E164, country, phone=True) == number
+
+
+@pytest.mark.parametrize(("typed", "country", "refused", "reason"), [
+    pytest.param("911", "US", (), NumberFault.EMERGENCY, id="emergency calls are no plain calls"),
+    pytest.param("1-900-555-1234", "US", ("900",), NumberFault.REFUSED, id="premium, refused by the tenant"),
+    pytest.param("411", "US", ("411",), NumberFault.REFUSED, id="a short code refused by the tenant"),
+    pytest.param("555-0100", "US", (), NumberFault.TOO_SHORT, id="without its area code"),
+    pytest.param("001*002", "US", (), NumberFault.INTERNAL, id="internal"),
+])
+def test_what_a_phone_of_the_tenant_cannot_call_either(
+    typed: str, country: str, refused: tuple[str, ...], reason: NumberFault
+) -> None:
+    with pytest.raises(BadNumber) as fault:
+        read_number(typed, DialPlan(refused=refused), country, extensions=INTERNAL, phone=True)
+    assert fault.value.reason == reason
+
+
 @pytest.mark.parametrize(("typed", "refused"), [
     pytest.param("+40721234567", True, id="a country"),
     pytest.param("+41443643532", False, id="another country"),

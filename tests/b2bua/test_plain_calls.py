@@ -196,23 +196,79 @@ def test_max_forwards_goes_down_and_ends_a_loop() -> None:
     play(scenario, fixture(SECOND))
 
 
-def test_an_overheard_proof_is_worth_nothing() -> None:
+@pytest.mark.parametrize(
+    ("address", "stale"),
+    [
+        pytest.param(("192.0.2.66", 5060), False, id="elsewhere: a nonce of another address"),
+        pytest.param((PHONE[0], 40_000), True, id="behind the same address: spent"),
+    ],
+)
+def test_an_overheard_proof_is_worth_nothing(address: tuple[str, int], stale: bool) -> None:
     async def scenario(world: World) -> None:
         john, jane = await phones(world)
         caller = john.calls("001*003", "001*002", "secret")
         called = (await jane.expects_call()).rings()
         invite = world.wire.requests("INVITE", SERVER)[-1]
         assert b"Authorization:" in invite
-        thief = Peer(world, ("192.0.2.66", 5060))
+        thief = Peer(world, address)
         stolen = invite.replace(b"z9hG4bK", b"z9hG4bKstolen", 1).replace(b"Call-ID: ", b"Call-ID: x", 1)
         thief.core.send(stolen, Hop("UDP", *SERVER), "x")
         await asyncio.sleep(0.1)
         answers = [data for _, _, to, data in world.wire.sent if to == thief.address]
         assert [data[:11] for data in answers] == [b"SIP/2.0 401"]
-        assert b"stale=true" in answers[0]
+        assert (b"stale=true" in answers[0]) is stale
         assert len(world.exchange.live) == 1
         caller.hangs_up()
         await called.left_alone()
         await world.over()
 
     play(scenario, fixture(SECOND))
+
+
+@pytest.mark.parametrize(
+    ("dialled", "sent"),
+    [
+        pytest.param("19005551234", "+19005551234", id="premium, with a rate"),
+        pytest.param("411", "+1411", id="a short code, with a rate"),
+        pytest.param("+44909879000", "", id="premium, without one"),
+    ],
+)
+def test_what_phones_may_call_is_what_has_a_rate(dialled: str, sent: str) -> None:
+    async def scenario(world: World) -> None:
+        john, trunk = Peer(world, PHONE), Peer(world, T1)
+        assert await john.register("001*002", "secret") == 200
+        caller = john.calls(dialled, "001*002", "secret")
+        if sent:
+            called = (await trunk.expects_call()).answers()
+            assert called.request is not None
+            assert called.request.uri.user == sent
+            await caller.told(200)
+            caller.hangs_up()
+            assert (await world.over()).outcome is Outcome.TALKED
+        else:
+            assert (await world.over()).outcome is Outcome.NO_RATE
+            assert trunk.invited == 0
+
+    play(scenario, E164)
+
+
+E164 = """
+[[account]]
+name = "client"
+credit = "10.00"
+[[extension]]
+number = "001*002"
+account = "client"
+password = "secret"
+public_number = "+12025550123"
+[[trunk]]
+name = "R1"
+host = "192.0.2.21"
+[[route]]
+trunk = "R1"
+[[rate]]
+prefix = "+1900"
+first_cost = "1.00"
+[[rate]]
+prefix = "+1411"
+"""
