@@ -7,8 +7,7 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
@@ -16,9 +15,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from b2bua import wiring
+from b2bua import cli_callers, cli_tokens, wiring
+from b2bua.cli_common import ConfigOption, DatabaseOption, clear_errors
+from b2bua.cli_why import why
 from b2bua.config import BadConfig, Config, read_config, split_address
-from store.errors import StoreError
 
 if TYPE_CHECKING:
     from b2bua.demo.start import DemoSettings
@@ -26,15 +26,16 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 app = typer.Typer(help="Ringback: web callback and callback-number server.", no_args_is_help=True, add_completion=False)
-DatabaseOption = Annotated[str, typer.Option("--database", help="sqlite:///FILE; else that of --config.")]
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="The server's TOML file: its database and URL.")]
+app.add_typer(cli_callers.app, name="caller")
+app.add_typer(cli_tokens.app, name="token")
+app.command()(why)
 
 
 @app.command()
 def serve(config: Annotated[Path, typer.Option("--config", help="The server's TOML file.")]) -> None:
     """Run the server until SIGINT or SIGTERM."""
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # it tells its load when it is ready
-    with _clear_errors():
+    with clear_errors():
         settings = read_config(config)
         _log_to_stderr(settings.server.log_level)
         asyncio.run(_serve(settings))
@@ -80,7 +81,7 @@ def apply(
     from b2bua.plan_reader import parse
     from store.database import transact
 
-    with _clear_errors():
+    with clear_errors():
         settings = read_config(config) if config else Config()
         url, pages = database or settings.server.database, base_url or settings.base_url()
         try:
@@ -104,7 +105,7 @@ def demo(
     """Run the server with a simulated phone and a simulated telephone network, for this machine only."""
     from b2bua.demo.start import DemoSettings
 
-    with _clear_errors():
+    with clear_errors():
         _log_to_stderr("ERROR")
         asyncio.run(_demo(DemoSettings(home=home, bind=bind, sip_port=sip_port, http_port=http_port)))
 
@@ -139,7 +140,7 @@ def demo_call(
     """Place one whole CallNow call without a browser; exits 0 when it went as the table of numbers says."""
     from b2bua.demo.demo_call import demo_call as place
 
-    with _clear_errors():
+    with clear_errors():
         _log_to_stderr("ERROR")
         if not asyncio.run(place(number, out, partial(print, flush=True))):
             raise SystemExit(1)
@@ -157,16 +158,6 @@ def _stop_signal() -> asyncio.Event:
 def _log_to_stderr(level: str) -> None:
     logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("alembic").setLevel(max(logging.WARNING, logging.getLevelName(level)))
-
-
-@contextmanager
-def _clear_errors() -> Iterator[None]:
-    """An operator reads a sentence, never a traceback."""
-    try:
-        yield
-    except (BadConfig, OSError, StoreError, TimeoutError) as error:
-        print(f"ringback: {error}", file=sys.stderr)
-        raise SystemExit(1) from error
 
 
 def main() -> None:

@@ -8,9 +8,30 @@ from enum import Enum
 from pathlib import Path
 from typing import Literal, Protocol
 
+from b2bua.office_desk import (
+    CallbackView,
+    CallerChange,
+    CallerList,
+    CallerView,
+    Holder,
+    ImportView,
+    LadderRow,
+    LegView,
+    NewCaller,
+    NewRecharge,
+    NotDone,
+    Office,
+    Progress,
+    QuotaView,
+    RechargeView,
+    StoryView,
+)
+
 __all__ = [
-    "Accepted", "CallNowPage", "CallView", "DemoState", "Desk", "ExtensionView", "LadderRow", "Refused", "Stage",
-    "VisitorRequest", "VisitorStatus",
+    "Accepted", "CallNowPage", "CallView", "CallbackView", "CallerChange", "CallerList", "CallerView", "DemoState",
+    "Desk", "ExtensionView", "Holder", "ImportView", "LadderRow", "LegView", "NewCaller", "NewRecharge", "NotDone",
+    "Office", "Progress", "QuotaView", "RechargeView", "Refused", "Stage", "StoryView", "VisitorRequest",
+    "VisitorStatus",
 ]
 
 
@@ -88,26 +109,11 @@ class VisitorStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class LadderRow:
-    """One row of a call ladder. Lanes: 0 the extension's side, 1 Ringback, 2 the PSTN side."""
-
-    n: int
-    at_s: float
-    """Seconds since the call began."""
-    kind: Literal["sip", "rtp", "dtmf", "prompt", "event"]
-    source: int
-    target: int
-    title: str
-    text: str = ""
-    """The whole SIP message, or detail; empty when the title says all."""
-
-
-@dataclass(frozen=True, slots=True)
 class CallView:
     """One call as lists show it."""
 
     id: str
-    kind: Literal["callnow", "internal", "outbound", "inbound"]
+    kind: Literal["callnow", "callback", "internal", "outbound", "inbound"]
     started: float
     """Unix time."""
     state: str

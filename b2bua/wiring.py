@@ -20,6 +20,7 @@ from b2bua.config import BadConfig, Config, split_address
 from b2bua.exchange import Exchange
 from b2bua.front import DemoControls, FrontDesk
 from b2bua.gate import Gate
+from b2bua.office import BackOffice
 from b2bua.random_ids import RandomIds
 from media.engine import MediaEngine
 from media.prompt import Pack
@@ -140,6 +141,7 @@ async def serve_web(running: Running, config: Config, listener: socket.socket, s
         secret=secrets.token_bytes(32),
         base_url=running.base_url,
         speak_digits=lambda digit: running.exchange.pack.wav([digit]),
+        office=BackOffice(running.exchange.database, time.time),
         proxies=config.web.proxies,
     )
     settings = uvicorn.Config(

@@ -14,7 +14,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from b2bua.desk import Desk
+from b2bua.desk import Desk, Office
+from webform.api import Api
 from webform.captcha import Challenges
 from webform.console import ConsolePages
 from webform.events import Streams
@@ -41,6 +42,7 @@ def create_app(
     secret: bytes,
     base_url: str,
     speak_digits: Callable[[str], bytes],
+    office: Office | None = None,
     admin: bool = True,
     proxies: Sequence[str] = (),
     clock: Callable[[], float] = time.time,
@@ -48,7 +50,8 @@ def create_app(
     """Build the ASGI application.
 
     `secret` signs sessions; `speak_digits` gives one digit's clip as 16-bit mono WAV; `proxies` are the addresses or
-    networks whose X-Forwarded-For is believed; `admin=False` leaves only the public pages.
+    networks whose X-Forwarded-For is believed; `admin=False` leaves only the public pages; without `office` there is
+    no API.
     A server that stops calls `app.state.close_streams()` first, else it waits for every open page.
     Raises: ValueError for a bad proxy.
     """
@@ -69,6 +72,8 @@ def create_app(
         *StatusPages(desk, pages, streams).routes(),
         *VisitorPages(desk, pages, Challenges(clock), address, speak_digits).routes(),
     ]
+    if office is not None:
+        routes.append(Mount("/api/v1", Api(office, address, clock).app()))
     if admin:
         routes += ConsolePages(desk, pages, SessionKeeper(secret, https, clock), streams, own.hostname or "").routes()
     app = Starlette(

@@ -1,0 +1,51 @@
+"""`ringback why NUMBER`: what became of its requests, triggers and calls (SPEC A12.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from b2bua.cli_common import OPERATOR, ConfigOption, DatabaseOption, order
+from b2bua.demo.text_ladder import heading, text_line
+from b2bua.desk import LegView, StoryView
+
+__all__ = ["why"]
+
+_LANES = ("Caller", "Ringback", "Called")
+
+
+def why(
+    number: Annotated[str, typer.Argument(help="A number in any notation, or an extension.")],
+    limit: Annotated[int, typer.Option(help="How many at most.")] = 20,
+    ladder: Annotated[bool, typer.Option("--ladder", help="With the kept SIP ladder of each call.")] = False,
+    config: ConfigOption = None, database: DatabaseOption = "",
+) -> None:  # fmt: skip
+    """Tell why, or why not: every request, trigger and call of a number, newest first."""
+    found = order(database, config, lambda office: office.stories(OPERATOR, number, limit=limit, ladder=ladder))
+    if not found:
+        typer.echo(f"nothing is known of {number}")
+    for story in found:
+        typer.echo("\n".join(_lines(story)))
+
+
+def _lines(story: StoryView) -> Iterator[str]:
+    yield f"{story.at}  {story.kind}  {story.caller or '(hidden)'} -> {story.called}  {story.cost}"
+    yield f"    {story.reason or 'open'}: {story.sentence}"
+    if story.source:
+        yield f"    from {story.source}"
+    for leg in story.legs:
+        yield from _leg_lines(leg)
+    if story.ladder:
+        yield heading(_LANES)
+        yield from map(text_line, story.ladder)
+
+
+def _leg_lines(leg: LegView) -> Iterator[str]:
+    arrow = "called" if leg.direction == "out" else "called by"
+    ended = f", ended by {leg.ended_by}" if leg.ended_by else ""
+    yield f"    {arrow} {leg.called if leg.direction == 'out' else leg.caller} ({leg.party}): " \
+          f"status {leg.status or 'none'}, {leg.talk_s:g} s, {leg.cost}{ended}"  # fmt: skip
+    for line in leg.cost_lines:
+        yield f"        {line}"

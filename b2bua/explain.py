@@ -1,0 +1,106 @@
+"""Says in plain words why a call or request ended, and how its cost came about (SPEC 72, 74, 75, A12.5)."""
+
+from __future__ import annotations
+
+from b2bua.money import format_money
+from store.rates import price
+from store.values import Micros, Rate
+
+__all__ = ["SENTENCES", "cost_lines", "cost_parts", "sentence"]
+
+SENTENCES: dict[str, str] = {
+    "": "It is still under way.",
+    # how a call ended
+    "talked": "They talked, and one of them hung up.",
+    "credit-spent": "The talk was cut at the second the money, or the longest allowed talk, ended.",
+    "refused": "The owner of the extension pressed 2: refused.",
+    "not-confirmed": "The extension answered and pressed nothing, so it was not confirmed.",
+    "offline": "No phone of the extension was registered.",
+    "busy": "Whoever was called was busy.",
+    "declined": "Whoever was called declined the call.",
+    "no-answer": "Nobody answered.",
+    "failed": "The number could not be reached: there is no such number, or the network refused it.",
+    "phone-left": "The extension hung up before the talk began.",
+    "visitor-busy": "The visitor's number was busy.",
+    "visitor-declined": "The visitor declined the call.",
+    "visitor-no-answer": "The visitor did not answer.",
+    "visitor-failed": "The visitor's number could not be reached.",
+    "visitor-left": "The visitor answered and hung up before the talk began.",
+    "no-credit": "There was not enough credit to begin.",
+    "no-rate": "The account has no price for this number.",
+    "no-route": "No trunk takes this number.",
+    "cancelled": "Whoever asked for the call gave it up.",
+    "media-lost": "No sound came from one side for too long.",
+    "congested": "No media port was free, or another limit of this server was reached.",
+    "server-stopped": "This server was being stopped.",
+    "server-error": "A fault of this server; its log says more.",
+    "server-restarted": "This server stopped without notice while it was under way, and was started again.",
+    # how a call back ended, and why a callback number did not call back
+    "caller-left": "The person called back hung up before any talk.",
+    "wrong-secret": "The password or PIN was wrong too many times.",
+    "nothing-dialled": "The person called back pressed nothing in time.",
+    "not-configured": "The callback number is switched off, or not set up yet.",
+    "hidden-callerid": "The caller hid the number.",
+    "untrusted-caller": "The number came by a trunk whose callers are not believed.",
+    "unknown-caller": "The number is not among the authorised CallerIDs.",
+    "caller-disabled": "The authorised CallerID is disabled.",
+    "already-pending": "A call back to this number was under way already.",
+    "number-locked": "Too many wrong passwords or PINs: the number is locked for a while.",
+    "number-calls-today": "This number has had its calls back of the day.",
+    "money-today": "The callback number has spent its money of the day.",
+    "price-too-high": "The number costs more a minute than is allowed.",
+    # why a CallNow request was no call
+    "unknown-page": "There is no such CallNow page.",
+    "name-required": "The page asks for a name, and none was given.",
+    "paused": "The owner has paused CallNow.",
+    "on-phone": "The extension was in a call.",
+    "link-money-today": "This link has spent its money of the day.",
+    "link-calls-today": "This link has had its calls of the day.",
+    "ip-15-minutes": "Too many requests from this address within 15 minutes.",
+    "ip-day": "Too many requests from this address within a day.",
+    "ip-numbers": "Too many different numbers from this address within an hour.",
+    "number-pending": "A call to this number was under way already.",
+    "number-day": "This number was called too often within a day.",
+    # what was wrong with the number
+    "number-empty": "No number was given.",
+    "number-characters": "The number has characters that no telephone number has.",
+    "number-internal": "It is an internal number.",
+    "number-emergency": "It is an emergency number; these are never called from here.",
+    "number-premium": "It is a premium-rate number; these are never called from here.",
+    "number-short-code": "It is a short code; these are never called from here.",
+    "number-refused": "This number is not allowed.",
+    "number-too-short": "The number is too short.",
+    "number-too-long": "The number is too long.",
+    "number-impossible": "No number of that country looks like this.",
+}
+"""Every recorded reason in a plain sentence."""
+
+
+def sentence(reason: str) -> str:
+    """The reason in plain words; a word that this version does not know is shown as it is."""
+    return SENTENCES.get(reason, reason)
+
+
+def cost_parts(rate: Rate, seconds: float, charged: Micros) -> list[tuple[str, Micros]]:
+    """What an answered leg cost, part by part: the amounts add up to `charged`."""
+    beyond_ms = max(0, round(seconds * 1000) - rate.first_interval_s * 1000)
+    begun = -(-beyond_ms // (rate.increment_s * 1000))
+    parts = [
+        ("connection fee", rate.connection_fee),
+        (f"first {rate.first_interval_s} s", rate.first_cost),
+        (f"{begun} x {rate.increment_s} s begun", Micros(begun * rate.increment_cost)),
+    ]
+    due, plain = price(rate, seconds), sum(amount for _, amount in parts)
+    if due > plain:
+        parts.append((f"raised to the minimum of {format_money(rate.minimum)}", Micros(due - plain)))
+    elif due < plain and rate.maximum is not None:
+        parts.append((f"lowered to the maximum of {format_money(rate.maximum)}", Micros(due - plain)))
+    if charged != due:  # cut at the last paid second: the milliseconds until the BYE are free
+        parts.append(("the talk was cut, what came after is free", Micros(charged - due)))
+    return [(text, amount) for text, amount in parts if amount]
+
+
+def cost_lines(rate: Rate, seconds: float, charged: Micros, currency: str) -> list[str]:
+    """The same as lines: `first 60 s: 0.50`, ending with the total."""
+    lines = [f"{text}: {format_money(amount)}" for text, amount in cost_parts(rate, seconds, charged)]
+    return [*lines, f"total: {format_money(charged, currency)}"]

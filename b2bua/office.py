@@ -1,0 +1,252 @@
+"""The back office over one database: the implementation of b2bua.desk.Office, for the API and the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal, TypeVar
+
+from sqlalchemy import Connection
+
+from b2bua.callback_change import callback_view, change_callback
+from b2bua.callback_settings import secret_fault
+from b2bua.caller_sheet import BadSheet, SheetLine, read_sheet, to_csv, to_xlsx
+from b2bua.desk import (
+    CallbackView,
+    CallerChange,
+    CallerList,
+    CallerView,
+    Holder,
+    ImportView,
+    NewCaller,
+    NewRecharge,
+    NotDone,
+    Progress,
+    RechargeView,
+    StoryView,
+)
+from b2bua.money import format_money
+from b2bua.office_jobs import (
+    caller_number,
+    caller_of,
+    caller_row,
+    caller_view,
+    credit,
+    iso,
+    order_number,
+    quota_view,
+    recharge,
+    recharge_view,
+    refusals,
+    searched,
+    seat,
+)
+from b2bua.secret_hash import hash_secret
+from b2bua.stories import stories
+from store import callers
+from store.callers import CallerRow
+from store.database import Database, Job
+from store.tokens import check_token
+from store.values import Micros
+
+__all__ = ["BackOffice"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class BackOffice:
+    """Implements b2bua.desk.Office; `wall` gives the Unix time."""
+
+    database: Database
+    wall: Callable[[], float]
+
+    async def holder(self, token: str) -> Holder | None:
+        """Whose API token this is; None for an unknown or revoked one."""
+        digest, now = hashlib.sha256(token.encode()).hexdigest(), self.wall()
+        found = await self.database.run(lambda conn: check_token(conn, digest, now))
+        return None if found is None else Holder(found.name, found.account_id)
+
+    async def callback(self, who: Holder, extension: str) -> CallbackView:
+        """The callback settings of an extension."""
+        return await self.database.read(lambda conn: callback_view(seat(conn, who, extension).settings))
+
+    async def change_callback(self, who: Holder, extension: str, changes: Mapping[str, object]) -> CallbackView:
+        """Change some of them, under the rules of `ringback apply`; `password` sets it, empty removes it."""
+        password = changes.get("password")
+        hashed = await _hashed(password, "password") if isinstance(password, str) else None
+        return await self.database.run(lambda conn: change_callback(conn, seat(conn, who, extension), changes, hashed))
+
+    async def callers(
+        self, who: Holder, extension: str, *, text: str = "", enabled: bool | None = None, limit: int = 50,
+        offset: int = 0,
+    ) -> CallerList:  # fmt: skip
+        """The CallerIDs whose number contains `text`."""
+
+        def found(conn: Connection) -> CallerList:
+            at, part = seat(conn, who, extension), searched(text)
+            rows = callers.search_callers(conn, at.id, part, enabled, limit, offset)
+            total = callers.count_callers(conn, at.id, part, enabled)
+            return CallerList([caller_view(row, at.currency) for row in rows], total, quota_view(conn, at))
+
+        return await self.database.read(found)
+
+    async def caller(self, who: Holder, extension: str, number: str) -> CallerView:
+        """One CallerID."""
+
+        def found(conn: Connection) -> CallerView:
+            at = seat(conn, who, extension)
+            return caller_view(caller_row(conn, caller_of(conn, at, number)), at.currency)
+
+        return await self.database.read(found)
+
+    async def add_caller(self, who: Holder, extension: str, new: NewCaller) -> CallerView:
+        """Add one."""
+        hashed = await _hashed(new.pin, "pin")
+        return await self._run(lambda conn: self._add(conn, who, extension, new, hashed))
+
+    def _add(self, conn: Connection, who: Holder, extension: str, new: NewCaller, pin_hash: str) -> CallerView:
+        at, opening = seat(conn, who, extension), credit(new.credit, "credit")
+        if opening is not None and opening < 0:
+            raise NotDone("The first credit cannot be negative.", field="credit")
+        added = callers.add_caller(
+            conn, extension_id=at.id, number=caller_number(conn, at, new.number), pin_hash=pin_hash, credit=opening,
+            order_number=order_number(new.order_number), enabled=new.enabled, language=new.language, at=self.wall(),
+        )  # fmt: skip
+        return caller_view(caller_row(conn, added), at.currency)
+
+    async def edit_caller(self, who: Holder, extension: str, number: str, change: CallerChange) -> CallerView:
+        """Change one."""
+        hashed = None if change.pin is None else await _hashed(change.pin, "pin")
+
+        def edited(conn: Connection) -> CallerView:
+            at = seat(conn, who, extension)
+            caller = caller_of(conn, at, number)
+            new_number = None if change.number is None else caller_number(conn, at, change.number)
+            caller = callers.edit_caller(
+                conn, caller.id, number=new_number, pin_hash=hashed, language=change.language,
+            )  # fmt: skip
+            if change.enabled is not None:
+                caller = callers.set_enabled(conn, caller.id, change.enabled)
+            return caller_view(caller_row(conn, caller), at.currency)
+
+        return await self._run(edited)
+
+    async def remove_caller(self, who: Holder, extension: str, number: str) -> None:
+        """Remove one; its ledger stays."""
+        await self.database.run(
+            lambda conn: callers.remove_caller(conn, caller_of(conn, seat(conn, who, extension), number).id)
+        )
+
+    async def recharges(self, who: Holder, extension: str, number: str, text: str = "") -> Sequence[RechargeView]:
+        """The recharges whose order number contains `text`, newest first."""
+
+        def found(conn: Connection) -> list[RechargeView]:
+            caller = caller_of(conn, seat(conn, who, extension), number)
+            return [recharge_view(row) for row in reversed(callers.recharges(conn, caller.id, text))]
+
+        return await self.database.read(found)
+
+    async def recharge(self, who: Holder, extension: str, number: str, new: NewRecharge) -> RechargeView:
+        """Add credit."""
+        return await self._run(
+            lambda conn: recharge(conn, caller_of(conn, seat(conn, who, extension), number), new, self.wall())
+        )
+
+    async def import_callers(
+        self, who: Holder, extension: str, data: bytes, *, separator: str = ",", dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> ImportView:  # fmt: skip
+        """Add every line of a file, or none."""
+        try:
+            lines = await asyncio.to_thread(read_sheet, data, separator)
+        except BadSheet as bad:
+            raise NotDone(f"Line {bad.line}: {bad.sentence}.", line=bad.line) from bad
+        await self._rehearse(who, extension, lines)
+        if dry_run:
+            return ImportView(len(lines), True)
+        hashes: list[str] = []
+        for line in lines:
+            hashes.append(await _hashed(line.pin, "pin"))
+            if progress is not None:
+                progress(len(hashes), len(lines))
+        await self._run(lambda conn: self._add_all(conn, who, extension, lines, hashes))
+        return ImportView(len(lines), False)
+
+    async def _rehearse(self, who: Holder, extension: str, lines: Sequence[SheetLine]) -> None:
+        """The whole import but for its hashes, undone: a long file fails at once, not after its last PIN."""
+
+        def rehearsed(conn: Connection) -> None:
+            self._add_all(conn, who, extension, lines, [""] * len(lines))
+            raise _Undo
+
+        for line in lines:
+            with refusals(line.line):
+                _pin(line.pin, "pin")
+        try:
+            await self._run(rehearsed)
+        except _Undo:
+            return
+
+    def _add_all(
+        self, conn: Connection, who: Holder, extension: str, lines: Sequence[SheetLine], hashes: Sequence[str]
+    ) -> None:
+        at = seat(conn, who, extension)
+        for line, pin_hash in zip(lines, hashes, strict=True):
+            with refusals(line.line):
+                callers.add_caller(
+                    conn, extension_id=at.id, number=caller_number(conn, at, line.number), pin_hash=pin_hash,
+                    credit=line.credit, order_number=order_number(line.order_number), at=self.wall(),
+                )  # fmt: skip
+
+    async def export_callers(
+        self, who: Holder, extension: str, kind: Literal["csv", "xlsx"], *, text: str = "",
+        enabled: bool | None = None,
+    ) -> bytes:  # fmt: skip
+        """The list as a file."""
+
+        def found(conn: Connection) -> tuple[str, list[CallerRow]]:
+            at = seat(conn, who, extension)
+            return at.currency, callers.search_callers(conn, at.id, searched(text), enabled)
+
+        currency, rows = await self.database.read(found)
+        cells = [_cells(row, currency) for row in rows]
+        return await asyncio.to_thread(to_csv if kind == "csv" else to_xlsx, cells)
+
+    async def stories(self, who: Holder, number: str, *, limit: int = 20, ladder: bool = False) -> Sequence[StoryView]:
+        """Why, or why not: what became of the requests, triggers and calls of a number, newest first."""
+        return await self.database.read(lambda conn: stories(conn, who, number, limit=limit, ladder=ladder))
+
+    async def _run(self, job: Job[T]) -> T:
+        with refusals():
+            return await self.database.run(job)
+
+
+class _Undo(Exception):
+    """Ends a rehearsal: the job is undone."""
+
+
+def _pin(text: str, field: str) -> None:
+    """Raises: NotDone."""
+    if text and (fault := secret_fault(text)):
+        raise NotDone(f"{field}: {fault}.", field=field)
+
+
+async def _hashed(secret: str, field: str) -> str:
+    """The hash of a password or PIN, empty for none, made in a thread.  Raises: NotDone."""
+    _pin(secret, field)
+    return await asyncio.to_thread(hash_secret, secret) if secret else ""
+
+
+def _cells(row: CallerRow, currency: str) -> list[str | Decimal]:
+    def money(micros: Micros | None) -> str | Decimal:
+        return "unlimited" if micros is None else Decimal(format_money(micros))
+
+    return [
+        "enabled" if row.caller.enabled else "disabled", row.caller.number, "yes" if row.caller.pin_hash else "no",
+        "unlimited" if row.available is None else money(row.total), money(row.available), money(row.spent), currency,
+        iso(row.caller.created),
+    ]  # fmt: skip

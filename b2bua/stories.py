@@ -1,0 +1,118 @@
+"""Why, or why not: what became of the requests, triggers and calls of one number (SPEC A12.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, RowMapping, select
+
+from b2bua.desk import Holder, LadderRow, LegView, StoryView
+from b2bua.explain import cost_lines, sentence
+from b2bua.money import format_money
+from b2bua.numbers import BadNumber, read_number
+from b2bua.office_jobs import iso
+from store import journal, tables
+from store.journal import CallRecord, LegRecord, RequestRecord
+from store.values import DialPlan, Rate
+
+__all__ = ["forms", "stories"]
+
+_AS_TYPED = DialPlan(mode="as-dialled", min_digits=0)
+_TAIL = 6
+"""Digits by which a number and its form on a trunk are one: prefixes differ."""
+
+
+def stories(conn: Connection, who: Holder, typed: str, *, limit: int = 20, ladder: bool = False) -> list[StoryView]:
+    """What happened to a number, an extension's too, newest first; of the holder's extensions only."""
+    numbers = forms(typed, _dial_plans(conn))
+    asked = {row.token: row for number in numbers for row in journal.requests_of(conn, number, limit)}
+    seen = {row.call_id for row in asked.values()}
+    called = {row.id: row for number in numbers for row in journal.calls_of(conn, number, limit)}
+    mine = _currencies(conn, who)
+    rows: list[RequestRecord | CallRecord] = [*asked.values(), *(r for r in called.values() if r.id not in seen)]
+    rows = sorted((row for row in rows if row.extension in mine), key=_moment, reverse=True)
+    found = [_of_request(conn, row, mine[row.extension]) if isinstance(row, RequestRecord) else _of_call(conn, row)
+             for row in rows[:limit]]  # fmt: skip
+    return [replace(story, ladder=_ladder(conn, story.call_id)) for story in found] if ladder else found
+
+
+def _moment(row: RequestRecord | CallRecord) -> float:
+    return row.at if isinstance(row, RequestRecord) else row.started
+
+
+def forms(typed: str, plans: Iterable[DialPlan]) -> list[str]:
+    """How a number may have been written down: as typed, its digits, and as each dial plan reads it."""
+    found = {typed.strip(): None}
+    for plan in (_AS_TYPED, *plans):
+        try:
+            found[read_number(typed, plan)] = None
+        except BadNumber:
+            continue
+    digits = [number for number in found if number.isdigit()]
+    return [*found, *(f"+{number}" for number in digits)]
+
+
+def _dial_plans(conn: Connection) -> list[DialPlan]:
+    plans = conn.execute(select(tables.accounts.c.dial_plan).where(tables.accounts.c.kind == "client")).scalars()
+    return list(dict.fromkeys(msgspec.convert(plan, DialPlan) for plan in plans))
+
+
+def _currencies(conn: Connection, who: Holder) -> dict[str, str]:
+    """The extensions that may be seen, with the currency of each; an operator also sees what had none."""
+    accounts, extensions = tables.accounts, tables.extensions
+    rows = conn.execute(select(extensions.c.number, accounts.c.id, accounts.c.currency).join(
+        accounts, accounts.c.id == extensions.c.account_id,
+    ))  # fmt: skip
+    mine = {number: currency for number, account_id, currency in rows if who.account_id in (None, account_id)}
+    return mine if who.account_id is not None else {"": "", **mine}
+
+
+def _of_request(conn: Connection, row: RequestRecord, currency: str) -> StoryView:
+    call = journal.find_call(conn, row.call_id) if row.call_id else None
+    source = ", ".join(filter(None, (row.trunk, row.ip, row.name)))
+    told = _story(row.at, row.kind, row.reason, row.extension, format_money(row.cost, currency), row.call_id, source)
+    ends = (row.number, row.extension) if row.kind == "callback" else (row.extension, row.number)
+    caller, called = (call.from_, call.to) if call else ends
+    return replace(told, caller=caller, called=called, legs=_legs(conn, call) if call else [])
+
+
+def _of_call(conn: Connection, row: CallRecord) -> StoryView:
+    told = _story(row.started, row.kind, row.reason, row.extension, format_money(row.cost, row.currency), row.id, "")
+    return replace(told, caller=row.from_, called=row.to, legs=_legs(conn, row))
+
+
+def _story(at: float, kind: str, reason: str, extension: str, cost: str, call_id: str, source: str) -> StoryView:
+    return StoryView(iso(at), kind, reason, sentence(reason), extension, "", "", cost, call_id, source, [], [])
+
+
+def _legs(conn: Connection, call: CallRecord) -> list[LegView]:
+    holds = tables.holds
+    paid = [*conn.execute(select(holds).where(holds.c.call_id == call.id).order_by(holds.c.id)).mappings()]
+    return [_leg(leg, call.currency, _hold_of(leg, paid)) for leg in journal.legs_of(conn, call.id)]
+
+
+def _hold_of(leg: LegRecord, paid: list[RowMapping]) -> RowMapping | None:
+    """The money of an answered leg; each hold is of one leg."""
+    for hold in paid:
+        if leg.answered is not None and hold["charged"] == leg.cost and hold["number"][-_TAIL:] == leg.to[-_TAIL:]:
+            paid.remove(hold)
+            return hold
+    return None
+
+
+def _leg(leg: LegRecord, currency: str, hold: Mapping[Any, Any] | None) -> LegView:
+    seconds = leg.talk_ms / 1000
+    lines: Sequence[str] = ()
+    if hold is not None:
+        lines = cost_lines(msgspec.convert(hold["rate"], Rate), seconds, leg.cost, currency)
+    return LegView(
+        leg.direction, leg.from_, leg.to, leg.party, leg.status, leg.cause, seconds, format_money(leg.cost, currency),
+        lines,
+    )  # fmt: skip
+
+
+def _ladder(conn: Connection, call_id: str) -> list[LadderRow]:
+    return msgspec.convert(journal.read_ladder(conn, call_id) if call_id else [], list[LadderRow])

@@ -1,0 +1,209 @@
+"""The REST API, /api/v1: one table of operations, which makes both the routes and their OpenAPI document."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Literal
+from urllib.parse import quote
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from b2bua.desk import (
+    CallbackView,
+    CallerChange,
+    CallerList,
+    CallerView,
+    Holder,
+    ImportView,
+    NewCaller,
+    NewRecharge,
+    NotDone,
+    Office,
+    RechargeView,
+    StoryView,
+)
+from webform.api_guard import Bouncer, Json, on_http_error, read_body, read_count, read_json, read_switch
+from webform.api_schema import CHANGE, CSV, LIMIT, OFFSET, SEARCH, XLSX, Operation, Query, document
+
+__all__ = ["Api"]
+
+MOST_FILE_BYTES = 1_000_000
+NDJSON = "application/x-ndjson"
+_LIST, _ONE = "/extensions/{extension}/caller-ids", "/extensions/{extension}/caller-ids/{number}"
+_ENABLED = Query("enabled", "only enabled or only disabled ones", "boolean")
+
+
+class Api:
+    """The handlers; each gets a request and whose token came with it, and answers a value of b2bua.desk."""
+
+    def __init__(self, office: Office, address: Callable[[Request], str], clock: Callable[[], float]) -> None:
+        self._office = office
+        self._bouncer = Bouncer(office, address, clock)
+        self._document = document(self.operations())
+
+    def app(self) -> Starlette:
+        """The application to mount; its errors are JSON."""
+        routes = [Route("/openapi.json", self._openapi, methods=["GET"])]
+        routes += [Route(each.path, self._guarded(each), methods=[each.method]) for each in self.operations()]
+        return Starlette(routes=routes, exception_handlers={
+            code: on_http_error for code in (400, 401, 404, 405, 413, 415, 429, Exception)
+        })  # fmt: skip
+
+    def operations(self) -> list[Operation]:
+        """Everything that can be asked; the names mirror VoipNow's SystemAPI (SPEC 63)."""
+        return [
+            Operation("GET", "/extensions/{extension}/callback", "GetCallback", "Callback settings of an extension",
+                      self.get_callback, gives=CallbackView),
+            Operation("PATCH", "/extensions/{extension}/callback", "EditCallback", "Change some callback settings",
+                      self.edit_callback, takes=CHANGE, gives=CallbackView),
+            Operation("GET", _LIST, "GetAuthCallerIDs", "Search the authorised CallerIDs", self.get_callers,
+                      gives=CallerList, query=(SEARCH, _ENABLED, LIMIT, OFFSET)),
+            Operation("POST", _LIST, "AddAuthCallerID", "Add an authorised CallerID", self.add_caller,
+                      takes=NewCaller, gives=CallerView, status=201,
+                      conflict="the number is there, or the quota is full"),
+            Operation("GET", _LIST + "/export.csv", "ExportAuthCallerIDsCSV", "The list as CSV", self.export_csv,
+                      gives=CSV, query=(SEARCH, _ENABLED)),
+            Operation("GET", _LIST + "/export.xlsx", "ExportAuthCallerIDsExcel", "The list as an Excel workbook",
+                      self.export_xlsx, gives=XLSX, query=(SEARCH, _ENABLED)),
+            Operation("POST", _LIST + "/import", "ImportAuthCallerIDs",
+                      "Add every line of a file (number, PIN, order number, initial credit), or none. With "
+                      f"`Accept: {NDJSON}` a line of progress comes after each row.",
+                      self.import_callers, takes=CSV, gives=ImportView,
+                      conflict="a number is there, or the quota is full",
+                      query=(Query("separator", "one character; a comma where absent"),
+                             Query("dry_run", "only look whether the file would be taken", "boolean"))),
+            Operation("GET", _ONE, "GetAuthCallerID", "One authorised CallerID", self.get_caller, gives=CallerView),
+            Operation("PATCH", _ONE, "EditAuthCallerID", "Change number, PIN, language, or enable and disable",
+                      self.edit_caller, takes=CallerChange, gives=CallerView,
+                      conflict="the number is there, or the quota is full"),
+            Operation("DELETE", _ONE, "DelAuthCallerID", "Remove an authorised CallerID; its ledger stays",
+                      self.remove_caller, status=204),
+            Operation("GET", _ONE + "/recharges", "GetAuthCallerIDRecharges", "The recharge history, newest first",
+                      self.get_recharges, gives=list[RechargeView],
+                      query=(Query("q", "part of an order number"),)),
+            Operation("POST", _ONE + "/recharges", "RechargeAuthCallerID",
+                      "Add credit, take some, or make it unlimited", self.recharge,
+                      takes=NewRecharge, gives=RechargeView, status=201,
+                      conflict="the order number was used already"),
+            Operation("GET", "/requests", "GetRequests",
+                      "Why, or why not: every request, trigger and call of a number, newest first", self.get_requests,
+                      gives=list[StoryView],
+                      query=(Query("number", "in any notation", required=True), LIMIT,
+                             Query("ladder", "with the kept SIP ladder of each call", "boolean"))),
+        ]  # fmt: skip
+
+    def _guarded(self, operation: Operation) -> Callable[[Request], object]:
+        async def endpoint(request: Request) -> Response:
+            who = await self._bouncer.holder(request)
+            try:
+                answer = await operation.handler(request, who)
+            except NotDone as refusal:
+                return Json.refusal(refusal)
+            return answer if isinstance(answer, Response) else Json(answer, operation.status)
+
+        return endpoint
+
+    async def _openapi(self, request: Request) -> Response:
+        return Json(self._document)
+
+    async def get_callback(self, request: Request, who: Holder) -> CallbackView:
+        return await self._office.callback(who, _extension(request))
+
+    async def edit_callback(self, request: Request, who: Holder) -> CallbackView:
+        return await self._office.change_callback(who, _extension(request), await read_json(request, dict))
+
+    async def get_callers(self, request: Request, who: Holder) -> CallerList:
+        return await self._office.callers(
+            who, _extension(request), text=request.query_params.get("q", ""), enabled=read_switch(request, "enabled"),
+            limit=read_count(request, "limit", 50, 500), offset=read_count(request, "offset", 0, 999_999_999),
+        )  # fmt: skip
+
+    async def add_caller(self, request: Request, who: Holder) -> Response:
+        caller = await self._office.add_caller(who, _extension(request), await read_json(request, NewCaller))
+        where = f"{request.url.path}/{quote(caller.number, safe='')}"
+        return Json(caller, 201, {"Location": where})
+
+    async def get_caller(self, request: Request, who: Holder) -> CallerView:
+        return await self._office.caller(who, _extension(request), _number(request))
+
+    async def edit_caller(self, request: Request, who: Holder) -> CallerView:
+        change = await read_json(request, CallerChange)
+        return await self._office.edit_caller(who, _extension(request), _number(request), change)
+
+    async def remove_caller(self, request: Request, who: Holder) -> None:
+        await self._office.remove_caller(who, _extension(request), _number(request))
+
+    async def get_recharges(self, request: Request, who: Holder) -> object:
+        text = request.query_params.get("q", "")
+        return await self._office.recharges(who, _extension(request), _number(request), text)
+
+    async def recharge(self, request: Request, who: Holder) -> RechargeView:
+        new = await read_json(request, NewRecharge)
+        return await self._office.recharge(who, _extension(request), _number(request), new)
+
+    async def export_csv(self, request: Request, who: Holder) -> Response:
+        return await self._export(request, who, "csv", CSV + "; charset=utf-8")
+
+    async def export_xlsx(self, request: Request, who: Holder) -> Response:
+        return await self._export(request, who, "xlsx", XLSX)
+
+    async def _export(self, request: Request, who: Holder, kind: Literal["csv", "xlsx"], media_type: str) -> Response:
+        data = await self._office.export_callers(
+            who, _extension(request), kind, text=request.query_params.get("q", ""),
+            enabled=read_switch(request, "enabled"),
+        )  # fmt: skip
+        name = f'attachment; filename="caller-ids.{kind}"'
+        return Response(data, headers={"Content-Disposition": name}, media_type=media_type)
+
+    async def import_callers(self, request: Request, who: Holder) -> ImportView | Response:
+        extension, separator = _extension(request), request.query_params.get("separator", ",")
+        dry_run = bool(read_switch(request, "dry_run"))
+        data = await read_body(request, CSV, MOST_FILE_BYTES)
+        office = self._office
+        if dry_run or NDJSON not in request.headers.get("accept", ""):
+            return await office.import_callers(who, extension, data, separator=separator, dry_run=dry_run)
+        # a status cannot be taken back once the progress begins: so first look whether the file is good
+        await office.import_callers(who, extension, data, separator=separator, dry_run=True)
+        return StreamingResponse(self._progress(who, extension, data, separator), media_type=NDJSON)
+
+    async def _progress(self, who: Holder, extension: str, data: bytes, separator: str) -> AsyncIterator[bytes]:
+        rows: asyncio.Queue[object] = asyncio.Queue()
+
+        async def take() -> None:
+            try:
+                rows.put_nowait(await self._office.import_callers(
+                    who, extension, data, separator=separator,
+                    progress=lambda done, of: rows.put_nowait({"done": done, "of": of}),
+                ))  # fmt: skip
+            except NotDone as refusal:
+                rows.put_nowait({"error": refusal.sentence, "line": refusal.line})
+            finally:
+                rows.put_nowait(None)
+
+        task = asyncio.create_task(take())
+        try:
+            while (row := await rows.get()) is not None:
+                yield msgspec.json.encode(row) + b"\n"
+        finally:  # who hangs up in the middle gets nothing
+            task.cancel()
+
+    async def get_requests(self, request: Request, who: Holder) -> object:
+        number = request.query_params.get("number", "").strip()
+        if not number:
+            raise NotDone("number: which number?", field="number")
+        return await self._office.stories(
+            who, number, limit=read_count(request, "limit", 20, 500), ladder=bool(read_switch(request, "ladder")),
+        )  # fmt: skip
+
+
+def _extension(request: Request) -> str:
+    return str(request.path_params["extension"])
+
+
+def _number(request: Request) -> str:
+    return str(request.path_params["number"])

@@ -1,0 +1,138 @@
+"""The OpenAPI 3.1 document of a table of operations; bodies and answers are described by their types."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+from starlette.requests import Request
+
+from b2bua.desk import CallbackView, Holder
+
+__all__ = ["CHANGE", "CSV", "LIMIT", "OFFSET", "SEARCH", "XLSX", "Operation", "Query", "document"]
+
+CSV = "text/csv"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+JSON = "application/json"
+CHANGE = "CallbackChange"
+"""The one body that is no type: any of the settings of a CallbackView."""
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One parameter of the query."""
+
+    name: str
+    says: str
+    kind: Literal["string", "integer", "boolean"] = "string"
+    required: bool = False
+
+
+SEARCH = Query("q", "part of a number")
+LIMIT = Query("limit", "how many at most, up to 500", "integer")
+OFFSET = Query("offset", "how many to leave out first", "integer")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of one path; `takes` and `gives` are a type, CHANGE, or a media type."""
+
+    method: Literal["GET", "POST", "PATCH", "DELETE"]
+    path: str
+    name: str
+    summary: str
+    handler: Callable[[Request, Holder], Awaitable[object]]
+    takes: Any = None
+    gives: Any = None
+    status: int = 200
+    query: tuple[Query, ...] = ()
+    conflict: str = ""
+    """What a 409 means here; empty where there is none."""
+
+
+_REFUSALS = {
+    401: "no API token, or a bad one", 404: "not there, or not yours to see", 413: "the body is too long",
+    415: "another media type is expected", 422: "a field, the query or a line of a file is wrong",
+    429: "too many wrong tokens from this address",
+}  # fmt: skip
+
+
+def document(operations: Iterable[Operation]) -> Schema:
+    """The whole document."""
+    operations = list(operations)
+    types = [each for one in operations for each in (one.takes, one.gives) if each and not isinstance(each, str)]
+    schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    known: dict[Any, Schema] = dict(zip(types, schemas, strict=True))
+    known[CHANGE] = {"$ref": f"#/components/schemas/{CHANGE}"}
+    paths: dict[str, Schema] = {}
+    for one in operations:
+        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, known)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Ringback", "version": "1", "description": "Money is text: `4.88` or `unlimited`."},
+        "servers": [{"url": "/api/v1"}],
+        "security": [{"token": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": components | {CHANGE: _change(components[CallbackView.__name__]), "Error": _ERROR},
+        },
+    }
+
+
+_ERROR: Schema = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {"type": "string", "description": "a sentence"},
+        "field": {"type": "string", "description": "which field, query parameter or column is wrong"},
+        "line": {"type": "integer", "description": "which line of a file is wrong"},
+    },
+}
+
+
+def _change(view: Schema) -> Schema:
+    """What a PATCH takes: any of the settings, and the password that no answer shows."""
+    properties = {name: schema for name, schema in view["properties"].items() if name != "has_password"}
+    return {"title": CHANGE, "type": "object", "additionalProperties": False, "properties": properties | {
+        "password": {"type": "string", "writeOnly": True, "description": "digits; empty removes it"},
+    }}  # fmt: skip
+
+
+def _operation(one: Operation, known: dict[Any, Schema]) -> Schema:
+    described: Schema = {
+        "operationId": one.name,
+        "summary": one.summary,
+        "parameters": [*_in_path(one.path), *map(_in_query, one.query)],
+        "responses": {str(one.status): {"description": "done", **_content(one.gives, known)}, **_refusals(one)},
+    }
+    if one.takes:
+        described["requestBody"] = {"required": True, **_content(one.takes, known)}
+    return described
+
+
+def _in_path(path: str) -> Iterable[Schema]:
+    for name in re.findall(r"{(\w+)}", path):
+        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+
+
+def _in_query(query: Query) -> Schema:
+    return {"name": query.name, "in": "query", "required": query.required, "description": query.says,
+            "schema": {"type": query.kind}}  # fmt: skip
+
+
+def _content(kind: Any, known: dict[Any, Schema]) -> Schema:
+    if kind is None:
+        return {}
+    return {"content": {JSON: {"schema": known[kind]}} if kind in known else {kind: {}}}
+
+
+def _refusals(one: Operation) -> Schema:
+    codes = {401, 404, 422, 429} | ({413, 415} if one.takes else set())
+    refused = {code: _REFUSALS[code] for code in sorted(codes)} | ({409: one.conflict} if one.conflict else {})
+    error = {JSON: {"schema": {"$ref": "#/components/schemas/Error"}}}
+    return {str(code): {"description": says, "content": error} for code, says in sorted(refused.items())}
