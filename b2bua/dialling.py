@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from b2bua.audio import CODECS
-from b2bua.caller_id import Shown, shown_on_trunk
+from b2bua.caller_id import Shown, identity_headers, shown_on_trunk
 from b2bua.ladder import EXTENSION, PSTN, RINGBACK
 from b2bua.leg import Hearer, Leg
 from b2bua.numbers import to_trunk
@@ -90,6 +90,7 @@ async def _dial_trunk(call: Call, trunk: Trunk, number: str, hear: Leg) -> Leg:
         codecs=trunk.codecs,
         beside=hear,
         credentials=Credentials(trunk.user, trunk.password) if trunk.user else None,
+        extra=identity_headers(call.extension, trunk, domain),
     )
     answered = await dialling.winner(trunk.ring_s)
     if call.payment is not None:

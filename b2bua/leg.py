@@ -103,6 +103,7 @@ class Leg:
         beside: Leg | None = None,
         credentials: Credentials | None = None,
         nat: bool = False,
+        extra: Sequence[tuple[str, str]] = (),
     ) -> None:
         """Ring it; `beside` is the leg it will be joined with: its codec is offered first, or its whole offer."""
         self._watcher = watcher
@@ -120,6 +121,7 @@ class Leg:
             from_=shown,
             to=to,
             body=offer,
+            extra=extra,
             credentials=credentials,
             nat=nat,
             max_forwards=self.call.max_forwards,

@@ -1,10 +1,12 @@
-"""Which name and number a public call shows (SPEC 11, 38-41)."""
+"""Which name and number a public call shows and asserts (SPEC 11, 38-41, 51)."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from b2bua.caller_id import Shown, shown_on_trunk
+from b2bua.caller_id import Shown, identity_headers, shown_on_trunk
 from store.values import CallerId, Extension, Trunk
 
 TRUNK = Trunk(1, "R1", "192.0.2.1", number_format="e164")
@@ -19,3 +21,29 @@ TRUNK = Trunk(1, "R1", "192.0.2.1", number_format="e164")
 def test_shown_on_trunk(rules: CallerId, name: str, number: str) -> None:
     owner = Extension(1, "001*002", 1, name="John Doe", public_number="+15555550000", caller_id=rules)
     assert shown_on_trunk(owner, TRUNK) == Shown(name, number)
+
+
+ON = CallerId(identity_headers=True)
+
+
+@pytest.mark.parametrize(("rules", "trunk", "asserted", "preferred"), [
+    pytest.param(ON, TRUNK, "<sip:15555550000@pbx>", '"John Doe" <sip:15555550000@pbx>', id="51: what is shown"),
+    pytest.param(replace(ON, number_by="user", number="123", name_by="user"), TRUNK, "<sip:123@pbx>", "<sip:123@pbx>",
+                 id="51: number and name by user, without a name"),
+    pytest.param(ON, replace(TRUNK, pai="extension"), "<sip:001*002@pbx>", '"John Doe" <sip:001*002@pbx>',
+                 id="51: the extension, where the trunk wants it"),
+])
+def test_identity_headers(rules: CallerId, trunk: Trunk, asserted: str, preferred: str) -> None:
+    owner = Extension(1, "001*002", 1, name="John Doe", public_number="+15555550000", caller_id=rules)
+    assert identity_headers(owner, trunk, "pbx") == [
+        ("P-Asserted-Identity", asserted), ("P-Preferred-Identity", preferred),
+    ]
+
+
+@pytest.mark.parametrize(("rules", "public_number"), [
+    pytest.param(CallerId(), "+15555550000", id="51: switched off"),
+    pytest.param(ON, "", id="without a number there is nobody to assert"),
+])
+def test_no_identity_headers(rules: CallerId, public_number: str) -> None:
+    owner = Extension(1, "001*002", 1, name="John Doe", public_number=public_number, caller_id=rules)
+    assert identity_headers(owner, TRUNK, "pbx") == []

@@ -225,6 +225,32 @@ def test_an_overheard_proof_is_worth_nothing(address: tuple[str, int], stale: bo
     play(scenario, fixture(SECOND))
 
 
+FORGED = b'P-Asserted-Identity: <sip:5550001111@forged.example>\r\nP-Preferred-Identity: <sip:5550001111@x>\r\n'
+
+
+@pytest.mark.parametrize("switched_on", [True, False])
+def test_rule_51_identity_headers_are_ours_and_leave_by_trunks_only(switched_on: bool) -> None:
+    async def scenario(world: World) -> None:
+        john, jane = await phones(world)
+        trunk = Peer(world, T1)
+        send = john.core.send
+        john.core.send = lambda data, *to: send(data.replace(b"\r\nTo:", b"\r\n" + FORGED + b"To:", 1), *to)
+        john.calls("5552223333", "001*002", "secret")
+        outside = (await trunk.expects_call()).request
+        john.calls("001*003", "001*002", "secret")
+        inside = (await jane.expects_call()).request
+        assert all(FORGED in invite for invite in world.wire.requests("INVITE", SERVER)[-2:])
+        assert outside is not None
+        assert inside is not None
+        sent = [outside.fields.get(name, []) for name in ("P-Asserted-Identity", "P-Preferred-Identity")]
+        who = f"<sip:5555550000@{SERVER[0]}>"
+        assert sent == ([[who], [f'"John Doe" {who}']] if switched_on else [[], []])
+        assert not {"P-Asserted-Identity", "P-Preferred-Identity"} & inside.fields.keys()
+
+    rules = f'public_number = "5555550000"\ncaller_id = {{ identity_headers = {str(switched_on).lower()} }}'
+    play(scenario, fixture(SECOND, ('public_number = "5555550000"', rules)))
+
+
 @pytest.mark.parametrize(
     ("dialled", "sent"),
     [
