@@ -15,11 +15,12 @@ from b2bua.desk import Refused
 from b2bua.meter import first_hold, talk_limit
 from b2bua.numbers import BadNumber
 from b2bua.sources import source_of
-from store.values import Extension, Micros, Rate
+from store.rates import price_a_minute
+from store.values import CallbackSettings, CallNowSettings, Extension, Micros, Rate
 
 __all__ = [
-    "Facts", "LimitNumbers", "Limits", "Reason", "RecentRequests", "TooMany", "admit_callnow", "refuse",
-    "refuse_number",
+    "Facts", "LimitNumbers", "Limits", "Reason", "RecentRequests", "TooMany", "admit_callnow", "fence",
+    "refuse", "refuse_number",
 ]
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -37,6 +38,9 @@ class Reason(StrEnum):
     OFFLINE = "offline"
     NO_ROUTE = "no-route"
     NO_RATE = "no-rate"
+    PRICE_TOO_HIGH = "price-too-high"
+    NUMBER_FORBIDDEN = "number-forbidden"
+    NUMBER_NOT_ALLOWED = "number-not-allowed"
     NO_CREDIT = "no-credit"
     LINK_MONEY_TODAY = "link-money-today"
     LINK_CALLS_TODAY = "link-calls-today"
@@ -58,7 +62,7 @@ _SHOWN: dict[Reason, _Shown] = {
         Reason.LINK_CALLS_TODAY,
     )},
     **{reason: (422, "This number cannot be called from here.", "number") for reason in (
-        Reason.NO_ROUTE, Reason.NO_RATE,
+        Reason.NO_ROUTE, Reason.NO_RATE, Reason.PRICE_TOO_HIGH, Reason.NUMBER_FORBIDDEN, Reason.NUMBER_NOT_ALLOWED,
     )},
     **{reason: (429, TOO_MANY, "") for reason in (Reason.IP_QUARTER_HOUR, Reason.IP_DAY, Reason.IP_NUMBERS)},
     Reason.NUMBER_PENDING: (429, "A call to this number is already under way.", "number"),
@@ -90,6 +94,8 @@ class Facts:
     """What the paying account may still use; None: no limit."""
     spent_today: Micros = Micros(0)
     """By this link, its live calls' holds included."""
+    number: str = ""
+    """As the account's dial plan keeps it."""
 
 
 def admit_callnow(extension: Extension | None, name: str, facts: Facts) -> Reason | None:
@@ -109,10 +115,23 @@ def admit_callnow(extension: Extension | None, name: str, facts: Facts) -> Reaso
         return Reason.NO_ROUTE
     if facts.rate is None:
         return Reason.NO_RATE
+    if (fenced := fence(settings, facts.number, facts.rate)) is not None:
+        return fenced
     if facts.available is not None and facts.available < first_hold(facts.rate).least:
         return Reason.NO_CREDIT
     if talk_limit(settings, facts.rate, facts.spent_today) == 0:
         return Reason.LINK_MONEY_TODAY
+    return None
+
+
+def fence(settings: CallNowSettings | CallbackSettings, number: str, rate: Rate) -> Reason | None:
+    """Why the owner's own settings keep this number from being called at this price (SPEC A12.2)."""
+    if number.startswith(settings.forbidden):
+        return Reason.NUMBER_FORBIDDEN
+    if settings.allowed and not number.startswith(settings.allowed):
+        return Reason.NUMBER_NOT_ALLOWED
+    if settings.highest_price_a_minute is not None and price_a_minute(rate) > settings.highest_price_a_minute:
+        return Reason.PRICE_TOO_HIGH
     return None
 
 

@@ -183,6 +183,7 @@ class FrontDesk:
             rate=rate,
             available=available,
             spent_today=Micros(spent + at_stake),
+            number=number,
         )
         reason = admit_callnow(extension, request.name, facts)
         if reason is not None or rate is None:

@@ -48,6 +48,17 @@ def owner(**settings: Any) -> Extension:
     pytest.param(owner(money_a_day=Micros(120_000)), "Mary", {}, None, id="today's money is just enough"),
     pytest.param(owner(money_a_day=Micros(120_000)), "Mary", {"spent_today": Micros(1)}, Reason.LINK_MONEY_TODAY,
                  id="today's money is not enough"),
+    pytest.param(owner(forbidden=("5559",)), "Mary", {"number": "5551"}, None, id="A12.2: not forbidden"),
+    pytest.param(owner(forbidden=("44", "555")), "Mary", {"number": "5551"}, Reason.NUMBER_FORBIDDEN,
+                 id="A12.2: forbidden"),
+    pytest.param(owner(allowed=("44", "555")), "Mary", {"number": "5551"}, None, id="A12.2: allowed"),
+    pytest.param(owner(allowed=("44",)), "Mary", {"number": "5551"}, Reason.NUMBER_NOT_ALLOWED,
+                 id="A12.2: not among the allowed"),
+    pytest.param(owner(allowed=("555",), forbidden=("5551",)), "Mary", {"number": "5551"}, Reason.NUMBER_FORBIDDEN,
+                 id="A12.2: forbidden whatever is allowed"),
+    pytest.param(owner(highest_price_a_minute=Micros(120_000)), "Mary", {}, None, id="A12.2: as dear as may be"),
+    pytest.param(owner(highest_price_a_minute=Micros(119_999)), "Mary", {}, Reason.PRICE_TOO_HIGH,
+                 id="A12.2: too dear a minute"),
     pytest.param(owner(paused=True), "", {"on_phone": True, "registered": False}, Reason.NAME_REQUIRED,
                  id="one reason: the first"),
 ])
@@ -63,6 +74,10 @@ def test_every_reason_has_an_answer_and_the_owners_state_is_never_told() -> None
         Reason.LINK_CALLS_TODAY,
     }
     assert {(shown[reason].status, shown[reason].field) for reason in neutral} == {(409, "")}
+    beside_the_number = {Reason.PRICE_TOO_HIGH, Reason.NUMBER_FORBIDDEN, Reason.NUMBER_NOT_ALLOWED, Reason.NO_RATE}
+    assert {(shown[reason].sentence, shown[reason].status) for reason in beside_the_number} == {
+        ("This number cannot be called from here.", 422),
+    }
     assert (shown[Reason.UNKNOWN_PAGE].status, shown[Reason.NAME_REQUIRED].field) == (404, "name")
 
 
