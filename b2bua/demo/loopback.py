@@ -1,4 +1,4 @@
-"""Nothing leaves the machine: a SIP socket and a resolver that know loopback addresses only.
+"""Nothing leaves the machine: a SIP socket and a resolver that know its own addresses only.
 
 RTP needs no guard of ours: a UDP socket bound to 127.0.0.1 cannot send to another machine (Linux says EINVAL).
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
 from ipaddress import ip_address
 
@@ -14,7 +15,7 @@ from sip_stack.core import Hop
 from sip_stack.resolver import resolve
 from sip_stack.transport import UdpTransport
 
-__all__ = ["Address", "Datagram", "LoopbackTransport", "is_loopback", "resolve_loopback"]
+__all__ = ["Address", "Datagram", "LoopbackTransport", "is_here", "resolve_here"]
 
 Address = tuple[str, int]
 Datagram = Callable[[bytes, Address, Address], None]
@@ -23,16 +24,24 @@ Datagram = Callable[[bytes, Address, Address], None]
 log = logging.getLogger(__name__)
 
 
-def is_loopback(host: str) -> bool:
-    """True for an address of this machine's loopback; a name is none."""
+def is_here(host: str) -> bool:
+    """True for an address of this machine, also the one in its network: softphones use it. A name is none."""
     try:
-        return ip_address(host.strip("[]")).is_loopback
+        address = ip_address(host.strip("[]"))
     except ValueError:
         return False
+    if address.is_loopback or address.is_unspecified or address.is_multicast:
+        return address.is_loopback
+    with socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((str(address), 0))
+        except OSError:
+            return False
+    return True
 
 
 class LoopbackTransport(UdpTransport):
-    """SIP over UDP that refuses to send anywhere but to loopback; `sent` sees what leaves."""
+    """SIP over UDP that refuses to send off the machine; `sent` sees what leaves."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, host: str, port: int, sent: Datagram | None = None
@@ -43,18 +52,21 @@ class LoopbackTransport(UdpTransport):
 
     def send(self, data: bytes, hop: Hop) -> None:
         """Send one datagram to this machine, or refuse."""
-        if not is_loopback(hop.host):
+        if not is_here(hop.host):
             self.dropped += 1
-            log.error("event=demo-send-refused to=%s:%d: the demo sends to this machine only", hop.host, hop.port)
+            log.error(
+                "event=demo-send-refused to=%s:%d: the demo sends to this machine only; a phone or trunk elsewhere "
+                "needs the real server, ./run serve", hop.host, hop.port,
+            )  # fmt: skip
             return
         if self._sent is not None:
             self._sent(data, (self.host, self.port), (hop.host, hop.port))
         super().send(data, hop)
 
 
-async def resolve_loopback(host: str, port: int) -> Hop:
+async def resolve_here(host: str, port: int) -> Hop:
     """Where a trunk is.  Raises: OSError for one that is not on this machine."""
     hop = await resolve(host, port)
-    if not is_loopback(hop.host):
+    if not is_here(hop.host):
         raise OSError(f"the demo calls this machine only, not {hop.host}")
     return hop

@@ -18,7 +18,7 @@ from b2bua import wiring
 from b2bua.apply import apply
 from b2bua.config import BadConfig, Config, LimitsConfig, MediaConfig, ServerConfig
 from b2bua.demo.agent import Timing
-from b2bua.demo.loopback import Datagram, LoopbackTransport, resolve_loopback
+from b2bua.demo.loopback import Datagram, LoopbackTransport, resolve_here
 from b2bua.demo.phone import Phone
 from b2bua.demo.pstn import Pstn
 from b2bua.demo.sound import SoundEngine
@@ -95,7 +95,7 @@ async def start_demo(settings: DemoSettings, stack: AsyncExitStack) -> Demo:
         who=_phone_user(plan, settings.line), page_url=f"{base_url}/callnow/{_page_id(plan, settings.line)}",
     )  # fmt: skip
     running = await wiring.run_server(
-        config, stack, sip=sip, base_url=base_url, demo=phone, emergencies=False, resolve=resolve_loopback
+        config, stack, sip=sip, base_url=base_url, demo=phone, emergencies=False, resolve=resolve_here
     )
     await wiring.serve_web(running, config, listener, stack)
     stack.push_async_callback(phone.close)

@@ -5,7 +5,8 @@ import socket
 
 import pytest
 
-from b2bua.demo.loopback import LoopbackTransport, is_loopback, resolve_loopback
+from b2bua.config import own_address
+from b2bua.demo.loopback import LoopbackTransport, is_here, resolve_here
 from sip_stack.core import Hop
 
 
@@ -17,11 +18,14 @@ from sip_stack.core import Hop
         pytest.param("[::1]", True, id="IPv6"),
         pytest.param("192.0.2.1", False, id="another machine"),
         pytest.param("0.0.0.0", False, id="any address"),
+        pytest.param("224.0.0.1", False, id="many machines"),
+        pytest.param("2001:db8::1", False, id="another machine, IPv6"),
+        pytest.param(own_address("0.0.0.0"), True, id="this machine in its network"),
         pytest.param("localhost", False, id="a name can be anything"),
     ],
 )
-def test_is_loopback(host, answer):
-    assert is_loopback(host) is answer
+def test_is_here(host, answer):
+    assert is_here(host) is answer
 
 
 async def test_sip_to_another_machine_is_refused_at_the_transport(caplog):
@@ -46,7 +50,17 @@ def test_the_kernel_keeps_what_is_bound_to_loopback_on_the_machine():
             rtp.sendto(b"\x80", ("192.0.2.1", 4000))
 
 
+async def test_a_softphone_of_this_machine_may_use_its_address_in_the_network():
+    transport = LoopbackTransport(asyncio.get_running_loop(), "127.0.0.1", 0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.bind((own_address("0.0.0.0"), 0))
+        phone.settimeout(5)
+        transport.send(b"near", Hop("UDP", *phone.getsockname()))
+        assert phone.recv(100) == b"near"
+    transport.close()
+
+
 async def test_a_trunk_elsewhere_is_not_resolved():
-    assert await resolve_loopback("127.0.0.1", 5070) == Hop("UDP", "127.0.0.1", 5070)
+    assert await resolve_here("127.0.0.1", 5070) == Hop("UDP", "127.0.0.1", 5070)
     with pytest.raises(OSError, match="this machine only"):
-        await resolve_loopback("192.0.2.1", 5060)
+        await resolve_here("192.0.2.1", 5060)
