@@ -1,0 +1,88 @@
+"""The API over a real store: two accounts, a callback number each, an operator's token and one of an account."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import httpx
+from sqlalchemy import Connection
+from starlette.applications import Starlette
+
+from b2bua.apply import apply, parse
+from b2bua.office import BackOffice
+from store.database import Database, transact
+from store.tokens import new_token
+from tests.webform.conftest import BASE, Clock, client_of, tone_for
+from tests.webform.desk import ScriptedDesk
+from webform.app import create_app
+
+__all__ = ["LIST", "OPERATOR", "TENANT", "api_app", "as_holder", "opened"]
+
+OPERATOR, TENANT = "operator-token", "tenant-token"
+LIST = "/api/v1/extensions/001*900/caller-ids"
+PLAN = """
+[[account]]
+name = "acme"
+dial_plan = {mode = "as-dialled", strip = ["+1"], refused = ["112", "911", "000", "1900"]}
+[[account]]
+name = "other"
+currency = "EUR"
+[[extension]]
+number = "001*900"
+account = "acme"
+kind = "callback"
+public_number = "5555559000"
+callback = {}
+[[extension]]
+number = "001*002"
+account = "acme"
+[[extension]]
+number = "002*900"
+account = "other"
+kind = "callback"
+callback = {enabled = false}
+"""
+
+
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[Database]:
+    """A database with that plan and both tokens."""
+    (folder / "ringback.db").write_bytes(_filled())
+    database = await Database.open(f"sqlite:///{folder}/ringback.db")
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+@cache
+def _filled() -> bytes:
+    """Made once: migrations take longer than a test."""
+    def fill(conn: Connection) -> None:
+        apply(conn, parse(PLAN, "plan.toml"), 0.0, BASE, lambda: "0" * 16)
+        new_token(conn, "operator", None, hashlib.sha256(OPERATOR.encode()).hexdigest(), 0.0)
+        new_token(conn, "tenant", 1, hashlib.sha256(TENANT.encode()).hexdigest(), 0.0)
+
+    with TemporaryDirectory() as folder:
+        transact(f"sqlite:///{folder}/filled.db", fill)
+        return Path(folder, "filled.db").read_bytes()
+
+
+def api_app(database: Database, clock: Clock) -> Starlette:
+    """The application over that database."""
+    return create_app(
+        ScriptedDesk(), secret=b"test", base_url=BASE, speak_digits=tone_for, clock=clock,
+        office=BackOffice(database, clock),
+    )  # fmt: skip
+
+
+def as_holder(app: Starlette, token: str, *, peer: str = "192.0.2.7") -> httpx.AsyncClient:
+    """A client with this token."""
+    client = client_of(app, peer=peer)
+    client.headers["Authorization"] = f"Bearer {token}"
+    return client
