@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Table, case, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, insert, or_, select, true, update
 
 from store.tables import call_legs, calls, ladders, requests
 from store.values import Micros
@@ -16,8 +16,8 @@ from store.values import Micros
 __all__ = [
     "INSERT_CALL", "INSERT_LEG", "INSERT_REQUEST", "LADDERS", "RESTARTED", "CallRecord", "LegRecord", "RequestRecord",
     "calls_of", "close_open_requests", "close_request", "count_triggers", "find_call", "legs_of", "open_request",
-    "read_ladder", "recent_calls", "recent_requests", "record_crash", "requests_of", "row", "spent_on_callbacks",
-    "spent_since", "write_call", "write_ladder",
+    "open_requests", "read_ladder", "recent_calls", "recent_requests", "record_crash", "request_of", "requests_of",
+    "row", "spent_since", "write_call", "write_ladder",
 ]
 
 RESTARTED = "server-restarted"
@@ -103,11 +103,22 @@ def open_request(conn: Connection, request: RequestRecord) -> None:
     conn.execute(INSERT_REQUEST, row(request))
 
 
-def close_request(conn: Connection, token: str, reason: str, cost: Micros, at: float) -> None:
-    """Give an open request its one reason; a closed one keeps what it has."""
-    conn.execute(update(requests).where(requests.c.token == token, requests.c.reason == "").values(
+def close_request(conn: Connection, token: str, reason: str, cost: Micros, at: float) -> bool:
+    """Give an open request its one reason; False when there was none: a closed one keeps what it has."""
+    return bool(conn.execute(update(requests).where(requests.c.token == token, requests.c.reason == "").values(
         reason=reason, cost=cost, ended=at,
-    ))
+    )).rowcount)
+
+
+def open_requests(conn: Connection) -> list[RequestRecord]:
+    """What is under way, oldest first."""
+    return _read(conn, RequestRecord, requests, requests.c.reason == "", newest=requests.c.at)[::-1]
+
+
+def request_of(conn: Connection, call_id: str) -> RequestRecord | None:
+    """The request or trigger that a call served."""
+    found = _read(conn, RequestRecord, requests, requests.c.call_id == call_id)
+    return found[0] if found else None
 
 
 def close_open_requests(conn: Connection, at: float) -> None:
@@ -122,18 +133,16 @@ def write_call(conn: Connection, call: CallRecord, legs: Sequence[LegRecord]) ->
         conn.execute(INSERT_LEG, [row(leg) for leg in legs])
 
 
-def record_crash(conn: Connection, call: CallRecord, leg: LegRecord) -> None:
-    """Write one leg that was up at a crash, its call, which another leg may have written already, and what it cost."""
-    asked = conn.execute(update(requests).where(requests.c.call_id == call.id).values(
-        cost=requests.c.cost + call.cost,
-    )).rowcount
-    known = conn.execute(update(calls).where(calls.c.id == call.id).values(
-        cost=calls.c.cost + call.cost,
-        talk_ms=case((calls.c.talk_ms < call.talk_ms, call.talk_ms), else_=calls.c.talk_ms),
-    )).rowcount
+def record_crash(conn: Connection, call: CallRecord, legs: Sequence[LegRecord], *, known: bool) -> None:
+    """Write a call that a crash cut off, and what it cost; of a call that is known, only what came to it."""
+    conn.execute(update(requests).where(requests.c.call_id == call.id).values(cost=requests.c.cost + call.cost))
     if not known:
-        conn.execute(INSERT_CALL, row(replace(call, kind="callnow") if asked else call))
-    conn.execute(INSERT_LEG, row(leg))
+        return write_call(conn, call, legs)
+    conn.execute(update(calls).where(calls.c.id == call.id).values(
+        cost=calls.c.cost + call.cost, talk_ms=calls.c.talk_ms + call.talk_ms,
+    ))
+    conn.execute(INSERT_LEG, [row(leg) for leg in legs])
+    return None
 
 
 def find_call(conn: Connection, call_id: str) -> CallRecord | None:
@@ -179,21 +188,14 @@ def spent_since(conn: Connection, page_id: str, since: float) -> Micros:
     return Micros(conn.execute(total).scalar_one())
 
 
-def spent_on_callbacks(conn: Connection, extension: str, since: float) -> Micros:
-    """What one callback extension's calls have cost since then (SPEC A12.2)."""
-    total = select(func.coalesce(func.sum(requests.c.cost), 0)).where(
-        requests.c.extension == extension, requests.c.at >= since, requests.c.kind == "callback",
+def count_triggers(conn: Connection, extension: str, number: str | None, since: float) -> int:
+    """How many triggers of an extension have rung somebody since then, or are about to; of one number, or of all."""
+    rang = exists().where(
+        call_legs.c.call_id == requests.c.call_id, call_legs.c.lane == 0, call_legs.c.direction == "out",
     )
-    return Micros(conn.execute(total).scalar_one())
-
-
-def count_triggers(
-    conn: Connection, extension: str, number: str, since: float, besides: Collection[str] = (),
-) -> int:
-    """How often a number has triggered an extension since then; those that ended with a reason of `besides` not."""
-    return conn.execute(select(func.count()).where(
-        requests.c.extension == extension, requests.c.number == number, requests.c.at >= since,
-        requests.c.kind == "callback", requests.c.reason.not_in(besides),
+    return conn.execute(select(func.count()).select_from(requests).where(
+        requests.c.extension == extension, requests.c.at >= since, requests.c.kind == "callback",
+        true() if number is None else requests.c.number == number, or_(requests.c.reason == "", rang),
     )).scalar_one()
 
 

@@ -7,22 +7,22 @@ so that a hold is one locked read and one write, and `audit` proves them. A sett
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, and_, bindparam, case, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, case, func, insert, select, update
 
 from store import journal
+from store.audit import audit
+from store.crash import DeadLeg, owed, records
 from store.errors import Duplicate, NoCredit, StoreError
-from store.rates import charge as charge_of
 from store.tables import accounts, holds, ledger
 from store.values import Micros, Rate
 
 __all__ = [
     "Balance", "Entry", "Hold", "Settlement", "audit", "balance", "entries", "extend_hold", "heartbeat",
-    "mark_answered", "move_held", "open_holds", "order_amount", "place_hold", "recharge", "settle",
-    "settle_after_crash",
+    "holds_of", "mark_answered", "move_held", "open_holds", "order_amount", "place_hold", "recharge", "settle",
+    "settle_after_crash", "used_since",
 ]
 
 
@@ -101,6 +101,9 @@ _ANSWERED = update(holds).where(
 _HEARTBEAT = update(holds).where(
     holds.c.id == bindparam("hold"), holds.c.settled_at.is_(None),
 ).values(heartbeat_at=bindparam("at"))
+_PAYER = select(  # a wallet's record names the client above it
+    case((accounts.c.kind == "caller", accounts.c.parent_id), else_=accounts.c.id).label("id"), accounts.c.currency,
+).where(accounts.c.id == bindparam("account"))
 _PLACE, _POST = insert(holds).returning(holds.c.id), insert(ledger)
 
 
@@ -226,69 +229,67 @@ def entries(conn: Connection, account_id: int) -> list[Entry]:
     return [Entry(**{name: row[name] for name in Entry.__slots__}) for row in rows]
 
 
+def holds_of(conn: Connection, call_id: str) -> list[Hold]:
+    """The holds of one call that are not yet settled, in the order they were placed."""
+    return [_value(row) for row in _holds_of(conn, call_id) if row["settled_at"] is None]
+
+
+def used_since(conn: Connection, extension: str, since: float) -> Micros:
+    """What an extension's calls placed since then have cost, and what is held for those that live (SPEC A12.2)."""
+    used = case((holds.c.settled_at.is_(None), holds.c.amount), else_=holds.c.charged)
+    return Micros(conn.execute(select(func.coalesce(func.sum(used), 0)).where(
+        holds.c.extension == extension, holds.c.placed_at >= since,
+    )).scalar_one())
+
+
 def open_holds(conn: Connection) -> list[Hold]:
     """Every hold not yet settled."""
     rows = conn.execute(select(holds).where(holds.c.settled_at.is_(None)).order_by(holds.c.id)).mappings()
-    return [Hold(**{name: row[name] for name in Hold.__slots__}) for row in rows]
+    return [_value(row) for row in rows]
 
 
 def settle_after_crash(conn: Connection, at: float) -> list[Settlement]:
     """Settle what a dead server left open: answered legs by their rate up to the last heartbeat, others for nothing.
 
-    Writes the records of these calls and ends the open requests too.
+    Writes one record of each such call, with all legs that had money held, and ends the open requests and triggers.
     """
-    found = conn.execute(select(holds).where(holds.c.settled_at.is_(None)).order_by(holds.c.id)).mappings().all()
+    asked = journal.open_requests(conn)
     journal.close_open_requests(conn, at)
-    return [_settle_dead(conn, hold, at) for hold in found]
+    dead = [hold.call_id for hold in open_holds(conn)]
+    # whose legs were settled one by one: the charge is in the books, the record is not
+    dead += [request.call_id for request in asked if _holds_of(conn, request.call_id)]
+    return [settled for call_id in dict.fromkeys(dead) for settled in _settle_dead(conn, call_id, at)]
 
 
-def _settle_dead(conn: Connection, hold: RowMapping, at: float) -> Settlement:
-    answered, seen = hold["answered_at"], min(hold["heartbeat_at"] or hold["placed_at"], at)
-    talk_s = 0.0 if answered is None else max(0.0, seen - answered)
-    owed = Micros(0) if answered is None else charge_of(msgspec.convert(hold["rate"], Rate), talk_s, hold["amount"])
-    settled = settle(conn, hold["id"], owed, at)
-    talk_ms, cost = round(talk_s * 1000), settled.charged
-    currency = conn.execute(select(accounts.c.currency).where(accounts.c.id == hold["account_id"])).scalar_one()
-    journal.record_crash(
-        conn,
-        journal.CallRecord(
-            hold["call_id"], "outbound", hold["account_id"], hold["placed_at"], hold["extension"], hold["extension"],
-            hold["number"], seen, journal.RESTARTED, talk_ms, cost, currency,
-        ),
-        journal.LegRecord(
-            hold["call_id"], 2, "out", hold["placed_at"], hold["extension"], hold["number"], answered=answered,
-            ended=seen, cause=journal.RESTARTED, talk_ms=talk_ms, cost=cost,
-        ),
-    )
-    return settled
+def _settle_dead(conn: Connection, call_id: str, at: float) -> list[Settlement]:
+    rows = _holds_of(conn, call_id)
+    unsettled = [row for row in rows if row["settled_at"] is None]
+    costs = owed([_dead(row, at) for row in unsettled], Micros(sum(row["amount"] for row in unsettled)))
+    for row, more in zip(unsettled, _slack(unsettled, costs), strict=True):
+        conn.execute(_GROW, {"hold": row["id"], "more": more})
+    done = [settle(conn, row["id"], cost, at) for row, cost in zip(unsettled, costs, strict=True)]
+    known = journal.find_call(conn, call_id) is not None
+    charges = {each.hold_id: each.charged for each in done}
+    told = unsettled if known else rows
+    legs = [replace(_dead(row, at), charged=charges.get(row["id"], row["charged"])) for row in told]
+    if legs:
+        owner = conn.execute(_PAYER, {"account": rows[0]["account_id"]}).one()
+        journal.record_crash(
+            conn, *records(call_id, legs, journal.request_of(conn, call_id), owner.id, owner.currency), known=known,
+        )
+    return done
 
 
-def audit(conn: Connection) -> list[str]:
-    """Every way in which the books do not balance; empty when they do."""
-    faults = []
-    for row in conn.execute(_AUDIT).mappings():
-        if row["balance"] != row["posted"]:
-            faults.append(f"account {row['id']}: balance {row['balance']}, sum of entries {row['posted']}")
-        if row["held"] != row["open"]:
-            faults.append(f"account {row['id']}: held {row['held']}, sum of open holds {row['open']}")
-    for hold_id, charged, posted in conn.execute(_AUDIT_HOLDS):
-        faults.append(f"hold {hold_id}: charged {charged}, posted {posted}")
-    return faults
+def _dead(row: RowMapping, at: float) -> DeadLeg:
+    seen = row["settled_at"] or min(row["heartbeat_at"] or row["placed_at"], at)
+    rate = msgspec.convert(row["rate"], Rate)
+    return DeadLeg(row["leg"], row["extension"], row["number"], rate, row["placed_at"], row["answered_at"], seen)
 
 
-def _sum(column: Any, *where: Any) -> Any:
-    return func.coalesce(select(func.sum(column)).where(*where).scalar_subquery(), 0)
-
-
-_AUDIT = select(
-    accounts.c.id, accounts.c.balance, accounts.c.held,
-    _sum(ledger.c.amount, ledger.c.account_id == accounts.c.id).label("posted"),
-    _sum(holds.c.amount, and_(holds.c.account_id == accounts.c.id, holds.c.settled_at.is_(None))).label("open"),
-).order_by(accounts.c.id)
-_POSTED = func.coalesce(-ledger.c.amount, 0)
-_AUDIT_HOLDS = select(holds.c.id, holds.c.charged, _POSTED).select_from(
-    holds.outerjoin(ledger, ledger.c.hold_id == holds.c.id)
-).where(holds.c.charged != _POSTED).order_by(holds.c.id)
+def _slack(rows: Sequence[RowMapping], costs: Sequence[Micros]) -> list[int]:
+    """By how much each hold grows, for each to cover its leg; what is too much stays with the first."""
+    more = [cost - row["amount"] for row, cost in zip(rows, costs, strict=True)]
+    return [more[0] - sum(more), *more[1:]] if more else []
 
 
 def _account(conn: Connection, account_id: int) -> RowMapping:
@@ -303,6 +304,14 @@ def _hold(conn: Connection, hold_id: int) -> RowMapping:
     if row is None:
         raise StoreError(f"no hold {hold_id}")
     return row
+
+
+def _holds_of(conn: Connection, call_id: str) -> Sequence[RowMapping]:
+    return conn.execute(select(holds).where(holds.c.call_id == call_id).order_by(holds.c.id)).mappings().all()
+
+
+def _value(row: RowMapping) -> Hold:
+    return Hold(**{name: row[name] for name in Hold.__slots__})
 
 
 def _available(account: RowMapping) -> Micros | None:

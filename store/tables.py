@@ -114,7 +114,7 @@ holds = Table(
     _text("extension", 32), _text("number", 32), Column("rate", sa.JSON, nullable=False),
     _micros("amount"), _time("placed_at", nullable=False), _time("answered_at"), _time("heartbeat_at"),
     _time("settled_at"), _micros("charged"),
-    sa.UniqueConstraint("call_id", "leg"), sa.Index(None, "settled_at"),
+    sa.UniqueConstraint("call_id", "leg"), sa.Index(None, "settled_at"), sa.Index(None, "extension", "placed_at"),
 )
 requests = Table(
     "requests", metadata, Column("token", sa.String(64), primary_key=True), _time("at", nullable=False),
@@ -122,6 +122,7 @@ requests = Table(
     _text("reason", 64), _text("call_id"), _micros("cost"), _time("ended"),
     _text("kind", 16, "callnow"), _text("trunk"),
     sa.Index(None, "number"), sa.Index(None, "page_id", "at"), sa.Index(None, "extension", "at"),
+    sa.Index(None, "call_id"),
 )
 calls = Table(
     "calls", metadata, Column("id", sa.String(255), primary_key=True), _text("kind", 16),

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from store import journal, ledger
 from store.database import Database
-from store.errors import NoCredit, StoreError
+from store.errors import Duplicate, NoCredit, StoreError
 from store.tables import accounts, holds
 from store.tables import ledger as entries_table
 from store.values import Micros, Rate
@@ -224,19 +224,166 @@ def test_a_crash_is_settled_at_restart(
     assert ledger.settle_after_crash(conn, 200.0) == []
 
 
-def test_two_legs_of_one_call_at_a_crash_are_one_record(conn: Connection, new_account: NewAccount) -> None:
+def hold_leg(conn: Connection, payer: int, leg: str, amount: int, at: float, call_id: str = "c1") -> ledger.Hold:
+    return ledger.place_hold(
+        conn, call_id=call_id, leg=leg, account_id=payer, rate=MOBILE, amount=Micros(amount), at=at,
+        extension="001*900", number=f"04{leg}",
+    )
+
+
+def talk(conn: Connection, hold: ledger.Hold, answered: float, seen: float) -> None:
+    ledger.mark_answered(conn, hold.id, answered)
+    ledger.heartbeat(conn, [hold.id], seen)
+
+
+def trigger(conn: Connection, call_id: str = "c1") -> None:
+    journal.open_request(conn, journal.RequestRecord(
+        call_id, 5.0, "", "001*900", "Mary", "5551111111", "127.0.0.2", call_id=call_id, kind="callback", trunk="R1",
+    ))
+
+
+def test_a_call_back_at_a_crash_is_one_record_with_every_leg(conn: Connection, new_account: NewAccount) -> None:
     payer = new_account(1_000_000)
-    for leg, until in (("a", 30.0), ("b", 50.0)):
-        hold = ledger.place_hold(
-            conn, call_id="c1", leg=leg, account_id=payer, rate=MOBILE, amount=Micros(100_000), at=10.0,
-        )
-        ledger.mark_answered(conn, hold.id, 20.0)
-        ledger.heartbeat(conn, [hold.id], until)
-    ledger.settle_after_crash(conn, 60.0)
+    trigger(conn)
+    talk(conn, hold_leg(conn, payer, "back", 300_000, 10.0), 20.0, 95.0)
+    first = hold_leg(conn, payer, "pstn", 100_000, 30.0)
+    talk(conn, first, 40.0, 49.0)
+    ledger.settle(conn, first.id, Micros(100_000), 50.0)
+    talk(conn, hold_leg(conn, payer, "pstn-2", 200_000, 60.0), 70.0, 95.0)
+    settled = ledger.settle_after_crash(conn, 100.0)
+    assert [(each.leg, each.charged) for each in settled] == [("back", 300_000), ("pstn-2", 100_000)]
+    call = journal.find_call(conn, "c1")
+    assert call == journal.CallRecord(
+        "c1", "callback", payer, 5.0, "001*900", "5551111111", "04pstn-2", 95.0, journal.RESTARTED, 35_000,
+        Micros(500_000), "USD",
+    )
+    assert [(leg.lane, leg.to, leg.talk_ms, leg.ended, leg.cost) for leg in journal.legs_of(conn, "c1")] == [
+        (0, "04back", 75_000, 95.0, 300_000), (2, "04pstn", 10_000, 50.0, 100_000),
+        (2, "04pstn-2", 25_000, 95.0, 100_000),
+    ]
+    request = journal.request_of(conn, "c1")
+    assert request is not None
+    assert (request.reason, request.cost, request.ended) == (journal.RESTARTED, 500_000, 100.0)
+    assert state(conn, payer) == (500_000, 0, 500_000)
+
+
+def test_a_crash_between_two_legs_still_leaves_the_record_of_what_was_charged(
+    conn: Connection, new_account: NewAccount,
+) -> None:
+    trigger(conn)
+    trigger(conn, "never dialled")
+    first = hold_leg(conn, new_account(1_000_000), "pstn", 100_000, 30.0)
+    talk(conn, first, 40.0, 49.0)
+    ledger.settle(conn, first.id, Micros(100_000), 50.0)
+    assert ledger.settle_after_crash(conn, 100.0) == []
     call = journal.find_call(conn, "c1")
     assert call is not None
-    assert (call.kind, call.cost, call.talk_ms) == ("outbound", 200_000, 30_000)
-    assert len(journal.legs_of(conn, "c1")) == 2
+    assert (call.kind, call.cost, call.talk_ms) == ("callback", 100_000, 10_000)
+    assert journal.find_call(conn, "never dialled") is None
+    assert {each.reason for each in journal.requests_of(conn, "5551111111")} == {journal.RESTARTED}
+
+
+def test_what_a_leg_has_too_much_pays_for_another_at_a_crash(conn: Connection, new_account: NewAccount) -> None:
+    payer = new_account(1_000_000)
+    talk(conn, hold_leg(conn, payer, "back", 400_000, 10.0), 20.0, 70.0)
+    talk(conn, hold_leg(conn, payer, "pstn", 100_000, 10.0), 20.0, 70.0)
+    assert [each.charged for each in ledger.settle_after_crash(conn, 80.0)] == [200_000, 200_000]
+    assert state(conn, payer) == (600_000, 0, 600_000)
+
+
+def test_a_leg_that_was_left_unsettled_is_added_to_the_record_of_its_call(
+    conn: Connection, new_account: NewAccount,
+) -> None:
+    talk(conn, hold_leg(conn, new_account(1_000_000), "pstn", 100_000, 10.0), 20.0, 30.0)
+    journal.write_call(conn, journal.CallRecord("c1", "outbound", None, 1.0, talk_ms=1, cost=Micros(1)), [])
+    ledger.settle_after_crash(conn, 40.0)
+    call = journal.find_call(conn, "c1")
+    assert call is not None
+    assert (call.cost, call.talk_ms, len(journal.legs_of(conn, "c1"))) == (100_001, 10_001, 1)
+
+
+def test_the_record_of_a_wallets_call_names_the_client(conn: Connection, new_account: NewAccount) -> None:
+    client = new_account()
+    wallet = new_account(1_000_000, name="~caller")
+    conn.execute(update(accounts).where(accounts.c.id == wallet).values(kind="caller", parent_id=client))
+    hold_leg(conn, wallet, "pstn", 100_000, 10.0)
+    ledger.settle_after_crash(conn, 40.0)
+    call = journal.find_call(conn, "c1")
+    assert call is not None
+    assert (call.account_id, call.cost) == (client, 0)
+
+
+@pytest.mark.parametrize(("asked", "moved", "amounts"), [
+    pytest.param(50_000, 50_000, (150_000, 150_000), id="some"),
+    pytest.param(900_000, 200_000, (0, 300_000), id="no more than there is"),
+    pytest.param(-1, 0, (200_000, 100_000), id="never backwards"),
+])
+def test_held_money_moves_between_the_legs_of_a_call(
+    conn: Connection, new_account: NewAccount, asked: int, moved: int, amounts: tuple[int, int],
+) -> None:
+    payer = new_account(1_000_000)
+    back, pstn = hold_leg(conn, payer, "back", 200_000, 10.0), hold_leg(conn, payer, "pstn", 100_000, 10.0)
+    assert ledger.move_held(conn, back.id, pstn.id, Micros(asked)) == moved
+    assert tuple(hold.amount for hold in ledger.holds_of(conn, "c1")) == amounts
+    assert state(conn, payer) == (1_000_000, 300_000, 700_000)
+    ledger.settle(conn, pstn.id, Micros(0), 20.0)
+    for giver, taker in ((back, pstn), (pstn, back)):
+        assert ledger.move_held(conn, giver.id, taker.id, Micros(1)) == 0
+    assert ledger.holds_of(conn, "c1") == ledger.open_holds(conn)
+
+
+def test_held_money_never_moves_to_another_call(conn: Connection, new_account: NewAccount) -> None:
+    payer = new_account(1_000_000)
+    one, other = hold_leg(conn, payer, "back", 1, 1.0), hold_leg(conn, payer, "back", 1, 1.0, "c2")
+    with pytest.raises(StoreError, match="not of one call"):
+        ledger.move_held(conn, one.id, other.id, Micros(1))
+
+
+def test_what_an_extension_has_used_counts_what_its_live_calls_hold(conn: Connection, new_account: NewAccount) -> None:
+    payer = new_account(1_000_000)
+    assert ledger.used_since(conn, "001*900", 0.0) == 0
+    done = hold_leg(conn, payer, "back", 300_000, 10.0)
+    ledger.settle(conn, done.id, Micros(20_000), 20.0)
+    hold_leg(conn, payer, "pstn", 100_000, 15.0)
+    place(conn, payer, 7, "of another extension")
+    assert [ledger.used_since(conn, "001*900", since) for since in (10.0, 15.0, 16.0)] == [120_000, 100_000, 0]
+
+
+def test_an_answer_that_is_told_late_does_not_set_the_heartbeat_back(conn: Connection, new_account: NewAccount) -> None:
+    hold = place(conn, new_account(1_000_000), 300_000)
+    ledger.heartbeat(conn, [hold.id], 60.0)
+    ledger.mark_answered(conn, hold.id, 20.0)  # SPEC H5: paid from its answer, once the other leg has answered
+    assert ledger.settle_after_crash(conn, 99.0)[0].charged == 200_000
+
+
+def test_unlimited_talks_without_end_and_ends_at_zero(conn: Connection, new_account: NewAccount) -> None:
+    payer = new_account(10)
+    ledger.recharge(conn, payer, None, "A6", 1.0)
+    ledger.recharge(conn, payer, Micros(5), "A6b", 2.0)
+    assert state(conn, payer) == (15, 0, None)
+    talked = hold_leg(conn, payer, "pstn", 100, 10.0)
+    ledger.settle(conn, talked.id, Micros(100), 20.0)
+    live = hold_leg(conn, payer, "pstn", 7, 30.0, "c2")
+    assert state(conn, payer) == (-85, 7, None)
+    ledger.recharge(conn, payer, Micros(-10), "A7", 40.0)
+    assert state(conn, payer) == (7, 7, 0)
+    assert ledger.extend_hold(conn, live.id, Micros(1), 41.0) == 0
+    ledger.settle(conn, live.id, Micros(7), 42.0)
+    assert state(conn, payer) == (0, 0, 0)
+    assert [(each.kind, each.asked, each.amount, each.left) for each in ledger.entries(conn, payer)] == [
+        ("recharge", 10, 10, 10), ("unlimited", 0, 0, None), ("recharge", 5, 5, None), ("call", -100, -100, None),
+        ("recharge", -10, 92, 0), ("call", -7, -7, None),
+    ]
+
+
+def test_an_order_number_of_unlimited_credit_is_posted_once_too(conn: Connection, new_account: NewAccount) -> None:
+    payer = new_account(10)
+    for _ in range(2):
+        ledger.recharge(conn, payer, None, "A6", 1.0)
+    assert len(ledger.entries(conn, payer)) == 2
+    with pytest.raises(Duplicate, match="A6") as refused:
+        ledger.recharge(conn, payer, Micros(0), "A6", 2.0)
+    assert (refused.value.what, refused.value.value) == ("order number", "A6")
 
 
 def test_heartbeats_of_nobody_and_of_the_settled_change_nothing(conn: Connection, new_account: NewAccount) -> None:

@@ -39,7 +39,9 @@ def _columns() -> None:
     for table, columns in added.items():
         for column in columns:
             op.add_column(table, column)
-    op.create_index(op.f("ix_requests_extension_at"), "requests", ["extension", "at"], unique=False)
+    op.create_index(op.f("ix_requests_extension_at"), "requests", ["extension", "at"])
+    op.create_index(op.f("ix_requests_call_id"), "requests", ["call_id"])
+    op.create_index(op.f("ix_holds_extension_placed_at"), "holds", ["extension", "placed_at"])
 
 
 def _tables() -> None:
