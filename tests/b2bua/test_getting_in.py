@@ -278,6 +278,21 @@ def test_of_two_requests_in_one_moment_the_second_finds_the_owner_on_the_phone()
     play(scenario, fixture())
 
 
+def test_a_number_outside_the_pages_fence_is_refused_and_written_down() -> None:
+    async def scenario(world: World) -> None:
+        john = Peer(world, PHONE)
+        assert await john.register("001*002", "secret") == 200
+        for number, reason in (("0412345678", "number-forbidden"), ("0011442079460958", "price-too-high")):
+            refusal = await world.refused(number=number)
+            assert (refusal.reason, refusal.sentence) == (reason, "This number cannot be called from here.")
+        await world.database.run(lambda conn: None)  # what is posted before is written before
+        assert [request.reason for request in world.requests()] == ["price-too-high", "number-forbidden"]
+        assert john.invited == 0
+
+    fence = 'id = "john_doe"\nforbidden = ["04"]\nhighest_price_a_minute = "0.40"'
+    play(scenario, fixture(('id = "john_doe"', fence)))
+
+
 def test_a_database_that_fails_refuses_with_the_neutral_sentence() -> None:
     async def scenario(world: World) -> None:
         john = Peer(world, PHONE)
