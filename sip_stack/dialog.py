@@ -60,6 +60,16 @@ class Dialog:
             route_set=response.addresses("Record-Route")[::-1],
         )  # fmt: skip
 
+    def fork(self, response: Response) -> Dialog:
+        """The dialog with a second phone that answered the same INVITE.  Raises: BadMessage."""
+        contacts = response.addresses("Contact")
+        return Dialog(
+            self.call_id, self._local[0], response.to, response.fields["To"][0],
+            local_seq=response.cseq.number, remote_seq=None,
+            remote_target=contacts[0].uri if contacts else self.remote_target,
+            route_set=response.addresses("Record-Route")[::-1],
+        )  # fmt: skip
+
     @property
     def local(self) -> NameAddr:
         """Our address with our tag."""

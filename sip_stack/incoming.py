@@ -10,6 +10,8 @@ from sip_stack.transaction import InviteServer, NonInviteServer, OnAck
 
 __all__ = ["Incoming"]
 
+_DONE = Request("INVITE", "", {})
+
 
 class Incoming:
     """A request with the server transaction it began, to be responded to."""
@@ -46,16 +48,16 @@ class Incoming:
             server.respond(status, reply(self.request, status, reason, tag=tag, extra=[*extra, self._agent], body=body))
 
     def accept(self, extra: Iterable[tuple[str, str]], body: bytes, on_ack: OnAck) -> None:
-        """Send a 200 to an INVITE, and again until `confirmed`.
+        """Send a 200 to an open INVITE, and again until `confirmed`.
 
         `on_ack` gets the ACK where it comes in this transaction, None where none came in 64*T1.
         """
         server = self._server
         assert isinstance(server, InviteServer)
-        if server.open:
-            server.accept(reply(self.request, 200, tag=server.tag, extra=[*extra, self._agent], body=body), on_ack)
+        server.accept(reply(self.request, 200, tag=server.tag, extra=[*extra, self._agent], body=body), on_ack)
 
     def confirmed(self) -> None:
-        """The ACK came, or nobody waits for it any more."""
+        """The ACK came, or nobody waits for it any more: the request is let go, a call may be long."""
         assert isinstance(self._server, InviteServer)
         self._server.confirmed()
+        self.request = _DONE

@@ -12,7 +12,7 @@ from sip_stack.headers import NameAddr
 from sip_stack.message import Fields, Request, Response
 from sip_stack.transaction import InviteClient
 from sip_stack.uri import Uri
-from sip_stack.usage import SDP, InviteUser, Usage
+from sip_stack.usage import SDP, InviteUser, Usage, next_hop, send_ack
 
 __all__ = ["IncomingInvite", "InviteUser", "OutgoingInvite", "Usage"]
 
@@ -23,7 +23,7 @@ _PROOFS = ("Authorization", "Proxy-Authorization")
 class OutgoingInvite(Usage):
     """A far end we invite."""
 
-    __slots__ = ("_ack_data", "_cancelled", "_client", "_ringing", "_tries", "reason", "request")
+    __slots__ = ("_cancelled", "_client", "_ringing", "_tries", "reason", "request")
 
     def __init__(
         self,
@@ -43,10 +43,11 @@ class OutgoingInvite(Usage):
     ) -> None:
         """Send an INVITE with an offer to `target` through `hop`; `call_id` where the caller wants to know it first."""
         super().__init__(core, hop, call_id or core.new_id() + core.new_id(), core.new_id(), credentials)
+        self.request: Request | None = None
+        """Our INVITE, until it is answered."""
         self.owner = owner
         self.nat = nat
         self.reason = ""
-        self._ack_data = b""
         self._cancelled = False
         self._ringing = False
         self._tries = 1
@@ -81,6 +82,7 @@ class OutgoingInvite(Usage):
 
     def _send_cancel(self) -> None:
         invite = self.request
+        assert invite is not None
         fields: Fields = {name: invite.fields[name] for name in _CANCEL_FIELDS if name in invite.fields}
         fields["CSeq"] = [f"{invite.cseq.number} CANCEL"]
         if self.reason:
@@ -108,6 +110,7 @@ class OutgoingInvite(Usage):
 
     def _on_failure(self, response: Response) -> None:
         if response.status in (401, 407) and not self._cancelled:
+            assert self.request is not None
             again = self._authorised(self.request, response, self._tries)
             if again is not None:
                 self._tries += 1
@@ -121,54 +124,68 @@ class OutgoingInvite(Usage):
         self.owner.on_refused(status, response)
 
     def _on_2xx(self, response: Response) -> None:
-        if self.dialog is not None:
-            if response.to.tag == self.dialog.remote.tag:
-                self.core.send(self._ack_data, self._hop_now(), self.call_id)  # 13.2.2.4: every 2xx is ACKed
-            else:
-                self._drop_fork(response)
-            return
         if self.over:
             return
+        invite, self.request = self.request, None
+        assert invite is not None
         try:
-            self.dialog = Dialog.from_response(self.request, response)
+            self.dialog = Dialog.from_response(invite, response)
         except BadMessage:  # its Contact cannot be read: there is nowhere to send an ACK
             self._refused(502, response)
             return
-        self._ack_data = self._ack(self.request.cseq.number, self._proof)
+        proof = next(((n, invite.fields[n][0]) for n in _PROOFS if n in invite.fields), None)  # 22.1: also in the ACK
+        self._client.on_response = _Answered(self, self.dialog, invite.cseq.number, proof).again
         if self._cancelled:  # the 200 crossed our CANCEL
             self.bye()
             self.owner.on_refused(487, None)
         else:
             self.owner.on_answer(response)
 
-    @property
-    def _proof(self) -> tuple[str, str] | None:
-        """22.1: an ACK carries what its INVITE proved."""
-        return next(((n, self.request.fields[n][0]) for n in _PROOFS if n in self.request.fields), None)
 
-    def _drop_fork(self, response: Response) -> None:
-        """A second phone answered: ACK, then BYE (13.2.2.4)."""
-        kept, self.dialog = self.dialog, Dialog.from_response(self.request, response)
-        try:
-            self._ack(self.request.cseq.number, self._proof)
-            self.core.request(self.dialog.request("BYE"), self._hop_now(), lambda _: None)
-        finally:
-            self.dialog = kept
+class _Answered:
+    """What every 2xx gets, for 32 s each repeated one too: an ACK (13.2.2.4).  It holds nothing of the call."""
+
+    __slots__ = ("_ack", "_core", "_dialog", "_hop", "_nat", "_proof")
+
+    def __init__(self, usage: Usage, dialog: Dialog, seq: int, proof: tuple[str, str] | None) -> None:
+        self._core, self._hop, self._nat = usage.core, usage.hop, usage.nat
+        self._dialog = dialog
+        self._proof = proof
+        self._ack = send_ack(usage.core, dialog, usage.hop_now, seq, proof)
+
+    def again(self, response: Response | None) -> None:
+        """One more 2xx."""
+        if response is None:
+            return
+        if response.to.tag == self._dialog.remote.tag:
+            self._core.send(self._ack, self._hop_of(self._dialog), self._dialog.call_id)
+            return
+        fork = self._dialog.fork(response)  # a second phone answered: ACK, then BYE
+        hop = self._hop_of(fork)
+        send_ack(self._core, fork, hop, fork.local_seq, self._proof)
+        self._core.request(fork.request("BYE"), hop, lambda _: None)
+
+    def _hop_of(self, dialog: Dialog) -> Hop:
+        return next_hop(dialog, self._hop, nat=self._nat)
 
 
 class IncomingInvite(Usage):
     """A far end that invited us."""
 
-    __slots__ = ("incoming", "request")
+    __slots__ = ("incoming",)
 
     def __init__(self, core: SipCore, incoming: Incoming) -> None:
         request = incoming.request
         super().__init__(core, incoming.source, request.call_id, incoming.tag)
         self.incoming = incoming
-        self.request = request
         self.dialog = Dialog.from_request(request, self.local_tag)
         self.nat = request.via.host.strip("[]") != incoming.source.host
         self._offered = incoming
+
+    @property
+    def request(self) -> Request:
+        """Their INVITE, until its ACK came."""
+        return self.incoming.request
 
     def trying(self) -> None:
         """100: we have it."""

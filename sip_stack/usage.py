@@ -17,7 +17,7 @@ from sip_stack.errors import BadMessage
 from sip_stack.message import Request, Response
 from sip_stack.transaction import OnResponse
 
-__all__ = ["SDP", "InviteUser", "Usage"]
+__all__ = ["SDP", "InviteUser", "Usage", "next_hop", "send_ack"]
 
 SDP = "application/sdp"
 _ALLOW = [ALLOW]
@@ -137,9 +137,10 @@ class Usage:
             if response is not None and response.status < 200:
                 return
             if response is not None and response.status < 300:
-                assert self.dialog is not None
-                self.dialog.refresh(response)
-                self._ack(response.cseq.number)  # 13.2.2.4: each 2xx, also when it is repeated
+                dialog = self.dialog
+                assert dialog is not None
+                dialog.refresh(response)
+                send_ack(self.core, dialog, self.hop_now, response.cseq.number)  # 13.2.2.4: also when it is repeated
             if self._inviting:
                 self._inviting = False
                 on_response(response)
@@ -205,8 +206,8 @@ class Usage:
 
     def _confirmed(self, ack: Request | None) -> None:
         """The ACK to our 2xx came, or 64*T1 have passed without one."""
-        if self._accepted is not None:
-            self._accepted.confirmed()
+        assert self._accepted is not None
+        self._accepted.confirmed()
         self._accepted = self._offered = None
         if self._farewell is not None:
             self._leave(self._farewell)
@@ -239,16 +240,11 @@ class Usage:
         if offered is not None and offered.open:
             offered.respond(487)
 
-    def _hop_now(self) -> Hop:
+    @property
+    def hop_now(self) -> Hop:
         """Where the dialog's next request goes."""
         assert self.dialog is not None
-        if self.nat and not self.dialog.route_set:
-            return self.hop
-        uri = self.dialog.next_hop
-        host = uri.host.strip("[]")
-        if not _is_address(host):
-            return self.hop
-        return Hop(self.hop.transport, host, uri.port or 5060, self.hop.flow)
+        return next_hop(self.dialog, self.hop, nat=self.nat)
 
     def _start(self, request: Request, on_response: OnResponse, *, tries: int = 1) -> None:
         def react(response: Response | None) -> None:
@@ -266,7 +262,7 @@ class Usage:
                 self._end()
             self.owner.on_gone("lost")
 
-        self.core.request(request, self._hop_now(), react)
+        self.core.request(request, self.hop_now, react)
 
     def _authorised(self, request: Request, response: Response, tries: int) -> Request | None:
         """The same request with a proof, one CSeq further (22.2); None where we cannot prove anything (more).
@@ -287,17 +283,27 @@ class Usage:
             self.dialog.local_seq = max(self.dialog.local_seq, number)
         return Request(request.method, request.uri_text, fields, request.body)
 
-    def _ack(self, seq: int, proof: tuple[str, str] | None = None) -> bytes:
-        """Send the ACK to a 2xx: a new branch, through the route set (13.2.2.4); the bytes, to send again."""
-        assert self.dialog is not None
-        hop = self._hop_now()
-        request = self.dialog.request("ACK", seq=seq)
-        request.fields = {"Via": [self.core.new_via(hop.transport, self.core.new_branch())], **request.fields}
-        if proof is not None:
-            request.fields[proof[0]] = [proof[1]]
-        data = request.encode()
-        self.core.send(data, hop, self.call_id)
-        return data
+
+def next_hop(dialog: Dialog, hop: Hop, *, nat: bool) -> Hop:
+    """Where the next request of a dialog goes that began through `hop`."""
+    if nat and not dialog.route_set:
+        return hop
+    uri = dialog.next_hop
+    host = uri.host.strip("[]")
+    if not _is_address(host):
+        return hop
+    return Hop(hop.transport, host, uri.port or 5060, hop.flow)
+
+
+def send_ack(core: SipCore, dialog: Dialog, hop: Hop, seq: int, proof: tuple[str, str] | None = None) -> bytes:
+    """Send the ACK to a 2xx: a new branch, through the route set (13.2.2.4); the bytes, to send again."""
+    request = dialog.request("ACK", seq=seq)
+    request.fields = {"Via": [core.new_via(hop.transport, core.new_branch())], **request.fields}
+    if proof is not None:
+        request.fields[proof[0]] = [proof[1]]
+    data = request.encode()
+    core.send(data, hop, dialog.call_id)
+    return data
 
 
 def _challenge(response: Response) -> tuple[str, Challenge] | None:

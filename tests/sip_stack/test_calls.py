@@ -324,7 +324,9 @@ def test_pyvoip_answers_200_to_the_cancel_and_then_200_to_the_invite(wire, a, b,
 
 def test_9_2_a_cancel_after_the_answer_changes_nothing(wire, a, b, quiet: Quiet) -> None:
     out = answered(wire, a, b)
-    out._send_cancel()
+    invite = wire.last("INVITE")
+    fields = {n: invite.fields[n] for n in ("Via", "From", "To", "Call-ID")} | {"CSeq": ["1 CANCEL"]}
+    a.core.request(Request("CANCEL", invite.uri_text, fields), b.hop, lambda _: None)
     wire.run(0.1)
     assert wire.rows == ["1>2 CANCEL", "2>1 200 CANCEL"]
     assert b.told == []
@@ -437,7 +439,7 @@ def test_an_invite_from_behind_a_nat_is_answered_to_its_source(wire, a, b) -> No
     assert wire.last("200").via.params[-2:] == (("received", "10.0.0.1"), ("rport", "40000"))
     b.core.receive(ack_to(wire.last("200")), a.hop)
     b.call.bye()
-    assert b.call._hop_now() == Hop("UDP", "10.0.0.1", 40000)
+    assert b.call.hop_now == Hop("UDP", "10.0.0.1", 40000)
 
 
 def ack_to(ok: Response) -> bytes:
