@@ -13,18 +13,16 @@ from sqlalchemy import Connection
 from b2bua.audio import CODECS
 from b2bua.ladder import EXTENSION, RINGBACK, Kind, Ladder
 from b2bua.leg import Leg
-from b2bua.meter import first_hold
-from b2bua.outcome import MEDIA_FAULTS, CallError, CreditRefused, LegGone, Outcome, refusal
-from b2bua.payment import Payment
+from b2bua.outcome import MEDIA_FAULTS, CallError, LegGone, Outcome, refusal
+from b2bua.payment import Paid, Purse
 from b2bua.record import call_record, leg_records
 from media.engine import Engine
 from media.g711 import Codec
-from media.prompt import Pack
 from sip_stack.core import SipCore
 from sip_stack.invite import IncomingInvite
 from store import journal, ledger
 from store.database import Database
-from store.errors import NoCredit, StoreError
+from store.errors import StoreError
 from store.values import Account, Extension, Micros
 
 if TYPE_CHECKING:
@@ -61,12 +59,15 @@ class Call:
         self.direct = False
         """SDP is handed through: the media does not pass by us."""
         self.legs: list[Leg] = []
-        self.payment: Payment | None = None
+        self.purse: Purse | None = None
         self.charged: Micros | None = None
         self.outcome: Outcome | None = None
+        self.pack = exchange.pack
+        """The prompts, in the call's language."""
         self.talk_began: float | None = None
         self.talk_ended: float | None = None
-        self.recorded = False
+        self._talks_before_s = 0.0
+        self._recordings = 0
         self.started = exchange.now()
         self._started_wall = exchange.wall()
         self.ladder = Ladder(self.started)
@@ -75,7 +76,6 @@ class Call:
         self._cancelled_for: Outcome | None = None
         self._refusal = refusal(Outcome.SERVER_ERROR)
         """What a far end that still rings us is told."""
-        self._hold_asked = False
         self._wires: list[str] = []
         self._rows_of_stats: dict[int, float] = {}
         self.on_hold: Callable[[Connection], None] | None = None
@@ -100,11 +100,6 @@ class Call:
         """Where money and records are kept."""
         return self.exchange.database
 
-    @property
-    def pack(self) -> Pack:
-        """The prompts, in the call's language."""
-        return self.exchange.pack
-
     def now(self) -> float:
         """Seconds of the clock that never jumps."""
         return self.exchange.now()
@@ -115,10 +110,15 @@ class Call:
 
     @property
     def talk_s(self) -> float:
-        """How long the far end that is paid for, or was called, has talked."""
+        """How long the far ends have talked, all talks of the call together."""
         if self.talk_began is None:
             return 0.0
-        return (self.now() if self.talk_ended is None else self.talk_ended) - self.talk_began
+        return self._talks_before_s + (self.now() if self.talk_ended is None else self.talk_ended) - self.talk_began
+
+    @property
+    def recorded(self) -> bool:
+        """A talk of it was recorded."""
+        return self._recordings > 0
 
     def watch_wire(self, call_id: str, lane: int) -> None:
         """Messages of this Call-ID are rows of our ladder."""
@@ -144,31 +144,16 @@ class Call:
 
     # Money
 
-    async def hold(self, number: str, limit_s: int | None = None) -> Payment:
+    async def hold(self, number: str, limit_s: int | None = None) -> Paid:
         """Set money aside for a call to `number`.  Raises: CreditRefused."""
         assert self.account is not None
-        rate = self.exchange.directory.rate(self.account, number)
-        if rate is None:
-            raise CreditRefused(Outcome.NO_RATE)
-        plan, account_id, at = first_hold(rate), self.account.id, self.wall(self.now())
-        extension = self.extension.number if self.extension else ""
+        self.purse = Purse(self, self.account.id, limit_s=limit_s)
+        return await self.purse.hold(number)
 
-        def job(conn: Connection) -> ledger.Hold:
-            held = ledger.place_hold(
-                conn, call_id=self.id, leg="pstn", account_id=account_id, rate=rate, amount=plan.amount,
-                least=plan.least, at=at, extension=extension, number=number,
-            )  # fmt: skip
-            if self.on_hold is not None:
-                self.on_hold(conn)
-            return held
-
-        self._hold_asked = True
-        try:
-            held = await self.database.run(job)
-        except NoCredit as refusal:
-            raise CreditRefused(Outcome.NO_CREDIT) from refusal
-        self.payment = Payment(self, held, rate, limit_s)
-        return self.payment
+    async def until_spent(self, leg: Leg) -> None:
+        """Wait for the moment the money, or the longest talk since `leg` answered, ends."""
+        assert self.purse is not None
+        await self.purse.spend(leg)
 
     # Legs
 
@@ -194,15 +179,13 @@ class Call:
         """The talk: both hear each other, silence is watched, and it may be recorded."""
         phone, far = sorted((a, b), key=lambda leg: leg.lane)
         self.join(phone, far)
-        self.talk_began = self.now()
+        self._talks_before_s = self.talk_s
+        self.talk_began, self.talk_ended = self.now(), None
         self.ladder_row("event", phone.lane, far.lane, "joined")
         for leg in (phone, far):
             if leg.audio:
                 leg.audio.port.watch(self.exchange.rtp_timeout_s)
-        path = self.exchange.recording_path(self.id)
-        if path is not None and phone.audio and far.audio:
-            self.recorded = True
-            self.engine.record(str(path), phone.audio.port, far.audio.port)
+        self._record(phone, far)
         self.exchange.changed()
         try:
             yield
@@ -211,6 +194,14 @@ class Call:
             phone.part()
             if phone.audio and phone.ended_at is None:
                 self.engine.unbridge(phone.audio.port)
+
+    def _record(self, phone: Leg, far: Leg) -> None:
+        """Each talk of a call has a file of its own."""
+        more = f"-{self._recordings + 1}" if self._recordings else ""
+        path = self.exchange.recording_path(f"{self.id}{more}")
+        if path is not None and phone.audio and far.audio:
+            self._recordings += 1
+            self.engine.record(str(path), phone.audio.port, far.audio.port)
 
     async def until_someone_leaves(self) -> None:
         """Wait; it is LegGone that ends it."""
@@ -261,12 +252,16 @@ class Call:
         await self._finish()
 
     def _outcome_of(self, gone: LegGone) -> Outcome:
+        if self.purse is not None and self.purse.spent:
+            return Outcome.CREDIT_SPENT
         if gone.why in MEDIA_FAULTS:
             return Outcome.MEDIA_LOST
         if self.talk_began is not None:
             return Outcome.TALKED
         if gone.leg.direction == "in":
             return Outcome.CANCELLED
+        if self.kind == "callback":
+            return Outcome.CALLER_LEFT
         return Outcome.PHONE_LEFT if gone.leg.lane == EXTENSION else Outcome.VISITOR_LEFT
 
     async def _finish(self) -> None:
@@ -301,15 +296,16 @@ class Call:
     async def write(self) -> None:
         """Settle and write the record, in one transaction.  Raises: StoreError."""
         ended = self.wall(self._ended_at())
-        if not self._hold_asked and self.on_outcome is None:
+        if self.purse is None and self.on_outcome is None:
             self.charged = Micros(0)
             self.database.post(journal.INSERT_CALL, [journal.row(call_record(self, ended, Micros(0)))])
-            self.database.post(journal.INSERT_LEG, [journal.row(leg) for leg in leg_records(self, Micros(0))])
+            self.database.post(journal.INSERT_LEG, [journal.row(leg) for leg in leg_records(self, [])])
             return
 
         def job(conn: Connection) -> Micros:
-            held, charged = self._settle(conn, ended)
-            journal.write_call(conn, call_record(self, ended, charged), leg_records(self, charged))
+            held, costs = self._settle(conn, ended)
+            charged = Micros(sum(cost for _, cost in costs))
+            journal.write_call(conn, call_record(self, ended, charged), leg_records(self, costs))
             self.charged = charged
             if self.on_outcome is not None:
                 self.on_outcome(conn, held)
@@ -317,15 +313,16 @@ class Call:
 
         self.charged = await self.database.run(job)
 
-    def _settle(self, conn: Connection, at: float) -> tuple[bool, Micros]:
-        """Whether money was held, and what of it is charged."""
-        if self.payment is not None:
-            return True, self.payment.settle(conn, at).charged
-        # who gave up while the hold was being placed did not hear of it; jobs are done in their order, so it is there
-        mine = [hold for hold in ledger.open_holds(conn) if hold.call_id == self.id] if self._hold_asked else []
-        for hold in mine:
+    def _settle(self, conn: Connection, at: float) -> tuple[bool, list[tuple[Leg | None, Micros]]]:
+        """Whether money was held, and what each leg that is paid for is charged."""
+        if self.purse is None:
+            return False, []
+        costs = self.purse.settle(conn, at)
+        # who gave up while a hold was being placed did not hear of it; jobs are done in their order, so it is there
+        lost = [hold for hold in ledger.open_holds(conn) if hold.call_id == self.id] if self.purse.unheard else []
+        for hold in lost:
             ledger.settle(conn, hold.id, Micros(0), at)
-        return bool(mine), Micros(0)
+        return bool(costs or lost), costs
 
     def _ended_at(self) -> float:
         return max((leg.ended_at for leg in self.legs if leg.ended_at is not None), default=self.now())

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from b2bua.numbers import to_trunk
 from sip_stack.headers import NameAddr
 from sip_stack.uri import sip_uri
-from store.values import Extension, Trunk
+from store.values import CallerId, Extension, Trunk
 
-__all__ = ["Shown", "identity_headers", "shown_on_trunk"]
+__all__ = ["Shown", "by_server", "identity_headers", "shown_on_trunk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,25 +20,38 @@ class Shown:
     number: str
 
 
-def shown_on_trunk(extension: Extension, trunk: Trunk) -> Shown:
+_NOTHING = Shown("", "")
+
+
+def shown_on_trunk(extension: Extension, trunk: Trunk, equipment: Shown | None = None) -> Shown:
     """Name and number are chosen independently (SPEC 40); the number leaves in the trunk's format.
 
-    A number set by the user rules out every other choice of numbers (SPEC 41).
+    A number set by the user rules out every other choice of numbers (SPEC 41). `equipment` is what the extension's
+    phone, or the person a callback number has called back (SPEC H15), shows of itself: where it shows nothing, the
+    server decides.
     """
-    rules = extension.caller_id
-    name = rules.name if rules.name_by == "user" else extension.name
-    number = rules.number if rules.number_by == "user" else extension.public_number
+    rules, equipment = extension.caller_id, equipment or _NOTHING
+    name = {"user": rules.name, "equipment": equipment.name or extension.name}.get(rules.name_by, extension.name)
+    number = {"user": rules.number, "equipment": equipment.number}.get(rules.number_by) or extension.public_number
     return Shown(name, to_trunk(number, trunk))
 
 
-def identity_headers(extension: Extension, trunk: Trunk, domain: str) -> list[tuple[str, str]]:
+def by_server(extension: Extension) -> Extension:
+    """The extension as its leg to the person called back shows it: name and number by the server (SPEC H15)."""
+    kept = extension.caller_id
+    return replace(extension, caller_id=CallerId(identity_headers=kept.identity_headers, anonymous=kept.anonymous))
+
+
+def identity_headers(
+    extension: Extension, trunk: Trunk, domain: str, equipment: Shown | None = None
+) -> list[tuple[str, str]]:
     """P-Asserted-Identity and P-Preferred-Identity for an external call, where the extension sends them (SPEC 51).
 
     Both name what the call shows, or the extension itself where the trunk wants that. RFC 3325 9.1: a name-addr.
     """
     if not extension.caller_id.identity_headers:
         return []
-    shown = shown_on_trunk(extension, trunk)
+    shown = shown_on_trunk(extension, trunk, equipment)
     user = extension.number if trunk.pai == "extension" else shown.number
     if not user:
         return []

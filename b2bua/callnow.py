@@ -9,7 +9,7 @@ from b2bua.ask import Accepted, ask_accept
 from b2bua.call import Call
 from b2bua.caller_id import Shown
 from b2bua.desk import Stage
-from b2bua.dialling import dial_extension, dial_out
+from b2bua.dialling import Way, dial_extension, dial_out
 from b2bua.leg import Leg
 from b2bua.outcome import CallError, Congested, NoRoute, NotReached, Outcome
 from store.values import Extension
@@ -36,7 +36,7 @@ class CallNowRequest:
 async def callnow(want: CallNowRequest, call: Call) -> Outcome:
     """Ring the extension, ask, then call the visitor at the extension's expense and join them."""
     settings = want.extension.callnow
-    payment = await call.hold(want.number, want.limit_s)  # raises CreditRefused before anyone is rung
+    paid = await call.hold(want.number, want.limit_s)  # raises CreditRefused before anyone is rung
     phone = await dial_extension(call, want.extension, shown=Shown(want.name or "Anonymous", want.number))
     async with phone.alive():
         if settings.confirm:
@@ -47,7 +47,7 @@ async def callnow(want: CallNowRequest, call: Call) -> Outcome:
                     return Outcome.NOT_CONFIRMED
         want.tell(Stage.CALLING_VISITOR)
         try:
-            visitor = await dial_out(call, want.number, hear=phone)
+            visitor = await dial_out(call, want.number, Way(paid, hear=phone))
         except (NotReached, NoRoute, Congested) as failed:
             return await _told(phone, failed)
         async with visitor.alive():
@@ -55,7 +55,7 @@ async def callnow(want: CallNowRequest, call: Call) -> Outcome:
                 await visitor.say("visitor-announce")
             async with call.bridge(phone, visitor):
                 want.tell(Stage.TALKING)
-                await payment.spend(visitor)
+                await call.until_spent(visitor)
     return Outcome.CREDIT_SPENT
 
 

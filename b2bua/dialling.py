@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from b2bua.audio import CODECS
@@ -21,8 +22,9 @@ from store.values import Extension, Trunk
 
 if TYPE_CHECKING:
     from b2bua.call import Call
+    from b2bua.payment import Paid
 
-__all__ = ["dial_extension", "dial_out"]
+__all__ = ["Way", "dial_extension", "dial_out"]
 
 
 async def dial_extension(
@@ -52,34 +54,47 @@ async def dial_extension(
     return await dialling.winner(extension.ring_s)
 
 
-async def dial_out(call: Call, number: str, *, hear: Leg) -> Leg:
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a public number is called: who pays, on which side of the ladder it is, and who is shown."""
+
+    paid: Paid | None = None
+    lane: int = PSTN
+    hear: Leg | None = None
+    """The leg that waits for it."""
+    line: Extension | None = None
+    """Whose CallerID rules count, where not those of the call's extension."""
+    equipment: Shown | None = None
+
+
+async def dial_out(call: Call, number: str, way: Way) -> Leg:
     """Call a public number by its trunks in turn.  Raises: NotReached, NoRoute, Congested."""
-    assert call.extension is not None
     trunks = route(call.exchange.directory, number)
     if not trunks:
         raise NoRoute(f"no trunk for {number}")
     for last, trunk in enumerate(trunks, 1 - len(trunks)):
         try:
-            return await _dial_trunk(call, trunk, number, hear)
+            return await _dial_trunk(call, trunk, number, way)
         except NotReached as failed:
             if last == 0 or failed.rang or not _of_the_trunk(failed.status):
                 raise
     raise AssertionError("unreachable")
 
 
-async def _dial_trunk(call: Call, trunk: Trunk, number: str, hear: Leg) -> Leg:
-    assert call.extension is not None
+async def _dial_trunk(call: Call, trunk: Trunk, number: str, way: Way) -> Leg:
+    line = way.line or call.extension
+    assert line is not None
     try:
         hop = await call.exchange.resolve(trunk.host, trunk.port)
     except OSError as error:
-        call.ladder_row("event", RINGBACK, PSTN, f"{trunk.host} is not known: {error.strerror or error}")
+        call.ladder_row("event", RINGBACK, way.lane, f"{trunk.host} is not known: {error.strerror or error}")
         raise NotReached(503) from error
-    dialling = _Dialling(hear)
-    leg = dialling.leg(call, PSTN, trunk.name)
-    if call.payment is not None:
-        call.payment.leg = leg
+    dialling = _Dialling(way.hear)
+    leg = dialling.leg(call, way.lane, trunk.name)
+    if way.paid is not None:
+        way.paid.leg = leg
     user = to_trunk(number, trunk)
-    shown = shown_on_trunk(call.extension, trunk)
+    shown = shown_on_trunk(line, trunk, way.equipment)
     domain = trunk.host if trunk.user else call.exchange.domain  # one that knows us by name wants its own
     leg.invite(
         dialling,
@@ -88,13 +103,13 @@ async def _dial_trunk(call: Call, trunk: Trunk, number: str, hear: Leg) -> Leg:
         shown=NameAddr(shown.name, sip_uri(shown.number, domain)),
         to=NameAddr("", sip_uri(user, trunk.host)),
         codecs=trunk.codecs,
-        beside=hear,
+        beside=way.hear,
         credentials=Credentials(trunk.user, trunk.password) if trunk.user else None,
-        extra=identity_headers(call.extension, trunk, domain),
+        extra=identity_headers(line, trunk, domain, way.equipment),
     )
     answered = await dialling.winner(trunk.ring_s)
-    if call.payment is not None:
-        call.exchange.keep(call.payment.mark())  # a heartbeat repeats it where it fails
+    if call.purse is not None:
+        call.purse.answered()
     return answered
 
 

@@ -154,12 +154,11 @@ class Exchange:
 
     async def _beat(self) -> None:
         """Note who still talks, so that a crash is charged to the right second at most."""
-        paying = [call.payment for call in self.live.values() if call.payment and call.payment.running]
-        for payment in paying:
-            if not payment.marked:
-                await payment.mark()
-        if paying:
-            holds, at = [payment.hold_id for payment in paying], self.steady(self.now())
+        purses = [call.purse for call in self.live.values() if call.purse]
+        for purse in purses:
+            await purse.mark()
+        holds, at = [paid.hold_id for purse in purses for paid in purse.running], self.steady(self.now())
+        if holds:
             await self.database.run(partial(ledger.heartbeat, hold_ids=holds, at=at))
 
     async def _settle(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from b2bua.alive import Alive
@@ -79,6 +79,10 @@ class Leg:
         self._key: asyncio.Future[None] | None = None
         self._played: asyncio.Future[None] | None = None
         self._until_key = False
+        self.masked = False
+        """Keys may be somebody's password: the ladder shows that one was pressed, not which."""
+        self.on_overheard: Callable[[str], None] | None = None
+        """Who is told of a key pressed while the far end talks, or waits to talk; such a key is not for `key`."""
         self._description = b""
         self.asked_to_offer = False
         """The next ACK brings the answer to an offer of ours."""
@@ -229,7 +233,7 @@ class Leg:
             self.usage.cancel()
         elif isinstance(self.usage, IncomingInvite) and self.answered_at is None and not self.usage.over:
             self.status = status
-            self.usage.refuse(status, reason)
+            self.usage.refuse(status, reason, extra=[("Reason", cause)])  # RFC 6432 2
         if self.usage is not None:
             self.usage.bye(cause)
         self._end()
@@ -266,14 +270,15 @@ class Leg:
     # Being heard and hearing
 
     async def say(self, *clips: str, until_key: bool = False) -> None:
-        """Play clips of the call's language, to their end or to the first key."""
+        """Play clips of the call's language, or sounds by absolute path, to their end or to the first key."""
         if self.ended_at is not None or (until_key and self._keys):
             return
         port = self._audio.port
-        said = " ".join(self.call.pack.text(clip) for clip in clips)
+        pack = self.call.pack
+        said = " ".join(clip if clip.startswith("/") else pack.text(clip) for clip in clips)
         self.call.ladder_row("prompt", RINGBACK, self.lane, f"said: {said}")
         self._played, self._until_key = asyncio.get_running_loop().create_future(), until_key
-        port.play([f"{self.call.pack.language}/{clip}" for clip in clips], until_key=until_key)
+        port.play([clip if "/" in clip else f"{pack.language}/{clip}" for clip in clips], until_key=until_key)
         try:
             await self._played
         finally:
@@ -292,6 +297,16 @@ class Leg:
                 self._key = None
         return self._keys.popleft() if self._keys else None
 
+    def forget_keys(self) -> None:
+        """What was pressed before counts no more."""
+        self._keys.clear()
+
+    def beep(self) -> None:
+        """Sound one short tone to this far end alone."""
+        if self.ended_at is None:
+            self.call.ladder_row("prompt", RINGBACK, self.lane, "beep")
+            self._audio.port.beep()
+
     def on_request(self, incoming: Incoming) -> None:
         respond(self, incoming)
 
@@ -299,6 +314,8 @@ class Leg:
         """A key that did not come as RTP: for whom this leg talks with, else for us."""
         if self.partner and self.partner.audio:
             self.partner.audio.port.send_digits(digit)
+            if self.on_overheard is not None:
+                self.on_overheard(digit)
             return
         self._pressed(digit)
         if self._until_key:
@@ -348,7 +365,10 @@ class Leg:
         return f"RTP {s.received} received, {s.lost} lost, jitter {s.jitter_ms:.1f} ms, {s.sent} sent"
 
     def _pressed(self, digit: str) -> None:
-        self.call.ladder_row("dtmf", self.lane, RINGBACK, f"key {digit}")
+        if self.on_overheard is not None:
+            self.on_overheard(digit)
+            return
+        self.call.ladder_row("dtmf", self.lane, RINGBACK, "key" if self.masked else f"key {digit}")
         self._keys.append(digit)
         if self._key and not self._key.done():
             self._key.set_result(None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from b2bua.call import Call
-from b2bua.dialling import dial_out
+from b2bua.dialling import Way, dial_out
 from b2bua.leg import Leg
 from b2bua.outcome import Outcome
 
@@ -13,19 +13,19 @@ __all__ = ["emergency", "outbound"]
 async def outbound(call: Call, caller: Leg, number: str) -> Outcome:
     """Hold the money, call the number, join; until someone leaves or the money is spent."""
     async with caller.alive():
-        payment = await call.hold(number)
-        far = await dial_out(call, number, hear=caller)
+        paid = await call.hold(number)
+        far = await dial_out(call, number, Way(paid, hear=caller))
         async with far.alive():
             caller.answer(far.description if call.direct else b"")
             async with call.bridge(caller, far):
-                await payment.spend(far)
+                await call.until_spent(far)
     return Outcome.CREDIT_SPENT
 
 
 async def emergency(call: Call, caller: Leg, number: str) -> Outcome:
     """An emergency number is called whatever the credit (SPEC H20)."""
     async with caller.alive():
-        far = await dial_out(call, number, hear=caller)
+        far = await dial_out(call, number, Way(hear=caller))
         async with far.alive():
             caller.answer(far.description if call.direct else b"")
             async with call.bridge(caller, far):

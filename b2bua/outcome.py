@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from b2bua.leg import Leg
 
 __all__ = [
-    "MEDIA_FAULTS", "CallError", "Congested", "CreditRefused", "LegGone", "NoRoute", "NotCalledBack", "NotReached",
-    "Offline", "Outcome", "refusal",
+    "MEDIA_FAULTS", "CallError", "Congested", "CreditRefused", "LegGone", "MoneySpent", "NoRoute", "NotCalledBack",
+    "NotReached", "Offline", "Outcome", "refusal",
 ]  # fmt: skip
 
 
@@ -185,3 +185,9 @@ class CreditRefused(CallError):
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome.value)
         self.outcome = outcome
+
+
+class MoneySpent(CallError):
+    """The moment has come at which the held money is used up, or the longest call over."""
+
+    outcome = Outcome.CREDIT_SPENT

@@ -1,84 +1,342 @@
-"""The money of one leg: held before it is dialled, extended while it talks, settled once."""
+"""The purse of a call: a hold for each leg that is paid for, one last moment for all, each leg settled once."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from b2bua.meter import charge, next_hold, talk_seconds
+from b2bua.interrupt import Interrupt
+from b2bua.meter import PLAIN, Foresight, Metered, first_hold, last_moment, moves, needs, next_step
+from b2bua.outcome import CreditRefused, MoneySpent, Outcome
 from store import ledger
-from store.errors import StoreError
+from store.errors import NoCredit, StoreError
 from store.values import Micros, Rate
 
 if TYPE_CHECKING:
     from b2bua.call import Call
     from b2bua.leg import Leg
 
-__all__ = ["Payment"]
+__all__ = ["Paid", "Place", "Purse"]
 
 
-class Payment:
-    """One hold and its rate; `limit_s` is the longest talk whatever the credit."""
+class Paid:
+    """The money of one leg: its hold and its rate."""
 
-    def __init__(self, call: Call, hold: ledger.Hold, rate: Rate, limit_s: int | None) -> None:
-        self._call = call
-        self._rate = rate
-        self._limit_s = limit_s
+    __slots__ = ("due", "held", "hold_id", "leg", "marked", "rate")
+
+    def __init__(self, hold: ledger.Hold, rate: Rate) -> None:
         self.hold_id = hold.id
         self.held = hold.amount
+        self.rate = rate
         self.leg: Leg | None = None
         """Who is paid for, once it is dialled."""
         self.marked = False
         """The database knows when the leg answered."""
+        self.due: Micros | None = None
+        """What it costs, once it is over for good."""
+
+    @property
+    def metered(self) -> Metered:
+        """As the meter sees it."""
+        return Metered(self.rate, self.leg.answered_at, self.leg.ended_at) if self.leg else Metered(self.rate)
+
+    @property
+    def answered(self) -> bool:
+        """It is up, or was."""
+        return self.leg is not None and self.leg.answered_at is not None
 
     @property
     def running(self) -> bool:
-        """The leg that is paid for is up."""
+        """It is up."""
         return self.leg is not None and self.leg.answered_at is not None and self.leg.ended_at is None
 
+
+Holdings = list[tuple[Paid, Micros]]
+"""What each leg holds after a job, to be noted once the job is done for good."""
+Place = Callable[[Connection], Holdings]
+
+
+class Purse:
+    """What one account holds for one call; all moments are those of `Call.now`."""
+
+    def __init__(
+        self, call: Call, account_id: int, *, limit_s: int | None = None, foresight: Foresight = PLAIN,
+        room: Callable[[Connection], Micros] | None = None, only_with_second: bool = False,
+    ) -> None:  # fmt: skip
+        """`limit_s` is the longest talk whatever the credit, `room` what else bounds the money held.
+
+        `only_with_second`: the first leg is free unless a second one answers (SPEC H5, "both").
+        """
+        self._call = call
+        self.account_id = account_id
+        self._limit_s = limit_s
+        self._limit_at: float | None = None
+        self._foresight = foresight
+        self._room = room
+        self._only_with_second = only_with_second
+        self._names: Counter[str] = Counter()
+        self.paid: list[Paid] = []
+        self.unheard = 0
+        """Holds asked for whose answer nobody has heard."""
+        self.spent = False
+        """The money, or the longest talk, has come to its end."""
+        self._turn: asyncio.Future[bool] | None = None
+
+    # Before a leg is dialled
+
+    async def hold(self, number: str) -> Paid:
+        """Set money aside for a leg to `number`.  Raises: CreditRefused."""
+        call = self._call
+        assert call.account is not None
+        rate = call.exchange.directory.rate(call.account, number)
+        if rate is None:
+            raise CreditRefused(Outcome.NO_RATE)
+        place = self.placing("pstn", number, rate)
+
+        def job(conn: Connection) -> Holdings:
+            holdings = place(conn)
+            if call.on_hold is not None:
+                call.on_hold(conn)
+            return holdings
+
+        return await self.held_by(job)
+
+    async def held_by(self, job: Place) -> Paid:
+        """Run a job that places a hold.  Raises: CreditRefused."""
+        self.unheard += 1
+        try:
+            holdings = await self._call.database.run(job)
+        except NoCredit as refusal:
+            self.unheard -= 1
+            raise CreditRefused(Outcome.NO_CREDIT) from refusal
+        except CreditRefused:
+            self.unheard -= 1
+            raise
+        self.unheard -= 1
+        _note(holdings)
+        self.paid.append(holdings[-1][0])
+        self._moved()
+        return self.paid[-1]
+
+    def placing(self, name: str, number: str, rate: Rate) -> Place:
+        """The job that places a hold: from the account, and where that has no more, from what other legs spare.
+
+        It raises: NoCredit; CreditRefused where `room` is used up.
+        """
+        call, plan, others = self._call, first_hold(rate, self._foresight.first_s), self._open()
+        self._names[name] += 1
+        leg = name if self._names[name] == 1 else f"{name}-{self._names[name]}"
+        at, now = call.wall(call.now()), call.now()
+        extension = call.extension.number if call.extension else ""
+        wanted = [*(needs(paid.metered, now) for paid in others), plan.least]
+
+        def job(conn: Connection) -> Holdings:
+            amount = plan.amount
+            if self._room is not None and (amount := min(amount, self._room(conn))) < plan.least:
+                raise CreditRefused(Outcome.MONEY_TODAY)
+            hold = ledger.place_hold(
+                conn, call_id=call.id, leg=leg, account_id=self.account_id, rate=rate, amount=amount,
+                least=Micros(0) if others else plan.least, at=at, extension=extension, number=number,
+            )  # fmt: skip
+            holdings = [*((paid, paid.held) for paid in others), (Paid(hold, rate), hold.amount)]
+            lack = sum(wanted) - sum(held for _, held in holdings)
+            if lack > 0:
+                raise NoCredit(self.account_id, plan.least, Micros(plan.least - lack))
+            return _shared(conn, holdings, wanted)
+
+        return job
+
+    # While legs are up
+
+    def answered(self) -> None:
+        """A leg that is paid for answered: from here on a crash is charged."""
+        self._moved()
+        self._call.exchange.keep(self.mark())  # a heartbeat repeats it where it fails
+
     async def mark(self) -> None:
-        """Write down that the leg answered: from here on a crash is charged.  Raises: StoreError."""
-        assert self.leg is not None
-        assert self.leg.answered_at is not None
-        answered = self._call.exchange.steady(self.leg.answered_at)
-        await self._call.database.run(lambda conn: ledger.mark_answered(conn, self.hold_id, answered))
-        self.marked = True
+        """Write down when legs answered.  Raises: StoreError."""
+        for paid in self.running:
+            if not paid.marked and paid.leg is not None and paid.leg.answered_at is not None:
+                at = self._call.exchange.steady(paid.leg.answered_at)
+                await self._call.database.run(partial(ledger.mark_answered, hold_id=paid.hold_id, at=at))
+                paid.marked = True
+
+    @property
+    def running(self) -> list[Paid]:
+        """The legs that are up and cost money as things stand."""
+        return [paid for paid in self.paid if paid.running and self._counts(paid)]
+
+    def owed(self) -> Micros:
+        """What the legs have cost up to now, those that are over included."""
+        now = self._call.now()
+        return Micros(sum(self._due(paid, now) if paid.due is None else paid.due for paid in self.paid))
+
+    @property
+    def held(self) -> Micros:
+        """What is set aside for the legs that are not over."""
+        return Micros(sum(paid.held for paid in self._open()))
 
     async def spend(self, leg: Leg) -> None:
-        """Return at the second the money, or the longest talk, ends; asks for more money in time."""
-        while (plan := next_hold(self._rate, self.held, leg.talk_s, self._limit_s)) is not None:
-            await self._until(leg, plan.at_s)
-            await self._extend(leg, plan.more)
-        await self._until(leg, self._end_s())
+        """Return at the moment the money, or the longest talk since `leg` answered, ends.
 
-    def settle(self, conn: Connection, at: float) -> ledger.Settlement:
-        """Charge what was talked and give the rest back; inside the transaction that writes the record."""
-        due = Micros(0)
-        if self.leg is not None and self.leg.answered_at is not None:
-            talked_s = self.leg.talk_s  # a cut at the limit comes some milliseconds late, and they are free
-            due = charge(self._rate, min(talked_s, self._limit_s or talked_s), self.held)
-        return ledger.settle(conn, self.hold_id, due, at)
+        Asks for more money in time, and warns `leg` where the foresight says so.
+        """
+        if self._limit_s is not None and leg.answered_at is not None:
+            self._limit_at = leg.answered_at + self._limit_s
+        asked: float | None = None
+        while True:
+            end, now = self._end(), self._call.now()
+            if end is not None and now >= end:
+                break
+            step = next_step(end, now, self._foresight, limited=end == self._limit_at, asked=asked)
+            if not await self._until(step.at):
+                continue
+            if step.do == "end":
+                break
+            if step.do == "warn":
+                leg.beep()
+            elif end is not None:
+                asked = end
+                await self._ask(end)
+        self.spent = True
 
-    def _end_s(self) -> float | None:
-        ends = [s for s in (talk_seconds(self.held, self._rate), self._limit_s) if s is not None]
-        return min(ends) if ends else None
+    @asynccontextmanager
+    async def deadline(self, leg: Leg) -> AsyncIterator[None]:
+        """End the block by MoneySpent when `spend` returns."""
+        async with Interrupt() as interrupt:
+            watch = asyncio.get_running_loop().create_task(self._watch(leg, interrupt))
+            try:
+                yield
+            finally:
+                watch.cancel()
 
-    async def _extend(self, leg: Leg, more: Micros) -> None:
-        """Ask for more money; a database that fails or dawdles changes nothing, least of all the second of the cut."""
-        exchange, end_s = self._call.exchange, self._end_s()
-        at = exchange.steady(exchange.now())
+    async def _watch(self, leg: Leg, interrupt: Interrupt) -> None:
         try:
-            async with asyncio.timeout(None if end_s is None else max(0.0, end_s - leg.talk_s)):
-                granted = await exchange.database.run(lambda conn: ledger.extend_hold(conn, self.hold_id, more, at))
-        except (StoreError, TimeoutError) as error:
-            self._call.log_error("not-extended", error)
+            await self.spend(leg)
+        except Exception as error:  # a fault of ours ends the call: nobody talks without a meter
+            interrupt.fire(error)
         else:
-            self.held = Micros(self.held + granted)
+            interrupt.fire(MoneySpent())
 
-    async def _until(self, leg: Leg, talked_s: float | None) -> None:
-        if talked_s is None:
-            await asyncio.get_running_loop().create_future()  # whoever hangs up ends this wait
-        else:
-            await asyncio.sleep(max(0.0, talked_s - leg.talk_s))
+    async def _ask(self, end: float) -> None:
+        """Ask for more money; a database that fails or dawdles changes nothing, least of all the moment of the cut."""
+        call, legs = self._call, self._open()
+        horizon = min(at for at in (end + self._foresight.ahead_s, self._limit_at) if at is not None)
+        wanted = sum(max(needs(paid.metered, horizon), paid.held if not paid.answered else 0) for paid in legs)
+        more, at = Micros(wanted - self.held), call.exchange.steady(call.now())
+
+        def job(conn: Connection) -> Holdings:
+            granted = Micros(max(0, more if self._room is None else min(more, self._room(conn))))
+            granted = ledger.extend_hold(conn, legs[-1].hold_id, granted, at)
+            holdings = [(paid, paid.held) for paid in legs[:-1]] + [(legs[-1], Micros(legs[-1].held + granted))]
+            metered, total = [paid.metered for paid in legs], Micros(sum(held for _, held in holdings))
+            until = min(horizon, last_moment(metered, total) or horizon)
+            return _shared(conn, holdings, [needs(leg, until) for leg in metered])
+
+        try:
+            async with asyncio.timeout(max(0.0, end - call.now())):
+                _note(await call.database.run(job))
+        except (StoreError, TimeoutError) as error:
+            call.log_error("not-extended", error)
+
+    # When legs are over
+
+    async def close(self, paid: Paid) -> None:
+        """One leg is over: charge it and give its money back, so that the next leg can use it."""
+        paid.due = self._due(paid, self._stop())
+        at, others = self._call.wall(self._call.now()), self._open()
+        wanted = [*(needs(other.metered, self._call.now()) for other in others), paid.due]
+
+        def job(conn: Connection) -> Holdings:
+            holdings = _shared(conn, [(each, each.held) for each in (*others, paid)], wanted)
+            ledger.settle(conn, paid.hold_id, wanted[-1], at)
+            return holdings
+
+        try:
+            _note(await self._call.database.run(job))
+        except StoreError as error:  # the end of the call settles it
+            self._call.log_error("not-settled", error)
+        self._moved()
+
+    def settle(self, conn: Connection, at: float) -> list[tuple[Leg | None, Micros]]:
+        """Charge what was talked and give the rest back, inside the transaction that writes the record.
+
+        What each leg cost; a leg that was settled before keeps what it was charged.
+        """
+        stop = self._stop()
+        dues = [self._due(paid, stop) if paid.due is None else paid.due for paid in self.paid]
+        if len(self.paid) > 1:  # some may have been moved unheard
+            amounts = {hold.id: hold.amount for hold in ledger.open_holds(conn) if hold.call_id == self._call.id}
+            open_ = [(paid, due) for paid, due in zip(self.paid, dues, strict=True) if paid.hold_id in amounts]
+            _shared(conn, [(paid, amounts[paid.hold_id]) for paid, _ in open_], [due for _, due in open_])
+        return [
+            (paid.leg, ledger.settle(conn, paid.hold_id, due, at).charged)
+            for paid, due in zip(self.paid, dues, strict=True)
+        ]
+
+    # Inside
+
+    def _open(self) -> list[Paid]:
+        return [paid for paid in self.paid if paid.due is None]
+
+    def _end(self) -> float | None:
+        money = last_moment([paid.metered for paid in self._open()], self.held)
+        return min((at for at in (money, self._limit_at) if at is not None), default=None)
+
+    def _stop(self) -> float:
+        """Until when legs are charged: a cut comes some milliseconds late, and they are free."""
+        end, now = self._end(), self._call.now()
+        return now if end is None else min(now, end)
+
+    def _due(self, paid: Paid, stop: float) -> Micros:
+        return needs(paid.metered, stop) if paid.answered and self._counts(paid) else Micros(0)
+
+    def _counts(self, paid: Paid) -> bool:
+        """False while the first leg is free for want of a second."""
+        return not self._only_with_second or paid is not self.paid[0] or any(other.answered for other in self.paid[1:])
+
+    def _moved(self) -> None:
+        """What the end depends on has changed."""
+        if self._turn is not None and not self._turn.done():
+            self._turn.set_result(False)
+
+    async def _until(self, moment: float | None) -> bool:
+        """Wait; False where something changed meanwhile."""
+        loop = asyncio.get_running_loop()
+        left = None if moment is None else moment - self._call.now()
+        if left is not None and left <= 0:
+            return True
+        turn: asyncio.Future[bool] = loop.create_future()
+        self._turn = turn
+        timer = None if left is None else loop.call_later(left, _come, turn)
+        try:
+            return await turn
+        finally:
+            self._turn = None
+            if timer is not None:
+                timer.cancel()
+
+
+def _come(turn: asyncio.Future[bool]) -> None:
+    if not turn.done():
+        turn.set_result(True)
+
+
+def _note(holdings: Holdings) -> None:
+    for paid, held in holdings:
+        paid.held = held
+
+
+def _shared(conn: Connection, holdings: Holdings, wanted: Sequence[Micros]) -> Holdings:
+    """Move money between the holds of one call so that each leg has what it wants, where together they have it."""
+    held = [amount for _, amount in holdings]
+    for from_, to, amount in moves(wanted, held):
+        moved = ledger.move_held(conn, holdings[from_][0].hold_id, holdings[to][0].hold_id, amount)
+        held[from_], held[to] = Micros(held[from_] - moved), Micros(held[to] + moved)
+    return [(paid, amount) for (paid, _), amount in zip(holdings, held, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -25,11 +26,11 @@ def call_record(call: Call, ended: float, cost: Micros) -> CallRecord:
     )  # fmt: skip
 
 
-def leg_records(call: Call, cost: Micros) -> list[LegRecord]:
-    """The rows of its legs, in the order they began; the cost is that of the leg that is paid for."""
-    paid = call.payment.leg if call.payment else None
+def leg_records(call: Call, costs: Sequence[tuple[Leg | None, Micros]]) -> list[LegRecord]:
+    """The rows of its legs, in the order they began, each with what it cost."""
+    cost_of = {id(leg): cost for leg, cost in costs}
     rows = [(leg, _leg_record(call, leg)) for leg in call.legs]
-    return [replace(row, cost=cost) if leg is paid else row for leg, row in rows]
+    return [replace(row, cost=cost_of[id(leg)]) if id(leg) in cost_of else row for leg, row in rows]
 
 
 def _leg_record(call: Call, leg: Leg) -> LegRecord:
