@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Literal
 from urllib.parse import quote
 
@@ -48,8 +48,11 @@ class Api:
 
     def app(self) -> Starlette:
         """The application to mount; its errors are JSON."""
+        paths: dict[str, dict[str, Operation]] = {}
+        for each in self.operations():
+            paths.setdefault(each.path, {})[each.method] = each
         routes = [Route("/openapi.json", self._openapi, methods=["GET"])]
-        routes += [Route(each.path, self._guarded(each), methods=[each.method]) for each in self.operations()]
+        routes += [Route(path, self._guarded(methods), methods=[*methods]) for path, methods in paths.items()]
         return Starlette(routes=routes, exception_handlers={
             code: on_http_error for code in (400, 401, 404, 405, 413, 415, 429, Exception)
         })  # fmt: skip
@@ -97,9 +100,10 @@ class Api:
                              Query("ladder", "with the kept SIP ladder of each call", "boolean"))),
         ]  # fmt: skip
 
-    def _guarded(self, operation: Operation) -> Callable[[Request], object]:
+    def _guarded(self, methods: Mapping[str, Operation]) -> Callable[[Request], object]:
         async def endpoint(request: Request) -> Response:
             who = await self._bouncer.holder(request)
+            operation = methods["GET" if request.method == "HEAD" else request.method]
             try:
                 answer = await operation.handler(request, who)
             except NotDone as refusal:
