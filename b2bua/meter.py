@@ -81,14 +81,10 @@ def owed(legs: Sequence[Metered], at: float) -> Micros:
 def last_moment(legs: Sequence[Metered], held: Micros) -> float | None:
     """The moment, to the millisecond, until which the held money pays for all legs together; None: for ever."""
     began = [leg.began for leg in legs if leg.began is not None]
-    if not began:
+    if not began or owed(legs, (base := max(began)) + _FAR_S) <= held:
         return None
     if len(legs) == 1:
-        seconds = talk_seconds(held, legs[0].rate)
-        return None if seconds is None else began[0] + seconds
-    base = max(began)
-    if owed(legs, base + _FAR_S) <= held:
-        return None
+        return base + (talk_seconds(held, legs[0].rate) or 0)
     paid_ms, unpaid_ms = 0, _FAR_S * 1000
     while unpaid_ms - paid_ms > 1:
         middle_ms = (paid_ms + unpaid_ms) // 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from b2bua.meter import (
@@ -18,7 +18,6 @@ from b2bua.meter import (
     next_step,
     owed,
     talk_limit,
-    talk_seconds,
 )
 from store.values import CallNowSettings, Micros, Rate
 
@@ -94,6 +93,7 @@ def test_last_moment(legs: list[Metered], held: int, moment: float | None) -> No
     assert last_moment(legs, Micros(held)) == (None if moment is None else pytest.approx(moment, abs=1e-6))
 
 
+@settings(deadline=None, max_examples=300)
 @given(
     legs=st.lists(st.builds(
         Metered,
