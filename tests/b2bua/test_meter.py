@@ -101,6 +101,7 @@ def test_last_moment(legs: list[Metered], held: int, moment: float | None) -> No
                   first_cost=st.integers(0, 90), increment_s=st.integers(1, 60), increment_cost=st.integers(0, 90),
                   minimum=st.integers(0, 200), maximum=st.one_of(st.none(), st.integers(1, 900))),
         st.integers(0, 100_000).map(lambda ms: ms / 1000),
+        st.none() | st.integers(100_000, 200_000).map(lambda ms: ms / 1000),
     ), min_size=1, max_size=3),
     held=st.integers(0, 3_000),
 )
