@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import wave
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -16,9 +17,11 @@ import numpy as np
 
 from media.g711 import Codec, Samples, encode
 
-__all__ = ["RATE_HZ", "BadClip", "Clip", "Library", "Pack", "read_wav", "wav_bytes"]
+__all__ = ["RATE_HZ", "BadClip", "Clip", "Library", "Pack", "languages", "read_wav", "wav_bytes"]
 
 RATE_HZ = 8000
+_FILES = 50
+"""Files kept encoded, at most 2.4 MB each."""
 PROMPTS = Path(__file__).parent / "prompts"
 
 
@@ -37,6 +40,11 @@ class Clip(msgspec.Struct, frozen=True):
 class _Manifest(msgspec.Struct, frozen=True):
     language: str
     clips: list[Clip]
+
+
+def languages() -> tuple[str, ...]:
+    """Every language that has a pack."""
+    return tuple(sorted(manifest.parent.name for manifest in PROMPTS.glob("*/manifest.json")))
 
 
 def read_wav(path: Path) -> Samples:
@@ -79,9 +87,9 @@ class Pack:
         folder = PROMPTS / language
         try:
             manifest = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=_Manifest)
-        except (OSError, msgspec.MsgspecError) as error:
+            say = import_module(f"media.say.{language}")
+        except (OSError, msgspec.MsgspecError, ImportError) as error:
             raise BadClip(f"no language pack {language!r}: {error}") from error
-        say = import_module(f"media.say.{language}")
         return cls(language, folder, {clip.name: clip for clip in manifest.clips}, say)
 
     def text(self, name: str) -> str:
@@ -125,14 +133,25 @@ class Pack:
 
 
 class Library:
-    """Clips of every pack and absolute WAV paths as G.711, each read and encoded once."""
+    """Clips of every pack and absolute WAV paths as G.711, each read and encoded once; a file again when it changed."""
 
     def __init__(self) -> None:
         self._pack = cache(Pack.load)
-        self.encoded = cache(self._encoded)
+        self._clip = cache(self._encoded_clip)
+        self._file = lru_cache(_FILES)(self._encoded_file)
 
-    def _encoded(self, name: str, codec: Codec) -> bytes:
+    def encoded(self, name: str, codec: Codec) -> bytes:
         """One clip as G.711 octets.  Raises: BadClip."""
-        if name.startswith("/"):
-            return encode(read_wav(Path(name)), codec)
+        if not name.startswith("/"):
+            return self._clip(name, codec)
+        try:
+            now = os.stat(name)
+        except OSError as error:
+            raise BadClip(f"{name} cannot be read: {error}") from error
+        return self._file(name, codec, (now.st_mtime_ns, now.st_size))
+
+    def _encoded_clip(self, name: str, codec: Codec) -> bytes:
         return encode(self._pack(name.partition("/")[0]).samples(name), codec)
+
+    def _encoded_file(self, name: str, codec: Codec, version: tuple[int, int]) -> bytes:
+        return encode(read_wav(Path(name)), codec)

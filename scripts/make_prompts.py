@@ -47,18 +47,19 @@ def polish(source: Path, target: Path) -> int:
 
 def record(language: str) -> None:
     """Record, polish, and write the manifest of one pack."""
-    words = tomllib.loads((TEXTS / f"{language}.toml").read_text())
+    said = tomllib.loads((TEXTS / f"{language}.toml").read_text())
+    texts = said["sentences"] | said["words"] | said.get("demo", {})
     target = PACKS / language
     target.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        speak(words["clips"], words["voice"], Path(folder))
+        speak(texts | said.get("spoken", {}), said["voice"], Path(folder))
         for old in target.glob("*.wav"):
             old.unlink()
         entries = [
             {"name": name, "text": text, "ms": polish(Path(folder) / f"{name}.wav", target / f"{name}.wav")}
-            for name, text in words["clips"].items()
+            for name, text in texts.items()
         ]
-    manifest = {"language": language, "voice": words["voice"], "rate_hz": 8000, "clips": entries}
+    manifest = {"language": language, "voice": said["voice"], "rate_hz": 8000, "clips": entries}
     (target / "manifest.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
     print(f"{language}: {len(entries)} clips, {sum(entry['ms'] for entry in entries) / 1000:.0f} s")
 

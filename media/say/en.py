@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from media.say import digits
+
 __all__ = ["digits", "money", "number"]
 
 _SCALES = ((1_000_000, "million"), (1_000, "thousand"), (100, "hundred"))
-_SYMBOLS = {"*": "star", "#": "hash", "+": ""}
 _UNITS = {"USD": ("dollar", "dollars", "cent", "cents"), "EUR": ("euro", "euros", "cent", "cents")}
 _UNITS |= {code: _UNITS["USD"] for code in ("CAD", "AUD", "NZD")} | {"GBP": ("pound", "pounds", "penny", "pence")}
-
-
-def digits(text: str) -> tuple[str, ...]:
-    """One clip for each key of a number; separators are silent."""
-    names = (_SYMBOLS.get(char, char if char.isdecimal() and char.isascii() else "") for char in text)
-    return tuple(name for name in names if name)
 
 
 def number(value: int) -> tuple[str, ...]:
