@@ -15,7 +15,7 @@ from tests.acceptance.visitor import Visitor
 from tests.peers.capture import Capture, RtpStream, SipMessage, relayed_share
 from tests.peers.sipp import Sipp
 
-__all__ = ["NO_CAPTCHA", "NO_CONFIRMATION", "SECOND_PHONE", "Scene", "plan"]
+__all__ = ["NO_CAPTCHA", "NO_CONFIRMATION", "SECOND_PHONE", "Change", "Scene", "plan"]
 
 _FIXTURE = (Path(__file__).parents[1] / "fixture.toml").read_text()
 _CALLNOW = "announce_to_visitor = false"
@@ -57,10 +57,10 @@ class Scene:
 
     async def serve(
         self, *changes: Change, more: str = "", host: str = "127.0.0.1", rtp_timeout_s: float = 60.0,
-        rtp: range = SERVER_RTP,
+        rtp: range = SERVER_RTP, media: str = "",
     ) -> Server:
-        """Apply the changed fixture and start the server."""
-        self.server = Server(self._folder / "server", host=host, rtp_timeout_s=rtp_timeout_s, rtp=rtp)
+        """Apply the changed fixture and start the server; `media`: more lines of [media]."""
+        self.server = Server(self._folder / "server", host=host, rtp_timeout_s=rtp_timeout_s, rtp=rtp, media=media)
         self._servers.append(self.server)
         await self.server.apply(plan(self._ports, *changes, more=more))
         await self.server.start()

@@ -17,7 +17,7 @@ from store.database import connect
 from store.journal import CallRecord, LegRecord, RequestRecord
 from tests.acceptance.ports import SERVER_RTP, SIP, free_port
 
-__all__ = ["Server", "until"]
+__all__ = ["ROOT", "Server", "until"]
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,7 +37,8 @@ class Server:
     """`ringback serve` with a database of its own: apply a plan, start, and at the end `rest` and `stop`."""
 
     def __init__(
-        self, folder: Path, *, host: str = "127.0.0.1", rtp_timeout_s: float = 60.0, rtp: range = SERVER_RTP
+        self, folder: Path, *, host: str = "127.0.0.1", rtp_timeout_s: float = 60.0, rtp: range = SERVER_RTP,
+        media: str = "",
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
@@ -61,6 +62,7 @@ database = "{self.database}"
 [media]
 ports = "{rtp.start}-{rtp.stop - 1}"
 rtp_timeout_s = {rtp_timeout_s}
+{media}
 [web]
 http = "{self.http}"
 [limits]
@@ -133,6 +135,11 @@ per_number_day = 1000
         return [line for line in self._lines if line.startswith(start)]
 
     # What it holds
+
+    @property
+    def folder(self) -> Path:
+        """Where its database and its sounds are."""
+        return self._folder
 
     @property
     def log(self) -> Path:

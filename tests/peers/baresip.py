@@ -46,7 +46,7 @@ module_app ctrl_tcp.so
 """
 ACCOUNT = (
     '"{name}" <sip:{user}@{domain};transport=udp>;auth_user={user};auth_pass={password};answermode={answermode}'
-    ";audio_codecs=PCMU/8000/1,PCMA/8000/1;regint=60\n"
+    ";audio_codecs=PCMU/8000/1,PCMA/8000/1;regint={regint}\n"
 )
 
 
@@ -63,14 +63,14 @@ def write_tone(path: Path, hz: float, seconds: int) -> None:
 class Baresip:
     """One phone: `async with Baresip(…) as phone: await phone.registered()`; ended by its pid on exit.
 
-    It speaks a tone of TONE_HZ unless told what.
+    It speaks a tone of TONE_HZ unless told what; with regint 0 it does not register.
     It takes sip_port (UDP and TCP), sip_port + 1 (TLS), sip_port + 2 (commands) and RTP ports sip_port + 10 to + 49.
     Its RTP leaves from 127.0.0.1 whatever the address: use tests.peers.addresses.namespace where that matters.
     """
 
     def __init__(
         self, folder: Path, *, user: str, password: str, domain: str, address: str, sip_port: int, name: str = "John",
-        auto_answer: bool = False, speaks: Path | None = None, prefix: tuple[str, ...] = (),
+        auto_answer: bool = False, speaks: Path | None = None, prefix: tuple[str, ...] = (), regint: int = 60,
     ) -> None:
         self.folder = folder
         self.events: list[dict[str, Any]] = []
@@ -92,6 +92,7 @@ class Baresip:
         ))
         (folder / "accounts").write_text(ACCOUNT.format(
             name=name, user=user, domain=domain, password=password, answermode="auto" if auto_answer else "manual",
+            regint=regint,
         ))
 
     async def __aenter__(self) -> Self:
