@@ -11,9 +11,13 @@ RELIABLE = frozenset({"TCP", "TLS", "WS", "WSS"})
 
 
 class Hop(NamedTuple):
-    """One far end of a transport; `flow` names one connection of a transport that has them."""
+    """One far end of a transport; `flow` names one connection of a transport that has them.
+
+    `name` is the domain that led here: what a certificate must be for (RFC 5922 7).
+    """
 
     transport: str
     host: str
     port: int
     flow: int = 0
+    name: str = ""

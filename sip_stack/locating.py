@@ -39,7 +39,7 @@ def offered(records: Sequence[Naptr], wanted: Sequence[str]) -> list[tuple[str, 
     """
     found = []
     for record in sorted(records, key=lambda record: (record.order, record.preference)):
-        transport = SERVICES.get(record.service.upper())
+        transport = SERVICES.get(record.service.upper(), "")
         if transport in wanted and record.flags.lower() == "s":
             found.append((transport, record.replacement))
     return found
