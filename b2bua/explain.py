@@ -61,6 +61,8 @@ SENTENCES: dict[str, str] = {
     "ip-numbers": "Too many different numbers from this address within an hour.",
     "number-pending": "A call to this number was under way already.",
     "number-day": "This number was called too often within a day.",
+    "number-forbidden": "The number begins with one of the forbidden prefixes.",
+    "number-not-allowed": "The number begins with none of the allowed prefixes.",
     # what was wrong with the number
     "number-empty": "No number was given.",
     "number-characters": "The number has characters that no telephone number has.",

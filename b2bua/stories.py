@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, or_, select
 
 from b2bua.desk import Holder, LadderRow, LegView, StoryView
 from b2bua.explain import cost_lines, sentence
@@ -20,23 +20,49 @@ from store.values import DialPlan, Rate
 
 __all__ = ["forms", "stories"]
 
+T = TypeVar("T", RequestRecord, CallRecord)
 _AS_TYPED = DialPlan(mode="as-dialled", min_digits=0)
 _TAIL = 6
 """Digits by which a number and its form on a trunk are one: prefixes differ."""
 
 
 def stories(conn: Connection, who: Holder, typed: str, *, limit: int = 20, ladder: bool = False) -> list[StoryView]:
-    """What happened to a number, an extension's too, newest first; of the holder's extensions only."""
+    """What happened to a number, or at an extension, newest first; of the holder's extensions only."""
+    mine, requests, calls, holds = _currencies(conn, who), tables.requests.c, tables.calls.c, tables.holds.c
     numbers = forms(typed, _dial_plans(conn))
-    asked = {row.token: row for number in numbers for row in journal.requests_of(conn, number, limit)}
-    seen = {row.call_id for row in asked.values()}
-    called = {row.id: row for number in numbers for row in journal.calls_of(conn, number, limit)}
-    mine = _currencies(conn, who)
-    rows: list[RequestRecord | CallRecord] = [*asked.values(), *(r for r in called.values() if r.id not in seen)]
-    rows = sorted((row for row in rows if row.extension in mine), key=_moment, reverse=True)
-    found = [_of_request(conn, row, mine[row.extension]) if isinstance(row, RequestRecord) else _of_call(conn, row)
-             for row in rows[:limit]]  # fmt: skip
+    asked = _newest(conn, RequestRecord, requests.at, limit, *_own(requests.extension, who), or_(
+        requests.number.in_(numbers), *(requests.extension == each for each in _extensions(mine, numbers)),
+    ))  # fmt: skip
+    called = _newest(conn, CallRecord, calls.started, limit, *_own(calls.extension, who), or_(
+        calls.to.in_(numbers), calls.from_.in_(numbers),
+        calls.id.in_(select(holds.call_id).where(holds.number.in_(numbers))),  # a call back has several called parties
+        *(calls.extension == each for each in _extensions(mine, numbers)),
+    ))  # fmt: skip
+    seen = {row.call_id for row in asked}
+    rows: list[RequestRecord | CallRecord] = [*asked, *(call for call in called if call.id not in seen)]
+    rows.sort(key=_moment, reverse=True)
+    found = [
+        _of_request(conn, row, mine.get(row.extension, "")) if isinstance(row, RequestRecord) else _of_call(conn, row)
+        for row in rows[:limit]
+    ]
     return [replace(story, ladder=_ladder(conn, story.call_id)) for story in found] if ladder else found
+
+
+def _own(extension: Column[Any], who: Holder) -> list[ColumnElement[bool]]:
+    """An operator also sees what had no extension, or one that is gone."""
+    table = tables.extensions
+    own = select(table.c.number).where(table.c.account_id == who.account_id)
+    return [] if who.account_id is None else [extension.in_(own)]
+
+
+def _newest(conn: Connection, cls: type[T], at: Column[Any], limit: int, *where: ColumnElement[bool]) -> list[T]:
+    rows = conn.execute(select(at.table).where(*where).order_by(at.desc()).limit(limit)).mappings()
+    return [cls(**{each.name: row[each.name] for each in fields(cls)}) for row in rows]
+
+
+def _extensions(mine: Iterable[str], numbers: Collection[str]) -> list[str]:
+    """The extensions that a number means, as written or as a keypad has it."""
+    return [each for each in mine if each in numbers or each.replace("*", "") in numbers]
 
 
 def _moment(row: RequestRecord | CallRecord) -> float:
@@ -61,13 +87,12 @@ def _dial_plans(conn: Connection) -> list[DialPlan]:
 
 
 def _currencies(conn: Connection, who: Holder) -> dict[str, str]:
-    """The extensions that may be seen, with the currency of each; an operator also sees what had none."""
+    """The extensions that may be seen, with the currency of each."""
     accounts, extensions = tables.accounts, tables.extensions
     rows = conn.execute(select(extensions.c.number, accounts.c.id, accounts.c.currency).join(
         accounts, accounts.c.id == extensions.c.account_id,
     ))  # fmt: skip
-    mine = {number: currency for number, account_id, currency in rows if who.account_id in (None, account_id)}
-    return mine if who.account_id is not None else {"": "", **mine}
+    return {number: currency for number, account_id, currency in rows if who.account_id in (None, account_id)}
 
 
 def _of_request(conn: Connection, row: RequestRecord, currency: str) -> StoryView:
@@ -105,7 +130,7 @@ def _hold_of(leg: LegRecord, paid: list[RowMapping]) -> RowMapping | None:
 
 def _leg(leg: LegRecord, currency: str, hold: Mapping[Any, Any] | None) -> LegView:
     seconds = leg.talk_ms / 1000
-    lines: Sequence[str] = ()
+    lines: Sequence[str] = []
     if hold is not None:
         lines = cost_lines(msgspec.convert(hold["rate"], Rate), seconds, leg.cost, currency)
     return LegView(
