@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, func, insert, select, update
@@ -66,12 +66,11 @@ def add_caller(
     if enabled:
         _one_more(conn, extension_id)
     account_id = _new_wallet(conn, owner)
-    caller_id = conn.execute(insert(callers).values(
-        extension_id=extension_id, account_id=account_id, number=number, enabled=enabled, pin_hash=pin_hash,
-        language=language, created=at,
-    ).returning(callers.c.id)).scalar_one()
+    # the wallet's number, as wallets are never removed: an id must not come to mean another caller
+    caller = AuthorisedCaller(account_id, extension_id, account_id, number, enabled, pin_hash, language, at)
+    conn.execute(insert(callers).values(**asdict(caller)))
     books.recharge(conn, account_id, credit, order_number, at)
-    return AuthorisedCaller(caller_id, extension_id, account_id, number, enabled, pin_hash, language, at)
+    return caller
 
 
 def find_caller(conn: Connection, extension_id: int, number: str) -> AuthorisedCaller | None:

@@ -8,9 +8,21 @@ import pytest
 from sqlalchemy import Connection, insert
 
 from store import tables
-from store.directory import DEFAULT_REALM, Directory, build, config_version, load, split_source
+from store.directory import DEFAULT_REALM, Directory, build, config_version, load, save_callback, split_source
 from store.meta import CONFIG_VERSION, REALM, read_meta, write_meta
-from store.values import Account, CallerId, CallNowSettings, DialPlan, Did, Extension, Micros, Rate, Route, Trunk
+from store.values import (
+    Account,
+    CallbackSettings,
+    CallerId,
+    CallNowSettings,
+    DialPlan,
+    Did,
+    Extension,
+    Micros,
+    Rate,
+    Route,
+    Trunk,
+)
 
 PAGE = CallNowSettings(enabled=True, id="john_doe")
 
@@ -105,26 +117,34 @@ def test_load_reads_back_every_field(conn: Connection) -> None:
     rate = Rate("555", "local", Micros(1), 2, Micros(3), 4, Micros(5), Micros(6), Micros(7))
     line = Trunk(
         1, "R1", "192.0.2.1", 5061, "u", "p", True, ("192.0.2.0/24",), "national", "GB", ("PCMA",), 9, "direct",
+        "extension",
     )
     page = CallNowSettings(
         True, "john_doe", True, False, False, False, False, False, "ro", "hello", False, 1, 2, Micros(3),
+        Micros(4), ("+44",), ("+4470",),
     )
     owner = Extension(
         1, "001*002", 2, "phone", "John", "555", "m", "s", 7, 8, page, CallerId("user", "J", "user", "123"),
+        CallbackSettings(trigger_s=3, password_hash="$", allowed=("+44",), money_a_day=Micros(5)),
     )
     write(conn, tables.accounts, id=1, name="top", currency="EUR", plan="postpaid", call_api=True, dial_plan={},
           rate_table="gold", credit_limit=5)
     write(conn, tables.accounts, id=2, name="client", currency="EUR", plan="prepaid", call_api=True, parent_id=1,
           dial_plan={"mode": "as-dialled", "country": "RO", "strip": ["+1"], "refused": ["112"], "min_digits": 5},
-          rate_table="gold")
+          rate_table="gold", caller_quota=6)
+    write(conn, tables.accounts, id=3, name="~caller-3", kind="caller", plan="unlimited", call_api=False, parent_id=2,
+          dial_plan={})
     write(conn, tables.trunks, id=1, name="R1", host="192.0.2.1", port=5061, user="u", password="p", trusted=True,
-          sources=["192.0.2.0/24"], number_format="national", country="GB", codecs=["PCMA"], ring_s=9, media="direct")
+          sources=["192.0.2.0/24"], number_format="national", country="GB", codecs=["PCMA"], ring_s=9, media="direct",
+          pai="extension")
     write(conn, tables.extensions, id=1, number="001*002", account_id=2, kind="phone", name="John",
           public_number="555", ha1_md5="m", ha1_sha256="s", ring_s=7, confirm_s=8,
-          caller_id={"name_by": "user", "name": "J", "number_by": "user", "number": "123"})
+          caller_id={"name_by": "user", "name": "J", "number_by": "user", "number": "123"},
+          callback={"trigger_s": 3, "password_hash": "$", "allowed": ["+44"], "money_a_day": 5})
     write(conn, tables.callnow, extension_id=1, enabled=True, page_id="john_doe", paused=True,
           reject_while_on_phone=False, confirm=False, show_name=False, ask_name=False, image_validation=False,
-          language="ro", message="hello", announce_to_visitor=False, calls_a_day=1, longest_call_s=2, money_a_day=3)
+          language="ro", message="hello", announce_to_visitor=False, calls_a_day=1, longest_call_s=2, money_a_day=3,
+          highest_price_a_minute=4, allowed=["+44"], forbidden=["+4470"])
     write(conn, tables.dids, number="555", extension_id=1, trunk_id=1)
     write(conn, tables.routes, prefix="", trunk_id=1, priority=4)
     write(conn, tables.rates, rate_table="gold", prefix="555", description="local", connection_fee=1,
@@ -134,7 +154,7 @@ def test_load_reads_back_every_field(conn: Connection) -> None:
     assert load(conn) == build(
         accounts=[
             Account(1, "top", "EUR", "postpaid", True, DialPlan(), "gold", Micros(5)),
-            Account(2, "client", "EUR", "prepaid", True, plan, "gold", None, 1),
+            Account(2, "client", "EUR", "prepaid", True, plan, "gold", None, 1, 6),
         ],
         extensions=[owner], trunks=[line], dids=[Did("555", 1, 1)], routes=[Route("", 1, 4)], rates=[("gold", rate)],
         version=7, realm="example",
@@ -150,7 +170,16 @@ def test_an_extension_without_settings_has_no_page(conn: Connection) -> None:
     write(conn, tables.extensions, number="001*002", account_id=1, kind="phone", ring_s=1, confirm_s=1, caller_id={})
     found = load(conn).extension("001*002")
     assert found is not None
-    assert found.callnow == CallNowSettings()
+    assert (found.callnow, found.callback) == (CallNowSettings(), CallbackSettings())
+
+
+def test_saved_callback_settings_are_in_the_next_snapshot(conn: Connection) -> None:
+    settings = CallbackSettings(True, 3, 603, 1, "fixed", "555", password_hash="$", allowed=("04",), quota=2)
+    write(conn, tables.accounts, id=1, name="a", plan="prepaid", currency="USD", call_api=True, dial_plan={})
+    write(conn, tables.extensions, id=7, number="001*900", account_id=1, kind="callback", ring_s=1, confirm_s=1,
+          caller_id={})
+    save_callback(conn, 7, settings)
+    assert (load(conn).extensions["001*900"].callback, config_version(conn)) == (settings, 1)
 
 
 @pytest.mark.parametrize(("above", "allowed"), [((True, True), True), ((False, True), False), ((True, False), False)])

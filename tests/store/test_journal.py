@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy import Connection
+import pytest
+from sqlalchemy import Connection, func, select
 
 from store import journal
 from store.database import Database
 from store.journal import CallRecord, LegRecord, RequestRecord
+from store.tables import ladders
 from store.values import Micros
 
 CALL = CallRecord("c1", "callnow", None, 10.0, "001*002", "001*002", "5551", 40.0, "talked", 20_000, Micros(7), "USD")
@@ -78,3 +81,59 @@ def test_what_a_link_has_cost(conn: Connection) -> None:
     for token, at, cost in (("t1", 1.0, 100), ("t2", 2.0, 20), ("t3", 3.0, 3)):
         journal.open_request(conn, asked(token, at, cost=cost))
     assert (journal.spent_since(conn, "john_doe", 2.0), journal.spent_since(conn, "jane", 0.0)) == (23, 0)
+
+
+def triggered(
+    token: str, at: float, number: str = "5551", reason: str = "", extension: str = "001*900",
+) -> RequestRecord:
+    return RequestRecord(
+        token, at, "", extension, "Mary", number, "127.0.0.2", reason, token, kind="callback", trunk="R1",
+    )
+
+
+def test_a_request_tells_whether_it_was_open_and_is_found_by_its_call(conn: Connection) -> None:
+    journal.open_request(conn, triggered("t1", 1.0))
+    journal.open_request(conn, asked("t2", 2.0))
+    assert [each.token for each in journal.open_requests(conn)] == ["t1", "t2"]
+    assert [journal.close_request(conn, token, "talked", Micros(5), 9.0) for token in ("t1", "t1", "t9")] == [
+        True, False, False,
+    ]
+    assert [each.token for each in journal.open_requests(conn)] == ["t2"]
+    request = journal.request_of(conn, "t1")
+    assert request is not None
+    assert (request.kind, request.trunk, request.reason) == ("callback", "R1", "talked")
+    assert journal.request_of(conn, "c9") is None
+    assert {each.kind for each in journal.requests_of(conn, "5551")} == {"callback", "callnow"}
+
+
+def test_only_triggers_that_rang_somebody_count(conn: Connection) -> None:
+    for token, at, number, reason in (
+        ("too early", 1.0, "5551", ""), ("under way", 2.0, "5551", ""), ("refused", 3.0, "5551", "number-locked"),
+        ("rang", 4.0, "5551", "talked"), ("another", 5.0, "5552", "no-answer"), ("only rung", 6.0, "5551", "cancelled"),
+    ):
+        journal.open_request(conn, triggered(token, at, number, reason))
+    journal.open_request(conn, triggered("elsewhere", 7.0, extension="001*901"))
+    journal.open_request(conn, replace(asked("page", 8.0), extension="001*900"))
+    for token in ("rang", "another"):
+        journal.write_call(conn, replace(CALL, id=token), [replace(PHONE, call_id=token)])
+    journal.write_call(conn, replace(CALL, id="only rung"), [
+        replace(PHONE, call_id="only rung", direction="in"), replace(PSTN, call_id="only rung"),
+    ])
+    assert [journal.count_triggers(conn, "001*900", number, 2.0) for number in ("5551", "5552", "5553", None)] == [
+        2, 1, 0, 3,
+    ]
+
+
+def test_a_ladder_is_kept_packed_and_the_oldest_go(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "LADDERS", 3)
+    rows = [{"n": n, "title": "INVITE", "text": "x" * 1000} for n in range(20)]
+    for call_id in ("c1", "c2", "c3", "c3"):
+        journal.write_ladder(conn, call_id, 1.0, rows)
+    assert [journal.read_ladder(conn, call_id) for call_id in ("c1", "c2", "c9")] == [rows, rows, []]
+    packed = conn.execute(select(ladders.c.call_id, func.length(ladders.c.rows))).all()
+    assert {call_id for call_id, _ in packed} == {"c1", "c2", "c3"}
+    assert max(size for _, size in packed) < 500
+    for call_id in ("c4", "c5"):
+        journal.write_ladder(conn, call_id, 2.0, [CALL])
+    assert conn.execute(select(ladders.c.call_id)).scalars().all() == ["c3", "c4", "c5"]
+    assert journal.read_ladder(conn, "c4")[0]["reason"] == "talked"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.rates import charge, find_rate, price, talk_seconds
+from store.rates import charge, find_rate, price, price_a_minute, talk_seconds
 from store.values import Micros, Rate
 
 LOCAL = Rate("555", connection_fee=Micros(120_000))
@@ -34,6 +34,17 @@ ODD = Rate("", "", Micros(7), 13, Micros(11), 6, Micros(3), minimum=Micros(20), 
 ])
 def test_price(rate: Rate, seconds: float, micros: int) -> None:
     assert price(rate, seconds) == micros
+
+
+@pytest.mark.parametrize(("rate", "micros"), [
+    pytest.param(LOCAL, 120_000, id="the fee is in the first minute"),
+    pytest.param(MOBILE, 200_000, id="two intervals of 30 s"),
+    pytest.param(ABROAD, 500_000, id="the first minute and the later ones cost the same"),
+    pytest.param(SECONDS, 60_000, id="per second"),
+    pytest.param(Rate("", "", Micros(0), 60, Micros(0), 90, Micros(100)), 67, id="later minutes, rounded up"),
+])
+def test_price_a_minute(rate: Rate, micros: int) -> None:
+    assert price_a_minute(rate) == micros
 
 
 @pytest.mark.parametrize(("credit", "rate", "seconds"), [
