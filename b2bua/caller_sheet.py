@@ -17,8 +17,8 @@ from store.values import Micros
 __all__ = ["COLUMNS", "MOST_BYTES", "MOST_LINES", "BadSheet", "Cell", "SheetLine", "read_sheet", "to_csv", "to_xlsx"]
 
 MOST_BYTES = 1_000_000
-MOST_LINES = 2_000
-"""All lines are written in one transaction, and for that time no call can hold or settle money."""
+MOST_LINES = 1_000
+"""All are written in one transaction, and in its second or two no call can hold or settle money."""
 COLUMNS = ("Status", "Callback Number", "PIN", "Total Credit", "Available Credit", "Cost of Calls", "Currency",
            "Created (UTC)")  # fmt: skip
 _PATTERN = ("number", "pin", "order number", "initial credit")

@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 
 from b2bua.callback_change import callback_view, change_callback
 from b2bua.callback_settings import secret_fault
-from b2bua.caller_sheet import BadSheet, SheetLine, read_sheet, to_csv, to_xlsx
+from b2bua.caller_import import add_all, rehearse
+from b2bua.caller_sheet import BadSheet, read_sheet, to_csv, to_xlsx
 from b2bua.desk import (
     CallbackView,
     CallerChange,
@@ -35,6 +36,7 @@ from b2bua.office_jobs import (
     caller_row,
     caller_view,
     credit,
+    internal_numbers,
     iso,
     order_number,
     quota_view,
@@ -113,8 +115,9 @@ class BackOffice:
         if opening is not None and opening < 0:
             raise NotDone("The first credit cannot be negative.", field="credit")
         added = callers.add_caller(
-            conn, extension_id=at.id, number=caller_number(conn, at, new.number), pin_hash=pin_hash, credit=opening,
-            order_number=order_number(new.order_number), enabled=new.enabled, language=new.language, at=self.wall(),
+            conn, extension_id=at.id, number=caller_number(at, new.number, internal_numbers(conn)), pin_hash=pin_hash,
+            credit=opening, order_number=order_number(new.order_number), enabled=new.enabled,
+            language=new.language, at=self.wall(),
         )  # fmt: skip
         return caller_view(caller_row(conn, added), at.currency)
 
@@ -125,10 +128,8 @@ class BackOffice:
         def edited(conn: Connection) -> CallerView:
             at = seat(conn, who, extension)
             caller = caller_of(conn, at, number)
-            new_number = None if change.number is None else caller_number(conn, at, change.number)
-            caller = callers.edit_caller(
-                conn, caller.id, number=new_number, pin_hash=hashed, language=change.language,
-            )  # fmt: skip
+            renamed = None if change.number is None else caller_number(at, change.number, internal_numbers(conn))
+            caller = callers.edit_caller(conn, caller.id, number=renamed, pin_hash=hashed, language=change.language)
             if change.enabled is not None:
                 caller = callers.set_enabled(conn, caller.id, change.enabled)
             return caller_view(caller_row(conn, caller), at.currency)
@@ -165,7 +166,7 @@ class BackOffice:
             lines = await asyncio.to_thread(read_sheet, data, separator)
         except BadSheet as bad:
             raise NotDone(f"Line {bad.line}: {bad.sentence}.", line=bad.line) from bad
-        await self._rehearse(who, extension, lines)
+        await self.database.read(lambda conn: rehearse(conn, seat(conn, who, extension), lines))
         if dry_run:
             return ImportView(len(lines), True)
         hashes: list[str] = []
@@ -173,34 +174,8 @@ class BackOffice:
             hashes.append(await _hashed(line.pin, "pin"))
             if progress is not None:
                 progress(len(hashes), len(lines))
-        await self._run(lambda conn: self._add_all(conn, who, extension, lines, hashes))
+        await self.database.run(lambda conn: add_all(conn, seat(conn, who, extension), lines, hashes, self.wall()))
         return ImportView(len(lines), False)
-
-    async def _rehearse(self, who: Holder, extension: str, lines: Sequence[SheetLine]) -> None:
-        """The whole import but for its hashes, undone: a long file fails at once, not after its last PIN."""
-
-        def rehearsed(conn: Connection) -> None:
-            self._add_all(conn, who, extension, lines, [""] * len(lines))
-            raise _Undo
-
-        for line in lines:
-            with refusals(line.line):
-                _pin(line.pin, "pin")
-        try:
-            await self._run(rehearsed)
-        except _Undo:
-            return
-
-    def _add_all(
-        self, conn: Connection, who: Holder, extension: str, lines: Sequence[SheetLine], hashes: Sequence[str]
-    ) -> None:
-        at = seat(conn, who, extension)
-        for line, pin_hash in zip(lines, hashes, strict=True):
-            with refusals(line.line):
-                callers.add_caller(
-                    conn, extension_id=at.id, number=caller_number(conn, at, line.number), pin_hash=pin_hash,
-                    credit=line.credit, order_number=order_number(line.order_number), at=self.wall(),
-                )  # fmt: skip
 
     async def export_callers(
         self, who: Holder, extension: str, kind: Literal["csv", "xlsx"], *, text: str = "",
@@ -225,19 +200,10 @@ class BackOffice:
             return await self.database.run(job)
 
 
-class _Undo(Exception):
-    """Ends a rehearsal: the job is undone."""
-
-
-def _pin(text: str, field: str) -> None:
-    """Raises: NotDone."""
-    if text and (fault := secret_fault(text)):
-        raise NotDone(f"{field}: {fault}.", field=field)
-
-
 async def _hashed(secret: str, field: str) -> str:
     """The hash of a password or PIN, empty for none, made in a thread.  Raises: NotDone."""
-    _pin(secret, field)
+    if secret and (fault := secret_fault(secret)):
+        raise NotDone(f"{field}: {fault}.", field=field)
     return await asyncio.to_thread(hash_secret, secret) if secret else ""
 
 

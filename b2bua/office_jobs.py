@@ -19,8 +19,8 @@ from store.errors import Duplicate, QuotaReached
 from store.values import AuthorisedCaller, CallbackSettings, DialPlan, Micros
 
 __all__ = [
-    "Seat", "caller_number", "caller_of", "caller_row", "caller_view", "credit", "iso", "order_number",
-    "quota_view", "recharge", "recharge_view", "refusals", "searched", "seat",
+    "Seat", "caller_number", "caller_of", "caller_row", "caller_view", "credit", "internal_numbers", "iso",
+    "order_number", "quota_view", "recharge", "recharge_view", "refusals", "searched", "seat",
 ]  # fmt: skip
 
 
@@ -71,12 +71,14 @@ def _at(line: int | None, refused: NotDone) -> NotDone:
     return NotDone(f"Line {line}: {refused.sentence}", refused.status, refused.field, line)
 
 
-def caller_number(conn: Connection, at: Seat, typed: str) -> str:
+def internal_numbers(conn: Connection) -> frozenset[str]:
+    """Extension numbers as written and as a keypad has them: no CallerIDs (SPEC 8)."""
+    numbers = conn.execute(select(tables.extensions.c.number)).scalars()
+    return frozenset(form for number in numbers for form in (number, number.replace("*", "")))
+
+
+def caller_number(at: Seat, typed: str, internal: frozenset[str]) -> str:
     """The number of a CallerID to keep, as rates and trunks see it (SPEC H17).  Raises: NotDone."""
-    internal = frozenset(
-        form for number in conn.execute(select(tables.extensions.c.number)).scalars()
-        for form in (number, number.replace("*", ""))
-    )  # fmt: skip
     try:
         return read_number(typed, at.dial_plan, extensions=internal)
     except BadNumber as bad:
