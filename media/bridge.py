@@ -19,6 +19,7 @@ from media.verbs import (
     Close,
     Describe,
     Listen,
+    Overhear,
     Play,
     Record,
     SendDigits,
@@ -113,6 +114,8 @@ class Switch:
                 port.stop()
             case Listen(on=on):
                 port.listen(on)
+            case Overhear(on=on):
+                port.overhears = on
             case SendDigits(digits=digits):
                 port.press(digits)
             case Watch(silence_s=silence_s):

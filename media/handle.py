@@ -14,6 +14,7 @@ from media.verbs import (
     Close,
     Describe,
     Listen,
+    Overhear,
     Play,
     Record,
     SendDigits,
@@ -67,6 +68,10 @@ class MediaPort:
     def listen(self, on: bool) -> None:
         """Whether keys come as Key events or go to the other side; a bridge turns it off, its end turns it on."""
         self._ask(Listen(self.id, on))
+
+    def overhear(self, on: bool) -> None:
+        """Whether keys that go to the other side come as Key events as well, in this and every later bridge."""
+        self._ask(Overhear(self.id, on))
 
     def send_digits(self, digits: str) -> None:
         """Press keys towards the far end."""

@@ -35,7 +35,7 @@ class Note(Struct, frozen=True, tag=True):
 Up = Ready | Stock | Note
 _Down = (
     verbs.Open | verbs.Describe | verbs.Play | verbs.Tone | verbs.Beep | verbs.Speak | verbs.Stop | verbs.Listen
-    | verbs.SendDigits | verbs.Watch | verbs.Bridge | verbs.Unbridge | verbs.Record | verbs.Close
+    | verbs.Overhear | verbs.SendDigits | verbs.Watch | verbs.Bridge | verbs.Unbridge | verbs.Record | verbs.Close
 )
 
 encode = msgspec.msgpack.Encoder().encode

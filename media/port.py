@@ -56,8 +56,8 @@ class Port:
 
     __slots__ = (
         "_beep", "_control", "_emit", "_keys_in", "_latch", "_library", "_listening", "_presses", "_reported",
-        "_routes", "_stats_due", "_watch_from", "_watch_s", "heard_at", "id", "next_chore", "partner", "peer", "player",
-        "reception", "strangers", "stream", "tap", "wire",
+        "_routes", "_stats_due", "_watch_from", "_watch_s", "heard_at", "id", "next_chore", "overhears", "partner",
+        "peer", "player", "reception", "strangers", "stream", "tap", "wire",
     )
 
     def __init__(
@@ -83,6 +83,7 @@ class Port:
         self._latch = Latch()
         self._routes: dict[int, _Route] = {}
         self._listening = True
+        self.overhears = False
         self._keys_in = KeyReader()
         self._presses: KeyPresses | None = None
         self._beep: Player | None = None
@@ -283,7 +284,7 @@ class Port:
 
     def _event(self, ssrc: int, timestamp: int, payload: bytes) -> None:
         key = self._keys_in.read(ssrc, timestamp, payload)
-        if key and self._listening:
+        if key and (self._listening or self.overhears):
             self._emit(Key(key))
             if self.player is not None and self.player.until_key:
                 self._finish("key")

@@ -10,8 +10,8 @@ from media.sdp import MediaPeer
 from media.tones import ToneName
 
 __all__ = [
-    "Beep", "Bridge", "Close", "Describe", "Listen", "Open", "Play", "Record", "SendDigits", "Speak", "Stop", "Tone",
-    "Unbridge", "Verb", "Watch",
+    "Beep", "Bridge", "Close", "Describe", "Listen", "Open", "Overhear", "Play", "Record", "SendDigits", "Speak",
+    "Stop", "Tone", "Unbridge", "Verb", "Watch",
 ]
 
 
@@ -64,6 +64,12 @@ class Stop(Verb, frozen=True):
 
 class Listen(Verb, frozen=True):
     """Whether keys are for us, or for the other side of the bridge."""
+
+    on: bool
+
+
+class Overhear(Verb, frozen=True):
+    """Whether keys that cross a bridge are told as well."""
 
     on: bool
 

@@ -218,6 +218,21 @@ def test_keys_cross_a_bridge_with_each_sides_own_number(world: World) -> None:
     assert len({p.timestamp for p in events}) == 1
 
 
+def test_keys_that_cross_a_bridge_are_told_where_that_is_wished(world: World) -> None:
+    a, b = world.far(), world.far()
+    left, right = world.port(a), world.port(b)
+    left.overhear(True)
+    world.engine.bridge(left, right)
+    a.talk(left, 1)
+    b.talk(right, 1)
+    a.press(left, "*")
+    b.press(right, "1")
+    left.overhear(False)
+    a.press(left, "*")
+    assert (keys_in(b.packets, 101), keys_in(a.packets, 101)) == ("**", "1")
+    assert (world.heard(left, Key), world.heard(right, Key)) == ([Key("*")], [])
+
+
 def test_keys_do_not_reach_a_side_that_takes_none(world: World) -> None:
     a, b = world.far(), world.far()
     left, right = world.port(a), world.port(b, telephone_event=None)
