@@ -23,6 +23,8 @@ from b2bua.numbers import NumberFault
 from b2bua.outcome import Outcome
 from b2bua.plan import (
     AccountEntry,
+    CallbackEntry,
+    CallerEntry,
     CallNowEntry,
     DidEntry,
     ExtensionEntry,
@@ -47,6 +49,7 @@ SERVE_TABLES: dict[str, type[Any]] = {
 APPLY_TABLES: dict[str, type[Any]] = {
     "`[[account]]`": AccountEntry, "`dial_plan = { ... }` of an account": DialPlan, "`[[extension]]`": ExtensionEntry,
     "`caller_id = { ... }` of an extension": CallerId, "`[extension.callnow]`": CallNowEntry,
+    "`[extension.callback]`": CallbackEntry, "`[[caller]]`": CallerEntry,
     "`[[trunk]]`": TrunkEntry, "`[[did]]`": DidEntry, "`[[route]]`": RouteEntry, "`[[rate]]`": RateEntry,
 }
 
