@@ -15,7 +15,7 @@ from sip_stack.headers import CSeq, NameAddr, Via
 from sip_stack.hop import RELIABLE, Hop
 from sip_stack.incoming import Incoming
 from sip_stack.message import Request, Response, parse, reply
-from sip_stack.timers import RFC, Timed, TimerSettings, Wheel
+from sip_stack.timers import RFC, TimerSettings, Wheel
 from sip_stack.transaction import (
     InviteClient,
     InviteServer,
@@ -82,10 +82,7 @@ class SipCore:
         """`local`: our address by transport; `alarm(when)` asks for a `wake`; `tap(received, data, hop, call_id)`."""
         self._user = user
         self._send = send
-        self.local = local
         self.new_id = new_id
-        self._clock = clock
-        self._alarm = alarm
         self._bug = bug
         self.agent = agent
         self.timers = timers
@@ -94,7 +91,12 @@ class SipCore:
         self._servers: dict[object, InviteServer | NonInviteServer] = {}
         self._merged: set[tuple[str, str, CSeq]] = set()
         self._usages: dict[str, DialogUser] = {}
-        self._wheel = Wheel()
+        self._wheel = Wheel(clock, alarm)
+        self.arm = self._wheel.arm
+        self._sent_by = {
+            transport: f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            for transport, (host, port) in local.items()
+        }
 
     # What the shell calls
 
@@ -104,22 +106,19 @@ class SipCore:
         if message is None:
             return
         if self.tap is not None:
-            self.tap(True, data, source, message.get("Call-ID") or "")
+            self.tap(True, data, source, message.call_id)
         if isinstance(message, Response):
             self._take_response(message)
         else:
             self._take_request(message, source)
 
     def wake(self) -> None:
-        """Fire what is due, then ask for the next alarm."""
-        for target, timer in self._wheel.pop_due(self._clock()):
+        """Fire what is due."""
+        for target, timer in self._wheel.pop_due():
             try:
                 target.fire(timer)
             except Exception as error:  # one call's bug ends that call, not the timers behind it
                 self._bug(error)
-        following = self._wheel.next()
-        if following is not None:
-            self._alarm(following)
 
     @property
     def load(self) -> dict[str, int]:
@@ -134,29 +133,18 @@ class SipCore:
             self.tap(False, data, hop, call_id)
         self._send(data, hop)
 
-    def arm(self, target: Timed, timer: str, seconds: float) -> None:
-        """Call `target.fire(timer)` in so many seconds."""
-        if self._wheel.arm(self._clock() + seconds, target, timer):
-            due = self._wheel.next()
-            assert due is not None
-            self._alarm(due)
-
     def contact(self, transport: str) -> str:
         """Our Contact; it names no user, so that nothing leaks through it."""
         suffix = "" if transport == "UDP" else f";transport={transport.lower()}"
-        return f"<sip:{self._sent_by(transport)}{suffix}>"
+        return f"<sip:{self._sent_by[transport]}{suffix}>"
 
     def new_via(self, transport: str, branch: str) -> str:
         """A Via with rport (RFC 3581 3)."""
-        return f"SIP/2.0/{transport} {self._sent_by(transport)};branch={branch};rport"
+        return f"SIP/2.0/{transport} {self._sent_by[transport]};branch={branch};rport"
 
     def new_branch(self) -> str:
         """A branch nobody had before (8.1.1.7)."""
         return _MAGIC + self.new_id()
-
-    def _sent_by(self, transport: str) -> str:
-        host, port = self.local[transport]
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def request(self, request: Request, hop: Hop, on_response: OnResponse) -> InviteClient | NonInviteClient:
         """Start a client transaction: a Via is put on top, unless the request has one (CANCEL)."""
@@ -268,7 +256,7 @@ class SipCore:
         extra = [*error.headers, ("Server", self.agent)]
         tag = f"{crc32(request.fields['Via'][0].encode('utf-8', 'surrogateescape')):x}"  # 8.2.7: the same when repeated
         data = reply(request, error.status, _one_line(error.reason), tag=tag, extra=extra)
-        self.send(data, hop, request.get("Call-ID") or "")
+        self.send(data, hop, request.call_id)
 
     @staticmethod
     def _key(request: Request, via: Via, method: str) -> object:

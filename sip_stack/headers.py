@@ -76,7 +76,10 @@ class Via(NamedTuple):
     @property
     def branch(self) -> str:
         """The branch parameter; empty where there is none (RFC 2543 peers)."""
-        return param(self.params, "branch") or ""
+        for name, value in self.params:
+            if name == "branch":
+                return value or ""
+        return ""
 
     def seen_from(self, host: str, port: int) -> Via:
         """The same Via with `received` and `rport` filled by what the packet showed (18.2.1, RFC 3581 4)."""
@@ -140,7 +143,10 @@ class NameAddr(NamedTuple):
     @property
     def tag(self) -> str:
         """The tag parameter; empty where there is none."""
-        return param(self.params, "tag") or ""
+        for name, value in self.params:
+            if name == "tag":
+                return value or ""
+        return ""
 
     def with_tag(self, tag: str) -> NameAddr:
         """The same address in a dialog."""
@@ -211,7 +217,7 @@ def _split_display(text: str) -> tuple[str, str, str]:
 
 def parse_name_addrs(values: list[str]) -> tuple[NameAddr, ...]:
     """Every address of a header that may repeat.  Raises: BadMessage."""
-    return tuple(parse_name_addr(element) for value in values for element in comma_list(value) if element)
+    return tuple([parse_name_addr(element) for value in values for element in comma_list(value) if element])
 
 
 _OTHER_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")

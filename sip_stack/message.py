@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Iterable
 
 from sip_stack.errors import BadMessage
-from sip_stack.grammar import comma_list, is_token
+from sip_stack.grammar import comma_list, is_token, remembered
 from sip_stack.headers import (
     CSeq,
     NameAddr,
@@ -50,13 +50,16 @@ _DATE = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{2} [A-Z][a-z]{2} [0-
 class Message:
     """What requests and responses share.  Typed values are read when somebody asks, and once."""
 
-    __slots__ = ("_from", "_to", "_via", "body", "defect", "fields", "raw")
+    __slots__ = ("_cseq", "_from", "_to", "_via", "body", "call_id", "defect", "fields", "raw")
 
+    _cseq: CSeq
     _from: NameAddr
     _to: NameAddr
     _via: Via
     fields: Fields
     body: bytes
+    call_id: str
+    """Call-ID; empty where it is missing."""
     raw: bytes
     """The bytes it came as; empty for one of our own."""
     defect: BadMessage | None
@@ -83,13 +86,8 @@ class Message:
         return values[0]
 
     @property
-    def call_id(self) -> str:
-        """Call-ID.  Raises: BadMessage where it is missing, as do the next four."""
-        return self._one("Call-ID")
-
-    @property
     def via(self) -> Via:
-        """The topmost Via."""
+        """The topmost Via.  Raises: BadMessage where it is missing, as do the next three."""
         try:
             return self._via
         except AttributeError:
@@ -117,7 +115,11 @@ class Message:
     @property
     def cseq(self) -> CSeq:
         """CSeq."""
-        return parse_cseq(self._one("CSeq"))
+        try:
+            return self._cseq
+        except AttributeError:
+            self._cseq = parse_cseq(self._one("CSeq"))
+            return self._cseq
 
     @abstractmethod
     def check(self) -> None:
@@ -134,6 +136,7 @@ class Request(Message):
         self.uri_text = uri if isinstance(uri, str) else str(uri)
         self.fields = fields
         self.body = body
+        self.call_id = fields["Call-ID"][0] if "Call-ID" in fields else ""
         self.defect = None
         self.raw = b""
 
@@ -156,8 +159,8 @@ class Request(Message):
         """As for any message: all that a request can get wrong without knowing what it is for."""
         if self.defect is not None:
             raise self.defect
-        _ = self.call_id, self.via, self.from_, self.to
         fields = self.fields
+        _ = self._one("Call-ID"), self.via, self.from_, self.to
         if self.cseq.method != self.method:
             raise BadMessage("CSeq method differs from the request line")  # 8.1.1.5
         if self.uri.headers:
@@ -201,7 +204,7 @@ class Response(Message):
         """What matching needs, and To where a dialog or an ACK may come of it; From is our own text, come back."""
         if self.defect is not None:
             raise self.defect
-        _ = self.call_id, self._one("Via")
+        _ = self._one("Call-ID"), self._one("Via")
         if self.cseq.method == "INVITE":
             _ = self.to
 
@@ -251,18 +254,19 @@ def parse(data: bytes) -> Request | Response | None:
     text = head.decode("utf-8", "surrogateescape")
     if "\r\n " in text or "\r\n\t" in text:
         text = _FOLD.sub(" ", text)
-    lines = text.split("\r\n")
-    start = lines.pop(0)
-    message: Request | Response | None
-    message = _status_line(start) if start[:4].upper() == "SIP/" else _request_line(start)
+    start, *lines = text.split("\r\n")
+    message = _response(start) if start[:4].upper() == "SIP/" else _request(start)
     if message is None:
         return None
-    defect = _read_fields(lines, message.fields)
+    fields = message.fields
+    defect = _read_fields(lines, fields)
     if text.count("\n") != len(lines) or text.count("\r") != len(lines):
         defect = BadMessage("CR and LF must come together")
     message.raw, message.body = data, body
+    if "Call-ID" in fields:
+        message.call_id = fields["Call-ID"][0]
     message.defect = message.defect or defect or _frame(message, complete=gap != b"")
-    return message if message.defect is None or "Via" in message.fields else None
+    return message if message.defect is None or "Via" in fields else None
 
 
 def _read_fields(lines: list[str], fields: Fields) -> BadMessage | None:
@@ -277,17 +281,16 @@ def _read_fields(lines: list[str], fields: Fields) -> BadMessage | None:
                 if line:
                     defect = BadMessage(f"not a header line: {line[:40]!r}")
                 continue
-        values = fields.get(key)
-        if values is None:
+        if key not in fields:
             fields[key] = [value.strip(" \t")]
         else:
-            values.append(value.strip(" \t"))
+            fields[key].append(value.strip(" \t"))
             if key in _SINGLE:
                 defect = BadMessage(f"{key} must appear once")
     return defect
 
 
-def _request_line(line: str) -> Request:
+def _request(line: str) -> Request:
     """7.1: method, URI and version between single spaces, no brackets, nothing behind."""
     method, _, rest = line.partition(" ")
     uri, _, version = rest.rpartition(" ")
@@ -302,21 +305,28 @@ def _request_line(line: str) -> Request:
     return request
 
 
-def _status_line(line: str) -> Response | None:
+def _response(line: str) -> Response | None:
+    read = _status_line(line)
+    return None if read is None else Response(*read)
+
+
+@remembered
+def _status_line(line: str) -> tuple[int, str] | None:
+    """7.2; None for what is none."""
     version, _, rest = line.partition(" ")
     status, _, reason = rest.partition(" ")
     if version.upper() != "SIP/2.0" or len(status) != 3 or not (status.isascii() and status.isdecimal()):
         return None
-    return Response(int(status), reason) if 100 <= int(status) <= 699 else None
+    return (int(status), reason) if 100 <= int(status) <= 699 else None
 
 
 def _frame(message: Message, *, complete: bool) -> BadMessage | None:
     """18.3: bytes beyond Content-Length are dropped, a body shorter than it says is an error."""
     if not complete:
         return BadMessage("no empty line ends the headers")
-    text = message.get("Content-Length")
-    if text is None:
+    if "Content-Length" not in message.fields:
         return None
+    text = message.fields["Content-Length"][0]
     if not (text.isascii() and text.isdecimal()) or len(text) > 9:
         return BadMessage("Content-Length is not a number")
     length, there = int(text), len(message.body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -41,30 +42,33 @@ class Wheel:
     Nothing is disarmed: nearly every timer of SIP is armed in vain, and its machine knows that by its state.
     """
 
-    __slots__ = ("_due", "_slots")
+    __slots__ = ("_alarm", "_clock", "_due", "_slots")
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float], alarm: Callable[[float], None]) -> None:
+        """`alarm(when)` is told what is now the first of all to come."""
+        self._clock = clock
+        self._alarm = alarm
         self._slots: dict[int, list[tuple[Timed, str]]] = {}
         self._due: list[int] = []
 
-    def arm(self, when: float, target: Timed, timer: str) -> bool:
-        """Fire `timer` at `when` or up to 1/32 s later, never before; True when it is now the first of all to come."""
-        slot = int(when * _SLOTS_PER_S) + 1
+    def arm(self, target: Timed, timer: str, seconds: float) -> None:
+        """Fire `timer` in so many seconds or up to 1/32 s later, never before."""
+        slot = int((self._clock() + seconds) * _SLOTS_PER_S) + 1
         items = self._slots.get(slot)
         if items is not None:
             items.append((target, timer))
-            return False
+            return
         self._slots[slot] = [(target, timer)]
         heapq.heappush(self._due, slot)
-        return self._due[0] == slot
+        if self._due[0] == slot:
+            self._alarm(slot / _SLOTS_PER_S)
 
-    def next(self) -> float | None:
-        """When the first slot is due; None when nothing is armed."""
-        return self._due[0] / _SLOTS_PER_S if self._due else None
-
-    def pop_due(self, now: float) -> list[tuple[Timed, str]]:
-        """Every timer due by `now`, in order."""
+    def pop_due(self) -> list[tuple[Timed, str]]:
+        """Every timer due by now, in order; what follows asks for the next alarm."""
         items: list[tuple[Timed, str]] = []
+        now = self._clock()
         while self._due and self._due[0] / _SLOTS_PER_S <= now:
             items += self._slots.pop(heapq.heappop(self._due))
+        if self._due:
+            self._alarm(self._due[0] / _SLOTS_PER_S)
         return items
