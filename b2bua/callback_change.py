@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
+from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import msgspec
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from b2bua.callback_settings import callback_faults, settings_of
 from b2bua.desk import CallbackView, NotDone
 from b2bua.money import format_money, parse_money
-from b2bua.office_jobs import Seat
+from b2bua.office_jobs import Seat, check_language
 from b2bua.plan import CallbackEntry
+from b2bua.sounds import BadSound, find_sound, sound_path
 from store.directory import config_version
 from store.meta import CONFIG_VERSION, write_meta
-from store.tables import extensions
+from store.tables import accounts, extensions
 from store.values import CallbackSettings, Micros
 
 __all__ = ["callback_view", "change_callback", "changed"]
 
 _MONEY = {"least_credit", "money_a_day", "highest_price_a_minute"}
+_SOUNDS = {"greeting_sound", "cut_sound", "no_credit_sound"}
 _KNOWN = [each.name for each in fields(CallbackEntry)]
 
 
@@ -33,16 +36,42 @@ def callback_view(settings: CallbackSettings) -> CallbackView:
 
 
 def change_callback(
-    conn: Connection, at: Seat, changes: Mapping[str, object], password_hash: str | None,
+    conn: Connection, at: Seat, changes: Mapping[str, object], password_hash: str | None, sounds: Path | None,
 ) -> CallbackView:  # fmt: skip
-    """Write a change, so that a running server takes it; `password_hash` None leaves the password.  Raises: NotDone."""
+    """Write a change, so that a running server takes it; `password_hash` None leaves the password.
+
+    `sounds` is the root of the accounts' sounds; without one only the paths are looked at.  Raises: NotDone.
+    """
     settings = changed(at.settings, changes, at.settings.password_hash if password_hash is None else password_hash)
     if settings.enabled and not at.public_number:  # SPEC H15: callers are called back from it
         raise NotDone(f"{at.number} has no public number to call back from.", field="enabled")
+    for field in _SOUNDS & changes.keys():
+        if text := getattr(settings, field):
+            _check_sound(field, text, _chain(conn, at.account_id), sounds)
     kept = msgspec.to_builtins(settings)
     conn.execute(update(extensions).where(extensions.c.id == at.id).values(callback=kept))
     write_meta(conn, CONFIG_VERSION, str(config_version(conn) + 1))
     return callback_view(settings)
+
+
+def _check_sound(field: str, text: str, chain: list[str], root: Path | None) -> None:
+    try:
+        if root is None:
+            sound_path(text, chain, Path())
+        else:
+            find_sound(text, chain, root)
+    except BadSound as bad:
+        raise NotDone(f"{field}: {bad}.", field=field) from bad
+
+
+def _chain(conn: Connection, account_id: int | None) -> list[str]:
+    """The account, its parent, its grandparent, ... by name (SPEC 66)."""
+    names: list[str] = []
+    while account_id is not None:
+        row = conn.execute(select(accounts.c.name, accounts.c.parent_id).where(accounts.c.id == account_id)).one()
+        names.append(row.name)
+        account_id = row.parent_id
+    return names
 
 
 def changed(before: CallbackSettings, changes: Mapping[str, object], password_hash: str) -> CallbackSettings:
@@ -59,7 +88,8 @@ def changed(before: CallbackSettings, changes: Mapping[str, object], password_ha
         raise _not_so(str(wrong)) from wrong
     settings = settings_of(entry, password_hash)
     for field, sentence in callback_faults(settings):
-        raise NotDone(sentence, field=field)
+        raise NotDone(f"{sentence}.", field=field)
+    check_language(settings.language, "language")
     return settings
 
 

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Literal, TypeVar
 
 from sqlalchemy import Connection
@@ -35,6 +36,7 @@ from b2bua.office_jobs import (
     caller_of,
     caller_row,
     caller_view,
+    check_language,
     credit,
     internal_numbers,
     iso,
@@ -61,10 +63,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class BackOffice:
-    """Implements b2bua.desk.Office; `wall` gives the Unix time."""
+    """Implements b2bua.desk.Office; `wall` gives the Unix time, `sounds` is the root of the accounts' sounds."""
 
     database: Database
     wall: Callable[[], float]
+    sounds: Path | None = None
 
     async def holder(self, token: str) -> Holder | None:
         """Whose API token this is; None for an unknown or revoked one."""
@@ -80,7 +83,9 @@ class BackOffice:
         """Change some of them, under the rules of `ringback apply`; `password` sets it, empty removes it."""
         password = changes.get("password")
         hashed = await _hashed(password, "password") if isinstance(password, str) else None
-        return await self.database.run(lambda conn: change_callback(conn, seat(conn, who, extension), changes, hashed))
+        return await self._run(
+            lambda conn: change_callback(conn, seat(conn, who, extension), changes, hashed, self.sounds)
+        )
 
     async def callers(
         self, who: Holder, extension: str, *, text: str = "", enabled: bool | None = None, limit: int = 50,
@@ -114,6 +119,8 @@ class BackOffice:
         at, opening = seat(conn, who, extension), credit(new.credit, "credit")
         if opening is not None and opening < 0:
             raise NotDone("The first credit cannot be negative.", field="credit")
+        if new.language:
+            check_language(new.language, "language")
         added = callers.add_caller(
             conn, extension_id=at.id, number=caller_number(at, new.number, internal_numbers(conn)), pin_hash=pin_hash,
             credit=opening, order_number=order_number(new.order_number), enabled=new.enabled,
@@ -128,6 +135,8 @@ class BackOffice:
         def edited(conn: Connection) -> CallerView:
             at = seat(conn, who, extension)
             caller = caller_of(conn, at, number)
+            if change.language:
+                check_language(change.language, "language")
             renamed = None if change.number is None else caller_number(at, change.number, internal_numbers(conn))
             caller = callers.edit_caller(conn, caller.id, number=renamed, pin_hash=hashed, language=change.language)
             if change.enabled is not None:

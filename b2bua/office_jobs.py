@@ -14,13 +14,14 @@ from sqlalchemy import Connection, func, select
 from b2bua.desk import CallerView, Holder, NewRecharge, NotDone, QuotaView, RechargeView
 from b2bua.money import UNLIMITED, format_credit, format_money, parse_credit
 from b2bua.numbers import BadNumber, read_number
+from media.prompt import languages
 from store import callers, tables
 from store.errors import Duplicate, QuotaReached
 from store.values import AuthorisedCaller, CallbackSettings, DialPlan, Micros
 
 __all__ = [
-    "Seat", "caller_number", "caller_of", "caller_row", "caller_view", "credit", "internal_numbers", "iso",
-    "order_number", "quota_view", "recharge", "recharge_view", "refusals", "searched", "seat",
+    "Seat", "caller_number", "caller_of", "caller_row", "caller_view", "check_language", "credit", "internal_numbers",
+    "iso", "order_number", "quota_view", "recharge", "recharge_view", "refusals", "searched", "seat",
 ]  # fmt: skip
 
 
@@ -143,6 +144,12 @@ def credit(text: str, field: str) -> Micros | None:
         return parse_credit(text.strip())
     except ValueError as wrong:
         raise NotDone(f"{wrong}.", field=field) from wrong
+
+
+def check_language(text: str, field: str) -> None:
+    """Raises: NotDone for a language that has no pack of prompts."""
+    if text not in languages():
+        raise NotDone(f"There are no prompts in {text}; there are in {', '.join(languages())}.", field=field)
 
 
 def order_number(text: str) -> str:

@@ -73,11 +73,11 @@ def _filled() -> bytes:
         return Path(folder, "filled.db").read_bytes()
 
 
-def api_app(database: Database, clock: Clock) -> Starlette:
+def api_app(database: Database, clock: Clock, sounds: Path | None = None) -> Starlette:
     """The application over that database."""
     return create_app(
         ScriptedDesk(), secret=b"test", base_url=BASE, speak_digits=tone_for, clock=clock,
-        office=BackOffice(database, clock),
+        office=BackOffice(database, clock, sounds),
     )  # fmt: skip
 
 

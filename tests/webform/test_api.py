@@ -10,12 +10,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
+import numpy as np
 import openpyxl
 import pytest
 from sqlalchemy import func, select
 from starlette.applications import Starlette
 
 from b2bua.secret_hash import verify_secret
+from media.prompt import wav_bytes
 from store import tables
 from store.callers import find_caller
 from store.database import Database
@@ -36,8 +38,8 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def app(database: Database, clock: Clock) -> Starlette:
-    return api_app(database, clock)
+def app(database: Database, clock: Clock, tmp_path: Path) -> Starlette:
+    return api_app(database, clock, sounds=tmp_path)
 
 
 @pytest.fixture
@@ -189,6 +191,11 @@ async def test_a_change_reaches_the_running_server(api: httpx.AsyncClient, datab
     pytest.param({"money_a_day": 12.5}, "money_a_day", "money as text", id="money as a float"),
     pytest.param({"least_credit": "-1"}, "least_credit", "cannot be negative", id="negative money"),
     pytest.param({"allowed": ["+44", 3]}, "allowed", "Expected str", id="a number in a list"),
+    pytest.param({"language": "xx"}, "language", "no prompts in xx", id="a language without prompts"),
+    pytest.param({"cut_sound": "en/zero"}, "cut_sound", "begins with /", id="a sound by no path"),
+    pytest.param({"cut_sound": "//en/zero"}, "cut_sound", "above the topmost", id="a sound above the topmost account"),
+    pytest.param({"greeting_sound": "/../zero"}, "greeting_sound", "no name of a folder", id="a sound elsewhere"),
+    pytest.param({"no_credit_sound": "/en/zero"}, "no_credit_sound", "there is no such sound", id="no such sound"),
     pytest.param({"password": "secret"}, "password", "digits", id="a password that no keypad has"),
     pytest.param({"password": 4321}, "password", "Expected str", id="a password that is no text"),
     pytest.param({"password_hash": "x"}, "password_hash", "no setting password_hash", id="the hash itself"),
@@ -200,6 +207,17 @@ async def test_a_wrong_change_is_refused_whole(
     before = (await api.get(CALLBACK)).json()
     refused(await api.patch(CALLBACK, json={"dial_s": 33} | changes), 422, field, says)
     assert (await api.get(CALLBACK)).json() == before
+
+
+async def test_a_sound_that_is_there_is_taken_and_may_go_away_later(api: httpx.AsyncClient, tmp_path: Path) -> None:
+    file = tmp_path / "acme" / "en" / "zero.wav"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(wav_bytes(np.zeros(800, np.int16)))
+    answer = await api.patch(CALLBACK, json={"cut_sound": "/en/zero"})
+    assert (answer.status_code, answer.json()["cut_sound"]) == (200, "/en/zero")
+    file.unlink()
+    assert (await api.patch(CALLBACK, json={"dial_s": 7})).status_code == 200
+    assert (await api.patch(CALLBACK, json={"cut_sound": ""})).status_code == 200
 
 
 async def test_the_fixed_number_goes_with_its_mode(api: httpx.AsyncClient) -> None:
@@ -250,6 +268,7 @@ async def test_a_caller_is_added_shown_changed_and_removed(api: httpx.AsyncClien
     pytest.param({"number": A, "credit": 5}, "credit", "Expected text", id="money that is no text"),
     pytest.param({"number": A, "credit": "-5"}, "credit", "cannot be negative", id="negative"),
     pytest.param({"number": A, "order_number": "x" * 65}, "order_number", "up to 64", id="a long order number"),
+    pytest.param({"number": A, "language": "xx"}, "language", "no prompts in xx", id="a language without prompts"),
     pytest.param({"number": A, "pim": "1234"}, "pim", "no field pim", id="a field that is not there"),
 ])  # fmt: skip
 async def test_a_wrong_caller_is_refused(
