@@ -116,7 +116,7 @@ async def _demo(settings: DemoSettings) -> None:
     stop = _stop_signal()
     async with AsyncExitStack() as stack:
         demo = await start_demo(settings, stack)
-        running, own = demo.running, demo.own_phone
+        running, own, (host, port) = demo.running, demo.own_phone, demo.running.sip
         for sentence in demo.moved:
             print(sentence)
         print(f"""Ringback demo: reached from this machine only, kept in {demo.folder}
@@ -125,7 +125,7 @@ async def _demo(settings: DemoSettings) -> None:
   Demo desk            {running.base_url}/demo
   Live calls           {running.base_url}/calls
   Admin, works once    {await running.front.new_admin_link()}
-  A phone of yours     SIP server {running.sip[0]}:{running.sip[1]}, user {own.user}, password {own.password}
+  A phone of yours     on this machine: SIP server {host}:{port}, user {own.user}, password {own.password}
                        its page: {running.base_url}/callnow/my_phone
 
 Ctrl-C ends it.""", flush=True)
