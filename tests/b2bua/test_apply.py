@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import md5, sha256
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,14 @@ from sqlalchemy import Connection, select, text
 
 from b2bua.apply import apply, parse
 from b2bua.plan import BadPlan
-from store import ledger
+from b2bua.secret_hash import verify_secret
+from store import callers, ledger
 from store.bindings import Binding, load_bindings, save_binding
 from store.database import connect, migrate
 from store.directory import config_version, load
+from store.meta import CALLER_QUOTA, read_meta
 from store.tables import extensions, trunks
-from store.values import Micros, Rate
+from store.values import AuthorisedCaller, CallbackSettings, Micros, Rate
 
 FIXTURE = (Path(__file__).parents[1] / "fixture.toml").read_text()
 FIRST_ID = "00000000000000a0"
@@ -270,3 +273,142 @@ def test_a_silent_file_may_refer_to_what_the_database_has(conn: Connection) -> N
     lines = run(conn, '[[route]]\nprefix = "04"\ntrunk = "R2"\n')
     assert lines[:3] == ["created   route 04 R2", "removed   route (any) R2", "removed   route (any) R1"]
     assert conn.execute(text("SELECT prefix FROM routes")).scalars().all() == ["04"]
+
+
+CALLBACK = """
+[[account]]
+name = "client"
+dial_plan = { mode = "as-dialled" }
+[[extension]]
+number = "001*900"
+account = "client"
+kind = "callback"
+public_number = "5555559000"
+[extension.callback]
+password = "4321"
+quota = 2
+"""
+MARY = '[[caller]]\nextension = "001*900"\nnumber = "5551"\npin = "123"\ncredit = "5.00"\norder_number = "A1"\n'
+FREE = '[[caller]]\nextension = "001*900"\nnumber = "5552"\ncredit = "unlimited"\n'
+
+
+def callback(conn: Connection) -> CallbackSettings:
+    return load(conn).extensions["001*900"].callback
+
+
+def found(conn: Connection, number: str) -> AuthorisedCaller:
+    caller = callers.find_caller(conn, load(conn).extensions["001*900"].id, number)
+    assert caller is not None
+    return caller
+
+
+def test_callback_settings_and_callers_are_kept_and_a_second_run_changes_nothing(conn: Connection) -> None:
+    assert run(conn, CALLBACK + MARY + FREE)[2:] == [
+        "created   caller 001*900 5551: credit 5.00 USD", "created   caller 001*900 5552: credit unlimited",
+    ]
+    settings, mary, free = callback(conn), found(conn, "5551"), found(conn, "5552")
+    assert settings == CallbackSettings(enabled=True, password_hash=settings.password_hash, quota=2)
+    assert verify_secret(settings.password_hash, "4321")
+    assert (verify_secret(mary.pin_hash, "123"), free.pin_hash, mary.created) == (True, "", 100.0)
+    assert callers.recharges(conn, mary.id) == [callers.Recharge("A1", Micros(5_000_000), Micros(5_000_000), 100.0)]
+    before = everything(conn)
+    assert "4321" not in "".join(before)
+    assert run(conn, CALLBACK + MARY + FREE) == ["unchanged 1 account, 1 extension, 2 callers"]
+    assert everything(conn) == before
+
+
+def test_another_password_or_none(conn: Connection) -> None:
+    run(conn, CALLBACK)
+    assert run(conn, CALLBACK.replace("4321", "1234"))[0] == "changed   extension 001*900: callback"
+    assert verify_secret(callback(conn).password_hash, "1234")
+    run(conn, CALLBACK.replace('password = "4321"\n', ""))
+    assert callback(conn) == CallbackSettings(enabled=True, quota=2)
+    run(conn, CALLBACK.split("[extension.callback]")[0])
+    assert callback(conn) == CallbackSettings()
+
+
+def test_a_caller_is_changed_and_its_credit_is_not(conn: Connection) -> None:
+    run(conn, CALLBACK + MARY)
+    before = found(conn, "5551")
+    other = MARY.replace("123", "321").replace("5.00", "7") + 'language = "de"\nenabled = false\n'
+    assert run(conn, CALLBACK + other) == [
+        "changed   caller 001*900 5551: pin, language, enabled", "unchanged 1 account, 1 extension",
+        "note      caller 001*900 5551: credit 7.00 changes nothing, 5.00 USD was posted once; recharge it instead",
+    ]
+    after = found(conn, "5551")
+    assert after == replace(before, pin_hash=after.pin_hash, language="de", enabled=False)
+    assert verify_secret(after.pin_hash, "321")
+    assert ledger.balance(conn, after.account_id).balance == 5_000_000
+
+
+def test_callers_that_the_file_does_not_have_are_removed_when_it_has_any(conn: Connection) -> None:
+    run(conn, CALLBACK + MARY + FREE)
+    wallet = found(conn, "5551").account_id
+    run(conn, CALLBACK)
+    assert found(conn, "5551").account_id == wallet
+    assert run(conn, CALLBACK + FREE)[0] == "removed   caller 001*900 5551"
+    assert ledger.balance(conn, wallet).balance == 5_000_000
+    lines = run(conn, "extension = []\ncaller = []\n")
+    assert lines[:2] == ["removed   caller 001*900 5552", "removed   extension 001*900"]
+
+
+def test_an_extension_goes_with_its_callers_but_their_wallets_keep_the_owner(conn: Connection) -> None:
+    run(conn, CALLBACK + MARY)
+    lines = run(conn, "extension = []\naccount = []\n")
+    assert lines == ["removed   extension 001*900", "kept      account client: other rows still refer to it"]
+    assert conn.execute(text("SELECT count(*) FROM callers")).scalar_one() == 0
+    assert ledger.audit(conn) == []
+
+
+def test_the_quota_counts_in_a_file_too_and_who_is_switched_off_makes_room(conn: Connection) -> None:
+    third = MARY.replace("5551", "5553")
+    with pytest.raises(BadPlan) as refused, conn.begin_nested():
+        run(conn, CALLBACK + FREE + MARY + third)
+    line = (CALLBACK + FREE + MARY).count("\n") + 1
+    assert str(refused.value) == (
+        f"f.toml:{line}: the quota is reached: 2 authorised CallerIDs are active and no more may be"
+    )
+    run(conn, CALLBACK + FREE + MARY)
+    run(conn, CALLBACK + third + FREE + MARY + "enabled = false\n")
+    assert [found(conn, number).enabled for number in ("5551", "5552", "5553")] == [False, True, True]
+
+
+@pytest.mark.parametrize(("plan", "sentence"), [
+    pytest.param(CALLBACK.replace('mode = "as-dialled"', 'mode = "e164"') + MARY,
+                 "number: 5551 matches nobody: numbers of this account begin with +", id="no plus"),
+    pytest.param(CALLBACK.replace("callback", "phone").split("[extension.phone]")[0] + MARY,
+                 "001*900 is a phone extension: callers belong to callback extensions", id="a phone"),
+    pytest.param(CALLBACK + MARY.replace("001*900", "001*901"), 'extension: there is no extension "001*901"',
+                 id="nobody's"),
+])
+def test_callers_that_cannot_be(conn: Connection, plan: str, sentence: str) -> None:
+    with pytest.raises(BadPlan) as refused:
+        run(conn, plan)
+    assert str(refused.value).split(": ", 1)[1] == sentence
+
+
+def test_a_file_without_a_realm_or_a_quota_leaves_them_as_they_are(conn: Connection) -> None:
+    run(conn, '[server]\nrealm = "example.com"\ncaller_quota = 7\n' + FIXTURE)
+    version = config_version(conn)
+    assert run(conn) == [SAME, PAGE]
+    assert (load(conn).realm, read_meta(conn, CALLER_QUOTA), config_version(conn)) == ("example.com", "7", version)
+    run(conn, "[server]\ncaller_quota = 8\n")
+    assert (read_meta(conn, CALLER_QUOTA), config_version(conn)) == ("8", version + 1)
+
+
+def test_wallets_are_no_accounts_of_a_file(conn: Connection) -> None:
+    run(conn, CALLBACK + MARY)
+    with pytest.raises(BadPlan, match='there is no account "~caller-2"'):
+        run(conn, '[[extension]]\nnumber = "001*900"\naccount = "~caller-2"\n')
+
+
+@pytest.mark.parametrize(("settings", "worst"), [
+    pytest.param('highest_price_a_minute = "0.49"', "12.00", id="the mobile rate, 0.20 a minute"),
+    pytest.param('forbidden = ["0"]', "0.12", id="only the local rate is left"),
+    pytest.param('allowed = ["0401", "5"]', "12.00", id="some numbers of the mobile rate are allowed"),
+    pytest.param('allowed = ["9"]', "0.00", id="nothing can be called"),
+])
+def test_the_worst_case_knows_the_firewall(conn: Connection, settings: str, worst: str) -> None:
+    firewall = f"image_validation = false\ncalls_a_day = 1\n{settings}"
+    lines = run(conn, changed(("announce_to_visitor = false", firewall)))
+    assert f"Worst case {worst} USD a day (1 calls of 3600 s to the dearest number)" in lines[-1]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b2bua.money import format_money, parse_money
+from b2bua.money import format_credit, format_money, parse_credit, parse_money
 from store.values import Micros
 
 
@@ -37,3 +37,13 @@ def test_format_money(micros: int, currency: str, text: str) -> None:
 @given(st.integers(-10**17, 10**17).map(Micros))
 def test_what_is_written_reads_back(micros: Micros) -> None:
     assert parse_money(format_money(micros)) == micros
+
+
+@pytest.mark.parametrize(("text", "credit"), [("unlimited", None), ("5.00", 5_000_000), ("-10", -10_000_000)])
+def test_credit_is_an_amount_or_unlimited(text: str, credit: int | None) -> None:
+    assert parse_credit(text) == credit
+    assert parse_credit(format_credit(parse_credit(text))) == credit
+
+
+def test_credit_with_its_currency() -> None:
+    assert [format_credit(credit, "EUR") for credit in (None, Micros(1))] == ["unlimited", "0.000001 EUR"]

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from b2bua.apply import parse
-from b2bua.plan import BadPlan, CallNowEntry
-from store.values import CallerId, DialPlan
+from b2bua.callback_settings import settings_of
+from b2bua.plan import BadPlan, CallbackEntry, CallNowEntry, Money
+from store.values import CallbackSettings, CallerId, DialPlan
 
 FIXTURE = (Path(__file__).parents[1] / "fixture.toml").read_text()
 
@@ -101,6 +102,120 @@ def test_a_fault_has_its_line(old: str, new: str, sentence: str) -> None:
     text, line = with_line(old, new)
     line += 1 if "\n" in new else 0
     assert f"f.toml:{line}: {sentence}" in faults(text)
+
+
+def with_callback(keys: str, more: str = "") -> tuple[str, int]:
+    """The callback extension with these settings, and the line of their first key."""
+    return (f"""[[account]]
+name = "client"
+dial_plan = {{ mode = "as-dialled" }}
+[[extension]]
+number = "001*900"
+account = "client"
+kind = "callback"
+public_number = "5555559000"
+[extension.callback]
+{keys}
+{more}""", 10)
+
+
+def test_callback_settings_are_read() -> None:
+    text, _ = with_callback('password = "4321"\nreturn_to = "fixed"\nfixed_number = "5551"\nleast_credit = "0.10"\n'
+                            'missed_call_s = 1\nallowed = ["04"]\nfinal_status = 603')
+    plan = parse(text, "f.toml")
+    assert plan.extension is not None
+    assert plan.extension[0].callback == CallbackEntry(
+        password="4321", return_to="fixed", fixed_number="5551", least_credit=Money(100_000), missed_call_s=1,
+        allowed=("04",), final_status=603,
+    )
+    assert "4321" not in repr(plan)
+
+
+def test_kept_settings_have_the_password_as_its_hash_and_are_what_the_file_leaves_out() -> None:
+    assert settings_of(CallbackEntry(password="4321"), "$") == CallbackSettings(enabled=True, password_hash="$")
+
+
+@pytest.mark.parametrize(("keys", "sentence"), [
+    pytest.param('return_to = "caller"',
+                 'return_to "caller" needs a password: whoever rings would call at the owner\'s expense', id="H4: b"),
+    pytest.param('return_to = "fixed"\nfixed_number = "5551"',
+                 'return_to "fixed" needs a password: whoever rings would call at the owner\'s expense', id="H4: c"),
+    pytest.param('fixed_number = "5551"', 'fixed_number is for return_to "fixed"; here it is "authorised"', id="29: a"),
+    pytest.param('fixed_number = "5551"\nreturn_to = "caller"\npassword = "4321"',
+                 'fixed_number is for return_to "fixed"; here it is "caller"', id="29: b"),
+    pytest.param('fixed_number = "12a"\nreturn_to = "fixed"\npassword = "4321"',
+                 'fixed_number: return_to "fixed" needs digits here, with + before them in E.164', id="no digits"),
+    pytest.param("missed_call_s = 5", "missed_call_s: a trigger is refused before; choose less than trigger_s",
+                 id="H1: later than the refusal"),
+    pytest.param('password = "12"', "password: expected 3 to 32 digits, as they are keyed in", id="short"),
+    pytest.param('password = "secret"', "password: expected 3 to 32 digits, as they are keyed in", id="letters"),
+    pytest.param('forbidden = ["1-900"]', 'forbidden: "1-900" is no prefix: write digits, with + before them in E.164',
+                 id="prefix"),
+    pytest.param("final_status = 404", "final_status: choose one of 480, 486, 603", id="H2: status"),
+    pytest.param("trigger_s = 0", "callback.trigger_s: expected a whole number >= 1", id="no ringing"),
+    pytest.param('least_credit = "-1"', "callback.least_credit: money here cannot be negative", id="64: negative"),
+    pytest.param("tryes = 3", 'unknown key "tryes"; did you mean "tries"?', id="misspelt"),
+])
+def test_a_fault_of_a_callback_number(keys: str, sentence: str) -> None:
+    text, line = with_callback(keys)
+    assert faults(text) == [f"f.toml:{line}: {sentence}"]
+
+
+def test_a_fixed_number_that_is_missing_is_told_at_the_table() -> None:
+    text, line = with_callback('return_to = "fixed"\npassword = "4321"')
+    sentence = 'fixed_number: return_to "fixed" needs digits here, with + before them in E.164'
+    assert faults(text) == [f"f.toml:{line - 1}: {sentence}"]
+
+
+def test_callback_is_for_callback_extensions_with_a_public_number() -> None:
+    text = '[[extension]]\nnumber = "001*002"\naccount = "client"\n[extension.callback]\ntrigger_s = 3\n'
+    assert faults(text) == [
+        "f.toml:4: 001*002 is a phone extension: [extension.callback] is for callback extensions",
+        'f.toml:4: callback of 001*002 needs the extension\'s "public_number"',
+    ]
+    assert parse(text.replace("[extension.cal", 'kind = "callback"\n[extension.cal') + "enabled = false\n", "f.toml")
+
+
+@pytest.mark.parametrize(("keys", "sentence"), [
+    pytest.param('number = "x"', "number: expected digits, with + before them in E.164", id="number"),
+    pytest.param('number = "5551"\npin = "x"', "pin: expected 3 to 32 digits, as they are keyed in", id="pin"),
+    pytest.param('number = "5551"\ncredit = "lots"',
+                 'credit: "lots" is no amount of money: write digits, with at most 6 after the point, as in "0.12"',
+                 id="credit"),
+    pytest.param('number = "5551"\ncredit = "-1"', "credit: an opening credit cannot be negative", id="negative"),
+    pytest.param('number = "5551"\ncredit = 5', "credit: expected text in quotes, got a whole number", id="no text"),
+])
+def test_a_fault_of_a_caller(keys: str, sentence: str) -> None:
+    line = 13 + keys.count("\n")
+    assert faults(with_callback("", f'[[caller]]\nextension = "001*900"\n{keys}')[0]) == [f"f.toml:{line}: {sentence}"]
+
+
+def test_a_caller_is_written_once() -> None:
+    row = '[[caller]]\nextension = "001*900"\nnumber = "5551"\n'
+    assert faults(with_callback("", row + row)[0]) == [
+        'f.toml:16: a second caller with number "001*900 5551" (the first: line 13)',
+    ]
+
+
+@pytest.mark.parametrize("forbidden", ["", "04x"])
+def test_prefixes_of_a_callnow_page(forbidden: str) -> None:
+    text, line = with_line('id = "john_doe"', f'forbidden = ["{forbidden}"]')
+    assert faults(text) == [
+        f'f.toml:{line}: forbidden: "{forbidden}" is no prefix: write digits, with + before them in E.164',
+    ]
+
+
+@pytest.mark.parametrize(("line", "sentence"), [
+    ("caller_quota = -1", "caller_quota: expected a whole number >= 0"),
+    ("caller_quota = true", "caller_quota: expected a whole number >= 0"),
+    ('caller_quota = "1"', "caller_quota: expected a whole number >= 0"),
+])
+def test_a_quota_that_is_none(line: str, sentence: str) -> None:
+    assert faults(f"[server]\n{line}\n") == [f"f.toml:2: {sentence}"]
+
+
+def test_the_names_of_wallets_are_not_for_accounts() -> None:
+    assert faults('[[account]]\nname = "~a"\n') == ["f.toml:2: name: ~ begins the names of callers' wallets"]
 
 
 def test_callnow_is_for_phones_only() -> None:

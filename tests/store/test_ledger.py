@@ -157,6 +157,7 @@ def test_an_order_number_is_posted_once(conn: Connection, new_account: NewAccoun
         ledger.recharge(conn, payer, Micros(11), "A7", 20.0)
     assert ledger.recharge(conn, payer, Micros(10), "", 20.0).balance == 20
     assert ledger.recharge(conn, payer, Micros(10), "", 20.0).balance == 30
+    assert [ledger.order_amount(conn, payer, order) for order in ("A7", "A8")] == [10, None]
 
 
 @pytest.mark.parametrize("verb", ["UPDATE ledger SET amount = 0", "DELETE FROM ledger"])
@@ -300,6 +301,15 @@ def test_a_leg_that_was_left_unsettled_is_added_to_the_record_of_its_call(
     call = journal.find_call(conn, "c1")
     assert call is not None
     assert (call.cost, call.talk_ms, len(journal.legs_of(conn, "c1"))) == (100_001, 10_001, 1)
+
+
+def test_a_call_that_is_written_and_settled_is_not_written_again(conn: Connection, new_account: NewAccount) -> None:
+    trigger(conn)
+    ledger.settle(conn, hold_leg(conn, new_account(1_000_000), "pstn", 100_000, 10.0).id, Micros(100_000), 20.0)
+    written = journal.CallRecord("c1", "callback", None, 1.0, cost=Micros(100_000))
+    journal.write_call(conn, written, [])
+    assert ledger.settle_after_crash(conn, 40.0) == []
+    assert (journal.find_call(conn, "c1"), journal.legs_of(conn, "c1")) == (written, [])
 
 
 def test_the_record_of_a_wallets_call_names_the_client(conn: Connection, new_account: NewAccount) -> None:
