@@ -305,7 +305,7 @@ class SipCore:
             self._merged.add(merged)
             server.merged = merged
         self._servers[key] = server
-        return Incoming(server, request, source, self.agent)
+        return Incoming(server, request, source, self.agent, self)
 
     def _deliver(self, incoming: Incoming, request: Request) -> None:
         tag, method = request.to.tag, request.method

@@ -6,20 +6,24 @@ from collections.abc import Iterable
 
 from sip_stack.hop import Hop
 from sip_stack.message import Request, reply
-from sip_stack.transaction import InviteServer, NonInviteServer, OnAck
+from sip_stack.transaction import InviteServer, NonInviteServer, OnAck, Shell
 
 __all__ = ["Incoming"]
 
 _DONE = Request("INVITE", "", {})
+_TRYING_S = 0.2
 
 
 class Incoming:
     """A request with the server transaction it began, to be responded to."""
 
-    __slots__ = ("_agent", "_server", "request", "source")
+    __slots__ = ("_agent", "_server", "_shell", "request", "source")
 
-    def __init__(self, server: InviteServer | NonInviteServer, request: Request, source: Hop, agent: str) -> None:
+    def __init__(
+        self, server: InviteServer | NonInviteServer, request: Request, source: Hop, agent: str, shell: Shell
+    ) -> None:
         self._server = server
+        self._shell = shell
         self._agent = ("Server", agent)
         self.request = request
         self.source = source
@@ -46,6 +50,15 @@ class Incoming:
         if server.open:
             tag = server.tag if status > 100 else ""
             server.respond(status, reply(self.request, status, reason, tag=tag, extra=[*extra, self._agent], body=body))
+
+    def trying(self) -> None:
+        """100, unless something else leaves within 200 ms (17.2.1)."""
+        self._shell.arm(self, "100", _TRYING_S)
+
+    def fire(self, timer: str) -> None:
+        """See `trying`."""
+        if self._server.silent:
+            self.respond(100)
 
     def accept(self, extra: Iterable[tuple[str, str]], body: bytes, on_ack: OnAck) -> None:
         """Send a 200 to an open INVITE, and again until `confirmed`.

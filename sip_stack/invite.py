@@ -188,8 +188,8 @@ class IncomingInvite(Usage):
         return self.incoming.request
 
     def trying(self) -> None:
-        """100: we have it."""
-        self.incoming.respond(100)
+        """100, unless something else leaves soon: we have it."""
+        self.incoming.trying()
 
     def ring(self, body: bytes = b"") -> None:
         """180, or 183 with a body: early media."""

@@ -259,6 +259,11 @@ class _Server(Transaction):
         """True until a final response has left."""
         return self.state in (TRYING, PROCEEDING)
 
+    @property
+    def silent(self) -> bool:
+        """True until any response has left."""
+        return self.open and not self._data
+
     @abstractmethod
     def respond(self, status: int, data: bytes) -> None:
         """Send one response of the user's; nothing after a final one: a 180 never leaves after the 200."""

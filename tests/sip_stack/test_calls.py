@@ -30,7 +30,7 @@ def answered(wire, a, b) -> OutgoingInvite:
 def test_13_a_call_from_invite_to_bye(wire, a, b, quiet: Quiet) -> None:
     out = a.dial(b, extra=[("X-One", "1"), ("X-One", "2")])
     wire.run(0.1)
-    b.call.trying()
+    b.call.incoming.respond(100)
     b.call.ring()
     b.call.ring(b"early")
     b.call.answer(b"answer")
@@ -237,7 +237,7 @@ def test_9_1_cancel_before_any_provisional_waits_for_one(wire, a, b, quiet: Quie
     out.cancel()
     wire.run(0.1)
     assert wire.rows == ["1>2 INVITE"]
-    b.call.trying()
+    b.call.incoming.respond(100)
     b.call.ring()
     wire.run(0.1)
     assert wire.rows == [
@@ -348,6 +348,21 @@ def test_15_1_2_a_bye_in_an_early_dialog_ends_the_invite(wire, a, b, quiet: Quie
     assert b.told[-1] == ("cancel",)
     assert a.told[-1] == ("refused", 487)
     quiet()
+
+
+@pytest.mark.parametrize(("rings_after_s", "rows"), [
+    pytest.param(0.1, ["2>1 180 INVITE"], id="it rings at once: no 100"),
+    pytest.param(0.4, ["2>1 100 INVITE", "2>1 180 INVITE"], id="it rings late"),
+])  # fmt: skip
+def test_17_2_1_a_100_leaves_unless_something_else_does_within_200_ms(wire, a, b, rings_after_s, rows) -> None:
+    a.dial(b)
+    wire.run(0.02)
+    b.call.trying()
+    wire.rows  # noqa: B018
+    wire.run(rings_after_s)
+    b.call.ring()
+    wire.run(0.3)
+    assert wire.rows == rows
 
 
 # 13.2.2.4 forks
@@ -852,7 +867,7 @@ def test_calls_end_cleanly_over_a_wire_that_loses_repeats_and_reorders(wire, a, 
     out = a.dial(b)
     wire.run(10.0)
     if b.calls:
-        b.call.trying()
+        b.call.incoming.respond(100)
         b.call.ring()
         wire.run(3.0)
         if who_leaves == "cancel":
