@@ -11,15 +11,19 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 from typer.testing import CliRunner, Result
 
 from b2bua.apply import apply as apply_plan
 from b2bua.apply import parse
 from b2bua.cli import app
+from b2bua.desk import LadderRow
 from b2bua.secret_hash import verify_secret
+from store import journal, ledger
 from store.callers import find_caller
 from store.database import transact
 from store.tokens import check_token
+from store.values import Micros, Rate
 from tests.plans import fixture
 from tests.webform.api import PLAN
 
@@ -163,6 +167,51 @@ def test_a_token_is_shown_once_and_kept_as_a_hash(database: str) -> None:
 
 def test_nothing_known_is_said() -> None:
     assert said("why 5559999999") == ["nothing is known of 5559999999"]
+
+
+def called(conn: Connection) -> None:
+    """A trigger, and the call back of which one leg was paid for."""
+    rate = Rate(first_interval_s=30, first_cost=Micros(100_000), increment_s=30, increment_cost=Micros(100_000))
+    ledger.recharge(conn, 1, Micros(1_000_000), "", 0.0)
+    hold = ledger.place_hold(conn, call_id="c", leg="pstn", account_id=1, rate=rate, amount=Micros(500_000), at=10.0,
+                             number=B)  # fmt: skip
+    ledger.settle(conn, hold.id, Micros(200_000), 50.0)
+    journal.open_request(conn, journal.RequestRecord(
+        "t", 0.0, "", "001*900", "Mary", A, "192.0.2.21", "talked", "c", Micros(200_000), 50.0, "callback", "R1",
+    ))  # fmt: skip
+    journal.write_call(conn, journal.CallRecord("c", "callback", 1, 0.0, "001*900", A, B, 50.0, "talked", 31_000,
+                                                Micros(200_000), "USD"), [
+        journal.LegRecord("c", 0, "in", 0.0, A, "001*900", "R1", status=486, cause="refused"),
+        journal.LegRecord("c", 2, "out", 10.0, "5555559000", B, "R1", 15.0, 46.0, 200, "bye", 31_000, Micros(200_000)),
+    ])  # fmt: skip
+    journal.write_ladder(conn, "c", 50.0, [LadderRow(0, 0.0, "sip", 0, 1, "INVITE", "INVITE sip:...")])
+
+
+def test_why_tells_the_reason_the_legs_the_cost_and_the_ladder(database: str) -> None:
+    transact(database, called)
+    lines = said("why 555-111-1111 --ladder")
+    assert lines[:8] == [
+        f"1970-01-01T00:00:00Z  callback  {A} -> {B}  0.20 USD",
+        "    talked: They talked, and one of them hung up.",
+        "    from R1, 192.0.2.21, Mary",
+        f"    called by {A} (R1): status 486, 0 s, 0.00 USD, ended by refused",
+        f"    called {B} (R1): status 200, 31 s, 0.20 USD, ended by bye",
+        "        first 30 s: 0.10",
+        "        1 x 30 s begun: 0.10",
+        "        total: 0.20 USD",
+    ]
+    assert "Ringback" in lines[8]
+    assert "INVITE" in lines[9]
+    assert len(lines) == 10
+    assert said(f"why {B}") == [lines[0], lines[1], *lines[3:8]]
+
+
+def test_a_request_under_way_of_a_hidden_caller_is_told_too(database: str) -> None:
+    record = journal.RequestRecord("t", 0.0, "", "001*900", kind="callback")
+    transact(database, lambda conn: journal.open_request(conn, record))
+    assert said("why 001*900") == [
+        "1970-01-01T00:00:00Z  callback  (hidden) -> 001*900  0.00 USD", "    open: It is still under way.",
+    ]  # fmt: skip
 
 
 def test_the_words_of_the_guide_are_taken(tmp_path: Path) -> None:

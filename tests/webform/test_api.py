@@ -24,7 +24,7 @@ from store.database import Database
 from store.directory import config_version, load
 from store.tokens import revoke_token
 from tests.webform.api import LIST, OPERATOR, TENANT, api_app, as_holder, opened
-from tests.webform.conftest import Clock, client_of, served
+from tests.webform.conftest import Clock, client_of, served, until
 
 CALLBACK = "/api/v1/extensions/001*900/callback"
 A = "5551111111"
@@ -95,6 +95,17 @@ async def test_too_many_wrong_tokens_from_one_address_wait_and_no_other_does(app
         assert (await elsewhere.get(LIST)).status_code == 200
         clock.now += 60
         assert (await new.get(LIST)).status_code == 200
+
+
+async def test_only_so_many_addresses_are_remembered(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webform.api_guard.MOST_ADDRESSES", 3)
+    app = api_app(database, Clock())
+    for n in range(4):  # the first one's failures are forgotten for the fourth's
+        async with as_holder(app, "wrong", peer=f"192.0.2.{n}") as bad:
+            assert [(await bad.get(LIST)).status_code for _ in range(10)] == [401] * 10
+    for n, status in ((0, 401), (3, 429)):
+        async with as_holder(app, "wrong", peer=f"192.0.2.{n}") as bad:
+            assert (await bad.get(LIST)).status_code == status
 
 
 async def test_an_account_sees_its_own_extensions_only(app: Starlette, api: httpx.AsyncClient) -> None:
@@ -285,6 +296,15 @@ async def test_a_number_is_authorised_once(api: httpx.AsyncClient) -> None:
     refused(await api.patch(f"{LIST}/5552222222", json={"number": A}), 409, "number")
 
 
+async def test_a_caller_is_found_by_what_no_dial_plan_reads(api: httpx.AsyncClient) -> None:
+    refused(await api.get(f"{LIST}/555abc"), 404, says="no authorised CallerID 555abc")
+
+
+async def test_why_needs_a_number(api: httpx.AsyncClient) -> None:
+    refused(await api.get("/api/v1/requests"), 422, "number", "which number?")
+    assert (await api.get("/api/v1/requests?number=5559999999")).json() == []
+
+
 async def test_the_list_is_searched_and_paged(api: httpx.AsyncClient) -> None:
     for n in range(5):
         await add(api, f"55511111{n:02}", enabled=n % 2 == 0)
@@ -424,6 +444,34 @@ async def test_a_long_file_tells_its_progress(app: Starlette, clock: Clock) -> N
         rows = [json.loads(line) for line in answer.text.splitlines()]
         assert rows == [*({"done": n, "of": 10} for n in range(1, 11)), {"added": 10, "dry_run": False}]
         assert (await client.get(LIST)).json()["total"] == 10
+
+
+async def test_a_number_that_comes_meanwhile_ends_a_long_file_with_a_line_of_its_own(
+    app: Starlette, api: httpx.AsyncClient
+) -> None:
+    async with served(app) as url, httpx.AsyncClient(base_url=url) as client:
+        client.headers.update({"Authorization": f"Bearer {OPERATOR}", "Content-Type": "text/csv"})
+        lines = "".join(f"55511111{n:02},1234\n" for n in range(10))
+        asked = client.stream("POST", f"{LIST}/import", content=lines, headers={"Accept": "application/x-ndjson"})
+        async with asked as answer:
+            rows = answer.aiter_lines()
+            assert json.loads(await anext(rows)) == {"done": 1, "of": 10}
+            assert (await add(api, "5551111105")).status_code == 201
+            last = [json.loads(row) async for row in rows][-1]
+    assert last == {"error": "Line 6: 5551111105 is an authorised CallerID already.", "line": 6}
+    assert (await api.get(LIST)).json()["total"] == 1
+
+
+async def test_who_hangs_up_in_the_middle_of_a_file_adds_nothing(app: Starlette, api: httpx.AsyncClient) -> None:
+    async with served(app) as url, httpx.AsyncClient(base_url=url) as client:
+        client.headers.update({"Authorization": f"Bearer {OPERATOR}", "Content-Type": "text/csv"})
+        lines = "".join(f"55511111{n:02},1234\n" for n in range(50))
+        asked = client.stream("POST", f"{LIST}/import", content=lines, headers={"Accept": "application/x-ndjson"})
+        before = len(asyncio.all_tasks())
+        async with asked as answer:
+            await anext(answer.aiter_lines())
+        await until(lambda: len(asyncio.all_tasks()) <= before)  # the import is over, one way or the other
+    assert (await api.get(LIST)).json()["total"] == 0
 
 
 async def test_a_file_that_is_too_long_or_another_kind(api: httpx.AsyncClient) -> None:
