@@ -22,8 +22,12 @@ def faults(text: str) -> list[str]:
 
 def with_line(old: str, new: str) -> tuple[str, int]:
     """The fixture with one replacement, and the line where it stands."""
-    assert old in FIXTURE
-    return FIXTURE.replace(old, new, 1), FIXTURE[:FIXTURE.index(old)].count("\n") + 1
+    return FIXTURE.replace(old, new, 1), line_of(old)
+
+
+def line_of(found: str) -> int:
+    """Where it first stands in the fixture."""
+    return FIXTURE[:FIXTURE.index(found)].count("\n") + 1
 
 
 def test_the_fixture_reads() -> None:
@@ -48,7 +52,7 @@ def test_server_and_media_belong_to_serve_but_the_realm() -> None:
 
 
 def test_windows_line_ends_and_caller_id() -> None:
-    text = FIXTURE.replace('kind = "callback"', 'caller_id = { number_by = "user", number = "123" }')
+    text = FIXTURE.replace('name = "Callback"', 'caller_id = { number_by = "user", number = "123" }')
     plan = parse(text.replace("\n", "\r\n"), "f.toml")
     assert plan.extension is not None
     assert plan.extension[1].caller_id == CallerId("server", "", "user", "123")
@@ -94,9 +98,10 @@ def test_windows_line_ends_and_caller_id() -> None:
     pytest.param('prefix = "04"', 'prefix = "04x"', "prefix: expected digits, with + before them in E.164",
                  id="prefix"),
     pytest.param('description = "mobile"', 'minimum = "2"\nmaximum = "1"', "maximum is below minimum", id="maximum"),
-    pytest.param('prefix = "04"', 'prefix = "555"', 'a second rate with prefix "at-12 555" (the first: line 72)',
+    pytest.param('prefix = "04"', 'prefix = "555"', f'a second rate with prefix "at-12 555" (the first: line {line_of('prefix = "555"')})',
                  id="rate"),
-    pytest.param('name = "R2"', 'name = "R1"', 'a second trunk with name "R1" (the first: line 33)', id="trunk"),
+    pytest.param('name = "R2"', 'name = "R1"', f'a second trunk with name "R1" (the first: line {line_of('name = "R1"')})',
+                 id="trunk"),
 ])
 def test_a_fault_has_its_line(old: str, new: str, sentence: str) -> None:
     text, line = with_line(old, new)
@@ -224,10 +229,11 @@ def test_callnow_is_for_phones_only() -> None:
 
 
 def test_a_second_john_doe() -> None:
-    text, line = with_line('kind = "callback"', 'callnow = { id = "john_doe" }')
-    first = with_line('id = "john_doe"', "")[1]
+    jane = '[[extension]]\nnumber = "001*003"\naccount = "client"\npublic_number = "5555550001"\n'
+    text = FIXTURE + jane + 'callnow = { id = "john_doe" }\n'
+    last, first = len(text.splitlines()), line_of('id = "john_doe"')
     assert faults(text) == [
-        f'f.toml:{line}: a second extension with callnow.id "john_doe" (the first: line {first})',
+        f'f.toml:{last}: a second extension with callnow.id "john_doe" (the first: line {first})',
     ]
 
 
