@@ -18,17 +18,18 @@ class Feed(Generic[T]):
 
     def __init__(self, value: T) -> None:
         self.value = value
-        self._changed = asyncio.Event()
+        self._changed: asyncio.Event | None = None
 
     def set(self, value: T) -> None:
         """Replace the value and tell every follower."""
         self.value = value
-        self._changed.set()
-        self._changed = asyncio.Event()
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
 
     async def follow(self) -> AsyncIterator[T]:
         """The value now, then at each change."""
         while True:
-            changed = self._changed
+            changed = self._changed = self._changed or asyncio.Event()
             yield self.value
             await changed.wait()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from typing import Literal, NamedTuple
 
 from b2bua.desk import LadderRow
-from sip_stack.message import Request, Response, parse
 
-__all__ = ["EXTENSION", "PSTN", "RINGBACK", "Kind", "Ladder"]
+__all__ = ["EXTENSION", "PSTN", "RINGBACK", "Kind", "Ladder", "Texts"]
 
 Kind = Literal["sip", "rtp", "dtmf", "prompt", "event"]
 EXTENSION, RINGBACK, PSTN = 0, 1, 2
@@ -17,34 +17,75 @@ EXTENSION, RINGBACK, PSTN = 0, 1, 2
 _MOST_ROWS, _MOST_FIGURES = 400, 200
 
 
+class _Message(NamedTuple):
+    at: float
+    lane: int
+    received: bool
+    data: bytes
+
+
 class _Fact(NamedTuple):
     at: float
     kind: Kind
     source: int
     target: int
-    content: bytes | str
-    detail: str = ""
+    title: str
+    detail: str
+
+
+class Texts:
+    """The texts of plain calls' messages, the newest of the whole server: a call held for hours needs none of its own.
+
+    Of an older message its first line is left.
+    """
+
+    __slots__ = ("_most", "_newest", "_size")
+
+    def __init__(self, most_bytes: int = 1 << 20) -> None:
+        self._most = most_bytes
+        self._newest: deque[tuple[list[_Message | _Fact], int, _Message]] = deque()
+        self._size = 0
+
+    def keep(self, facts: list[_Message | _Fact], message: _Message) -> None:
+        """`message` is the newest of `facts`."""
+        self._newest.append((facts, len(facts) - 1, message))
+        self._size += len(message.data)
+        while self._size > self._most:
+            old, at, message = self._newest.popleft()
+            self._size -= len(message.data)
+            old[at] = message._replace(data=message.data.partition(b"\r\n")[0])
 
 
 class Ladder:
     """The rows of one call; they are made readable when somebody looks."""
 
-    __slots__ = ("_changed", "_facts", "_over", "_start")
+    __slots__ = ("_changed", "_facts", "_over", "_start", "_texts")
 
-    def __init__(self, start: float) -> None:
+    def __init__(self, start: float, texts: Texts | None = None) -> None:
+        """With `texts` the ladder shares its room for texts with others; else it has its own."""
         self._start = start
-        self._facts: list[_Fact] = []
+        self._texts = texts
+        self._facts: list[_Message | _Fact] = []
         self._changed: asyncio.Event | None = None
         self._over = False
 
     def sip(self, at: float, lane: int, received: bool, data: bytes) -> None:
         """One SIP message of the leg in `lane`."""
-        source, target = (lane, RINGBACK) if received else (RINGBACK, lane)
-        self._add(_Fact(at, "sip", source, target, data))
+        facts = self._facts
+        if len(facts) < _MOST_ROWS:
+            message = _Message(at, lane, received, data)
+            facts.append(message)
+            if self._texts is not None:
+                self._texts.keep(facts, message)
+            if self._changed is not None:
+                self._wake()
 
     def row(self, at: float, kind: Kind, source: int, target: int, title: str, detail: str = "") -> None:
         """Anything else."""
-        self._add(_Fact(at, kind, source, target, title, detail))
+        most = _MOST_FIGURES if kind == "rtp" else _MOST_ROWS  # an hour of figures leaves room for the end
+        if len(self._facts) < most:
+            self._facts.append(_Fact(at, kind, source, target, title, detail))
+            self._wake()
 
     def end(self) -> None:
         """Nothing follows."""
@@ -67,32 +108,24 @@ class Ladder:
                 self._changed = asyncio.Event()
             await self._changed.wait()
 
-    def _add(self, fact: _Fact) -> None:
-        most = _MOST_FIGURES if fact.kind == "rtp" else _MOST_ROWS  # an hour of figures leaves room for the end
-        if len(self._facts) < most:
-            self._facts.append(fact)
-            self._wake()
-
     def _wake(self) -> None:
         if self._changed is not None:
             self._changed.set()
             self._changed = None
 
-    def _readable(self, n: int, fact: _Fact) -> LadderRow:
+    def _readable(self, n: int, fact: _Message | _Fact) -> LadderRow:
         at_s = round(fact.at - self._start, 3)
-        if isinstance(fact.content, str):
-            return LadderRow(n, at_s, fact.kind, fact.source, fact.target, fact.content, fact.detail)
-        title, text = _title(fact.content), fact.content.decode("utf-8", "replace")
-        return LadderRow(n, at_s, "sip", fact.source, fact.target, title, _masked(text, keys=title == "INFO"))
+        if isinstance(fact, _Fact):
+            return LadderRow(n, at_s, fact.kind, fact.source, fact.target, fact.title, fact.detail)
+        source, target = (fact.lane, RINGBACK) if fact.received else (RINGBACK, fact.lane)
+        title, text = _title(fact.data), fact.data.decode("utf-8", "replace")
+        return LadderRow(n, at_s, "sip", source, target, title, _masked(text, keys=title == "INFO"))
 
 
 def _title(data: bytes) -> str:
-    message = parse(data)
-    if isinstance(message, Request):
-        return message.method
-    if isinstance(message, Response):
-        return f"{message.status} {message.reason}"
-    return "unreadable"
+    """`INVITE`, `180 Ringing`: of the first line, which is all that may be left."""
+    first, _, rest = data.lstrip().partition(b"\r\n")[0].decode("utf-8", "replace").partition(" ")
+    return rest if first.upper() == "SIP/2.0" else first
 
 
 def _masked(text: str, *, keys: bool) -> str:
