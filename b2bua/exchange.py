@@ -16,7 +16,7 @@ from b2bua.caller_id import Shown
 from b2bua.feed import Feed
 from b2bua.gate import Gate
 from b2bua.inbound import inbound
-from b2bua.ladder import EXTENSION, PSTN
+from b2bua.ladder import EXTENSION, PSTN, Ladder, Texts
 from b2bua.locations import Locations
 from b2bua.numbers import BadNumber, NumberFault, from_trunk, is_emergency, read_number
 from b2bua.outbound import emergency, outbound
@@ -90,6 +90,7 @@ class Exchange:
         self.unsettled: dict[str, Call] = {}
         """Ended calls that the database did not take yet."""
         self.wires: dict[str, tuple[Call, int]] = {}
+        self._texts = Texts()
         self.moves: Feed[int] = Feed(0)
         """Counts every change of the list of calls."""
 
@@ -297,8 +298,9 @@ class Exchange:
     def _take(
         self, incoming: Incoming, call: Call, lane: int, party: str, flow: Callable[[Leg], Coroutine[Any, Any, Outcome]]
     ) -> None:
-        incoming.respond(100)
+        incoming.trying()
         invite = IncomingInvite(self.core, incoming)
+        call.ladder = Ladder(call.started, self._texts)
         try:
             leg = call.rung_by(invite, lane, party)
         except PeerError as error:
@@ -308,7 +310,7 @@ class Exchange:
             self._turn_away(call, 503)
             return
         # the ladder begins with the INVITE that came before the call was known
-        call.ladder.sip(self.now(), lane, True, incoming.request.encode())
+        call.ladder.sip(self.now(), lane, True, incoming.request.raw)
         self.begin(call, flow(leg))
 
     @staticmethod
