@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import msgspec
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
 from b2bua.callback_settings import callback_faults, settings_of
 from b2bua.desk import CallbackView, NotDone
@@ -16,9 +16,8 @@ from b2bua.money import format_money, parse_money
 from b2bua.office_jobs import Seat, check_language
 from b2bua.plan import CallbackEntry
 from b2bua.sounds import BadSound, find_sound, sound_path
-from store.directory import config_version
-from store.meta import CONFIG_VERSION, write_meta
-from store.tables import accounts, extensions
+from store.directory import save_callback
+from store.tables import accounts
 from store.values import CallbackSettings, Micros
 
 __all__ = ["callback_view", "change_callback", "changed"]
@@ -48,9 +47,7 @@ def change_callback(
     for field in _SOUNDS & changes.keys():
         if text := getattr(settings, field):
             _check_sound(field, text, _chain(conn, at.account_id), sounds)
-    kept = msgspec.to_builtins(settings)
-    conn.execute(update(extensions).where(extensions.c.id == at.id).values(callback=kept))
-    write_meta(conn, CONFIG_VERSION, str(config_version(conn) + 1))
+    save_callback(conn, at.id, settings)
     return callback_view(settings)
 
 

@@ -87,6 +87,8 @@ def cost_parts(rate: Rate, seconds: float, charged: Micros) -> list[tuple[str, M
     """What an answered leg cost, part by part: the amounts add up to `charged`."""
     beyond_ms = max(0, round(seconds * 1000) - rate.first_interval_s * 1000)
     begun = -(-beyond_ms // (rate.increment_s * 1000))
+    if charged == 0 < price(rate, seconds):  # SPEC H5: a call back that is paid for only with a second leg
+        return [("not charged", Micros(0))]
     parts = [
         ("connection fee", rate.connection_fee),
         (f"first {rate.first_interval_s} s", rate.first_cost),
@@ -99,7 +101,7 @@ def cost_parts(rate: Rate, seconds: float, charged: Micros) -> list[tuple[str, M
         parts.append((f"lowered to the maximum of {format_money(rate.maximum)}", Micros(due - plain)))
     if charged != due:  # cut at the last paid second: the milliseconds until the BYE are free
         parts.append(("the talk was cut, what came after is free", Micros(charged - due)))
-    return [(text, amount) for text, amount in parts if amount]
+    return [part for part in parts if part[1]]
 
 
 def cost_lines(rate: Rate, seconds: float, charged: Micros, currency: str) -> list[str]:

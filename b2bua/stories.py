@@ -39,7 +39,8 @@ def stories(conn: Connection, who: Holder, typed: str, *, limit: int = 20, ladde
         *(calls.extension == each for each in _extensions(mine, numbers)),
     ))  # fmt: skip
     seen = {row.call_id for row in asked}
-    rows: list[RequestRecord | CallRecord] = [*asked, *(call for call in called if call.id not in seen)]
+    others = [journal.request_of(conn, call.id) or call for call in called if call.id not in seen]
+    rows: list[RequestRecord | CallRecord] = [*asked, *others]
     rows.sort(key=_moment, reverse=True)
     found = [
         _of_request(conn, row, mine.get(row.extension, "")) if isinstance(row, RequestRecord) else _of_call(conn, row)

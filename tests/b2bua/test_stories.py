@@ -133,7 +133,8 @@ def test_whom_a_call_back_called_is_found_too() -> None:
         return found
 
     (story,) = play(scenario, fixture())
-    assert story.reason == "talked"
+    assert (story.reason, story.called) == ("talked", VISITOR)
+    assert "Mary" in story.source
 
 
 @pytest.mark.parametrize("typed", ["001*900", "001900"])
