@@ -11,7 +11,7 @@ RINGING = b"SIP/2.0 180 Ringing\r\nCall-ID: 1\r\n\r\n"
 
 
 def shown(ladder: Ladder) -> list[tuple[str, str]]:
-    return [(row.title, row.detail) for row in ladder.rows()]
+    return [(row.title, row.text) for row in ladder.rows()]
 
 
 def test_a_message_is_a_row_with_its_lanes_its_title_and_its_text() -> None:
