@@ -8,15 +8,15 @@ from sqlalchemy import Connection, select
 
 from b2bua.callback_settings import secret_fault
 from b2bua.caller_sheet import SheetLine
-from b2bua.desk import NotDone
-from b2bua.office_jobs import Seat, caller_number, internal_numbers, order_number, refusals
+from b2bua.desk import Holder, NotDone
+from b2bua.office_jobs import Seat, caller_number, internal_numbers, operator_only, order_number, refusals
 from store import callers, tables
 from store.errors import Duplicate, QuotaReached
 
 __all__ = ["add_all", "rehearse"]
 
 
-def rehearse(conn: Connection, at: Seat, lines: Sequence[SheetLine]) -> None:
+def rehearse(conn: Connection, who: Holder, at: Seat, lines: Sequence[SheetLine]) -> None:
     """Look whether `add_all` would take the lines; a long file fails at once, not after its last PIN is hashed.
 
     Raises: NotDone with the first bad line.
@@ -28,6 +28,8 @@ def rehearse(conn: Connection, at: Seat, lines: Sequence[SheetLine]) -> None:
         with refusals(line.line):
             number = caller_number(at, line.number, internal)
             order_number(line.order_number)
+            if line.credit != 0:
+                operator_only(who, "credit")
             if line.pin and (fault := secret_fault(line.pin)):
                 raise NotDone(f"pin: {fault}.", field="pin")
             if number in there:

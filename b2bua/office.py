@@ -40,6 +40,7 @@ from b2bua.office_jobs import (
     credit,
     internal_numbers,
     iso,
+    operator_only,
     order_number,
     quota_view,
     recharge,
@@ -81,6 +82,8 @@ class BackOffice:
 
     async def change_callback(self, who: Holder, extension: str, changes: Mapping[str, object]) -> CallbackView:
         """Change some of them, under the rules of `ringback apply`; `password` sets it, empty removes it."""
+        if "quota" in changes:
+            operator_only(who, "quota")
         password = changes.get("password")
         hashed = await _hashed(password, "password") if isinstance(password, str) else None
         return await self._run(
@@ -119,6 +122,8 @@ class BackOffice:
         at, opening = seat(conn, who, extension), credit(new.credit, "credit")
         if opening is not None and opening < 0:
             raise NotDone("The first credit cannot be negative.", field="credit")
+        if opening != 0:
+            operator_only(who, "credit")
         if new.language:
             check_language(new.language, "language")
         added = callers.add_caller(
@@ -162,6 +167,7 @@ class BackOffice:
 
     async def recharge(self, who: Holder, extension: str, number: str, new: NewRecharge) -> RechargeView:
         """Add credit."""
+        operator_only(who, "amount")
         return await self._run(
             lambda conn: recharge(conn, caller_of(conn, seat(conn, who, extension), number), new, self.wall())
         )
@@ -175,7 +181,7 @@ class BackOffice:
             lines = await asyncio.to_thread(read_sheet, data, separator)
         except BadSheet as bad:
             raise NotDone(f"Line {bad.line}: {bad.sentence}.", line=bad.line) from bad
-        await self.database.read(lambda conn: rehearse(conn, seat(conn, who, extension), lines))
+        await self.database.read(lambda conn: rehearse(conn, who, seat(conn, who, extension), lines))
         if dry_run:
             return ImportView(len(lines), True)
         hashes: list[str] = []

@@ -21,7 +21,7 @@ from store.values import AuthorisedCaller, CallbackSettings, DialPlan, Micros
 
 __all__ = [
     "Seat", "caller_number", "caller_of", "caller_row", "caller_view", "check_language", "credit", "internal_numbers",
-    "iso", "order_number", "quota_view", "recharge", "recharge_view", "refusals", "searched", "seat",
+    "iso", "operator_only", "order_number", "quota_view", "recharge", "recharge_view", "refusals", "searched", "seat",
 ]  # fmt: skip
 
 
@@ -150,6 +150,15 @@ def check_language(text: str, field: str) -> None:
     """Raises: NotDone for a language that has no pack of prompts."""
     if text not in languages():
         raise NotDone(f"There are no prompts in {text}; there are in {', '.join(languages())}.", field=field)
+
+
+def operator_only(who: Holder, field: str) -> None:
+    """Credit of a CallerID is money that its account did not pay, and a quota is there to limit the account.
+
+    Raises: NotDone 403 for the token of an account.
+    """
+    if who.account_id is not None:
+        raise NotDone(f"{field}: only the operator changes credit and quota.", 403, field)
 
 
 def order_number(text: str) -> str:

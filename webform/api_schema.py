@@ -52,6 +52,8 @@ class Operation:
     query: tuple[Query, ...] = ()
     conflict: str = ""
     """What a 409 means here; empty where there is none."""
+    reserved: str = ""
+    """What a 403 means here: what only the operator's token may do."""
 
 
 _REFUSALS = {
@@ -133,6 +135,7 @@ def _content(kind: Any, known: dict[Any, Schema]) -> Schema:
 
 def _refusals(one: Operation) -> Schema:
     codes = {401, 404, 422, 429} | ({413, 415} if one.takes else set())
-    refused = {code: _REFUSALS[code] for code in sorted(codes)} | ({409: one.conflict} if one.conflict else {})
+    own = {code: says for code, says in ((403, one.reserved), (409, one.conflict)) if says}
+    refused = {code: _REFUSALS[code] for code in codes} | own
     error = {JSON: {"schema": {"$ref": "#/components/schemas/Error"}}}
     return {str(code): {"description": says, "content": error} for code, says in sorted(refused.items())}

@@ -9,10 +9,10 @@ from decimal import Decimal
 import openpyxl
 import pytest
 
-from b2bua.caller_sheet import COLUMNS, MOST_BYTES, MOST_LINES, BadSheet, SheetLine, read_sheet, to_csv, to_xlsx
+from b2bua.caller_sheet import COLUMNS, MOST_BYTES, MOST_LINES, BadSheet, Cell, SheetLine, read_sheet, to_csv, to_xlsx
 from store.values import Micros
 
-ROWS = [
+ROWS: list[list[Cell]] = [
     ["enabled", "+15551111111", "yes", Decimal("5.00"), Decimal("4.881234"), Decimal("0.12"), "USD", "2026-11-21"],
     ["disabled", "=cmd|' /C calc'!A0", "no", "unlimited", "unlimited", Decimal("-0.10"), "@SUM(A1)", "-1"],
 ]

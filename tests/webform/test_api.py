@@ -119,12 +119,27 @@ async def test_an_account_sees_its_own_extensions_only(app: Starlette, api: http
             await tenant.get(f"{theirs}/caller-ids"), await tenant.post(f"{theirs}/caller-ids", json={"number": A}),
             await tenant.delete(f"{theirs}/caller-ids/+493012345678"),
             await tenant.get(f"{theirs}/caller-ids/export.csv"),
-            await tenant.post(f"{theirs}/caller-ids/+493012345678/recharges", json={"amount": "5"}),
+            await tenant.get(f"{theirs}/caller-ids/+493012345678/recharges"),
             await tenant.post(f"{theirs}/caller-ids/import", content=A, headers={"Content-Type": "text/csv"}),
         ):  # fmt: skip
             refused(answer, 404)
             assert answer.text.replace("002*900", "009*900") == missing.text
     assert (await api.get(f"{theirs}/caller-ids")).json()["total"] == 1
+
+
+async def test_an_account_gives_itself_no_credit_and_no_quota(app: Starlette, api: httpx.AsyncClient) -> None:
+    async with as_holder(app, TENANT) as tenant:
+        assert (await add(tenant)).status_code == 201
+        assert (await tenant.patch(CALLBACK, json={"dial_s": 7})).status_code == 200
+        assert (await upload(tenant, "5552222222,1234\n")).status_code == 200
+        refused(await tenant.patch(CALLBACK, json={"quota": None}), 403, "quota", "only the operator")
+        for credit in ("1", "unlimited"):
+            refused(await add(tenant, "5553333333", credit=credit), 403, "credit")
+            refused(await tenant.post(f"{LIST}/{A}/recharges", json={"amount": credit}), 403, "amount")
+        given = await upload(tenant, "5553333333\n5554444444,,,u\n")
+        refused(given, 403, "credit", "Line 2: credit: only the operator")
+    rows = (await api.get(LIST)).json()["callers"]
+    assert [(row["number"], row["available_credit"]) for row in rows] == [(A, "0.00"), ("5552222222", "0.00")]
 
 
 async def test_a_phone_is_no_callback_extension(api: httpx.AsyncClient) -> None:
