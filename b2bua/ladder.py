@@ -34,49 +34,46 @@ class _Fact(NamedTuple):
 
 
 class Texts:
-    """The texts of plain calls' messages, the newest of the whole server: a call held for hours needs none of its own.
+    """Whose messages are kept whole: the newest plain calls.  A call held for hours needs no texts of its own."""
 
-    Of an older message its first line is left.
-    """
+    __slots__ = ("_most", "_newest")
 
-    __slots__ = ("_most", "_newest", "_size")
+    def __init__(self, most: int = 100) -> None:
+        self._most = most
+        self._newest: deque[Ladder] = deque()
 
-    def __init__(self, most_bytes: int = 1 << 20) -> None:
-        self._most = most_bytes
-        self._newest: deque[tuple[list[_Message | _Fact], int, _Message]] = deque()
-        self._size = 0
-
-    def keep(self, facts: list[_Message | _Fact], message: _Message) -> None:
-        """`message` is the newest of `facts`."""
-        self._newest.append((facts, len(facts) - 1, message))
-        self._size += len(message.data)
-        while self._size > self._most:
-            old, at, message = self._newest.popleft()
-            self._size -= len(message.data)
-            old[at] = message._replace(data=message.data.partition(b"\r\n")[0])
+    def keep(self, ladder: Ladder) -> Ladder:
+        """`ladder` is the newest; of the oldest call's messages the first lines are left."""
+        self._newest.append(ladder)
+        if len(self._newest) > self._most:
+            self._newest.popleft().shorten()
+        return ladder
 
 
 class Ladder:
     """The rows of one call; they are made readable when somebody looks."""
 
-    __slots__ = ("_changed", "_facts", "_over", "_start", "_texts")
+    __slots__ = ("_changed", "_facts", "_over", "_short", "_start")
 
-    def __init__(self, start: float, texts: Texts | None = None) -> None:
-        """With `texts` the ladder shares its room for texts with others; else it has its own."""
+    def __init__(self, start: float) -> None:
         self._start = start
-        self._texts = texts
         self._facts: list[_Message | _Fact] = []
         self._changed: asyncio.Event | None = None
         self._over = False
+        self._short = False
+
+    def shorten(self) -> None:
+        """Keep only the first line of messages from here on, and of those that came."""
+        self._short = True
+        self._facts = [
+            fact if isinstance(fact, _Fact) else _Message(fact.at, fact.lane, fact.received, _first_line(fact.data))
+            for fact in self._facts
+        ]
 
     def sip(self, at: float, lane: int, received: bool, data: bytes) -> None:
         """One SIP message of the leg in `lane`."""
-        facts = self._facts
-        if len(facts) < _MOST_ROWS:
-            message = _Message(at, lane, received, data)
-            facts.append(message)
-            if self._texts is not None:
-                self._texts.keep(facts, message)
+        if len(self._facts) < _MOST_ROWS:
+            self._facts.append(_Message(at, lane, received, _first_line(data) if self._short else data))
             if self._changed is not None:
                 self._wake()
 
@@ -122,9 +119,13 @@ class Ladder:
         return LadderRow(n, at_s, "sip", source, target, title, _masked(text, keys=title == "INFO"))
 
 
+def _first_line(data: bytes) -> bytes:
+    return data.lstrip().partition(b"\r\n")[0]
+
+
 def _title(data: bytes) -> str:
     """`INVITE`, `180 Ringing`: of the first line, which is all that may be left."""
-    first, _, rest = data.lstrip().partition(b"\r\n")[0].decode("utf-8", "replace").partition(" ")
+    first, _, rest = _first_line(data).decode("utf-8", "replace").partition(" ")
     return rest if first.upper() == "SIP/2.0" else first
 
 

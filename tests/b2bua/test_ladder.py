@@ -40,14 +40,17 @@ def test_what_is_shown_of_a_message(sent: bytes, title: str, text: str) -> None:
     assert shown(ladder) == [(title, text)]
 
 
-def test_texts_of_plain_calls_share_one_room_and_leave_their_first_lines() -> None:
-    texts = Texts(most_bytes=len(INVITE) + len(RINGING))
-    one, two, own = Ladder(0.0, texts), Ladder(0.0, texts), Ladder(0.0)
-    for ladder in (one, two, own):
+def test_only_the_newest_plain_calls_keep_whole_texts() -> None:
+    texts = Texts(most=1)
+    old, new, own = texts.keep(Ladder(0.0)), Ladder(0.0), Ladder(0.0)
+    for ladder in (old, new, own):
         ladder.sip(0.0, PSTN, True, INVITE)
+        ladder.row(0.0, "event", PSTN, PSTN, "joined")
+    texts.keep(new)
+    for ladder in (old, new, own):
         ladder.sip(0.0, PSTN, False, RINGING)
-    assert shown(one) == [("INVITE", "INVITE sip:b@h SIP/2.0"), ("180 Ringing", "SIP/2.0 180 Ringing")]
-    assert shown(two) == shown(own) == [("INVITE", INVITE.decode()), ("180 Ringing", RINGING.decode())]
+    assert shown(old) == [("INVITE", "INVITE sip:b@h SIP/2.0"), ("joined", ""), ("180 Ringing", "SIP/2.0 180 Ringing")]
+    assert shown(new) == shown(own) == [("INVITE", INVITE.decode()), ("joined", ""), ("180 Ringing", RINGING.decode())]
 
 
 def test_a_ladder_has_an_end_and_figures_leave_room_for_it() -> None:
