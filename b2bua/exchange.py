@@ -16,7 +16,7 @@ from b2bua.caller_id import Shown
 from b2bua.feed import Feed
 from b2bua.gate import Gate
 from b2bua.inbound import inbound
-from b2bua.ladder import EXTENSION, PSTN, Ladder, Texts
+from b2bua.ladder import EXTENSION, PSTN, Texts
 from b2bua.locations import Locations
 from b2bua.numbers import BadNumber, NumberFault, from_trunk, is_emergency, read_number
 from b2bua.outbound import emergency, outbound
@@ -300,7 +300,7 @@ class Exchange:
     ) -> None:
         incoming.trying()
         invite = IncomingInvite(self.core, incoming)
-        call.ladder = Ladder(call.started, self._texts)
+        self._texts.keep(call.ladder)
         try:
             leg = call.rung_by(invite, lane, party)
         except PeerError as error:
