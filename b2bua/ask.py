@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from enum import Enum
 
+from b2bua.interrupt import Interrupt
 from b2bua.leg import Leg
+from b2bua.outcome import NewNumber, Outcome
+from store.values import CallbackSettings
 
-__all__ = ["Accepted", "ask_accept"]
+__all__ = ["Accepted", "ask_accept", "ask_digits", "ask_key", "ask_secrets", "double_star"]
+
+_MOST_DIGITS = 32
 
 
 class Accepted(Enum):
@@ -32,3 +39,86 @@ async def ask_accept(phone: Leg, *, within_s: float, tries: int = 3) -> Accepted
         question = "confirm-repeat"
     await phone.say("goodbye")
     return Accepted.NOTHING
+
+
+async def ask_key(leg: Leg, question: str, keys: str, *, within_s: float, tries: int) -> str | None:
+    """Ask for one of `keys`, a few times; None: nothing that was asked for."""
+    for _ in range(tries):
+        await leg.say(question, until_key=True)
+        key = await leg.key(within_s)
+        if key is not None and key in keys:
+            return key
+        if key is not None:
+            await leg.say("wrong-key", until_key=True)
+    return None
+
+
+async def ask_digits(leg: Leg, question: str, *, within_s: float, digit_s: float, whole: bool = False) -> str | None:
+    """Ask for digits: `#`, or `digit_s` without a further one, ends them, `*` clears them (SPEC H11); None: none came.
+
+    `within_s` after the end of the question the first digit must have come, or, if `whole`, all of them: what is there
+    then counts (SPEC H16).
+    """
+    await leg.say(question, until_key=True)
+    asked, digits = leg.call.now(), ""
+    while True:
+        left = max(0.0, asked + within_s - leg.call.now())
+        key = await leg.key(left if not digits else min(left, digit_s) if whole else digit_s)
+        if key is None:
+            return digits or None
+        if key == "#":
+            return digits
+        if key == "*":
+            digits = ""
+            asked = asked if whole else leg.call.now()
+        elif key.isdecimal() and len(digits) < _MOST_DIGITS:
+            digits += key
+
+
+async def ask_secrets(
+    leg: Leg, secrets: Sequence[tuple[str, str]], settings: CallbackSettings, failed: Callable[[], Awaitable[None]]
+) -> Outcome | None:
+    """Ask for each secret (question, hash) in turn; None: all were right (SPEC H3, H12).
+
+    `failed` is awaited at each wrong one. No digit of a secret is shown in ladders, or logged.
+    """
+    left, outcome = settings.tries, Outcome.NOTHING_DIALLED
+    leg.masked = bool(secrets)
+    for question, hashed in secrets:
+        while True:
+            typed = await ask_digits(leg, question, within_s=settings.dial_s, digit_s=settings.digit_s)
+            if typed and await leg.call.exchange.verify(hashed, typed):
+                break
+            left -= 1
+            if typed:
+                outcome = Outcome.WRONG_SECRET
+                await failed()
+            if left == 0:
+                await leg.say("too-many-tries" if typed else "goodbye")
+                return outcome
+            if typed:
+                await leg.say("wrong-secret", until_key=True)
+    leg.masked = False
+    return None
+
+
+@asynccontextmanager
+async def double_star(leg: Leg, *, within_s: float) -> AsyncIterator[None]:
+    """`**` pressed by the leg, its second star within so long, ends the block by NewNumber (SPEC H11)."""
+    last_star = -within_s
+
+    def press(key: str) -> None:
+        nonlocal last_star
+        if key != "*":
+            last_star = -within_s
+        elif (now := leg.call.now()) - last_star < within_s:
+            interrupt.fire(NewNumber())
+        else:
+            last_star = now
+
+    async with Interrupt() as interrupt:
+        leg.on_overheard = press
+        try:
+            yield
+        finally:
+            leg.on_overheard = None

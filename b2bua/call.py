@@ -33,6 +33,8 @@ __all__ = ["Call"]
 log = logging.getLogger(__name__)
 
 _STATS_EVERY_S = 5.0
+_KEPT = ("callnow", "callback")
+"""The calls somebody has asked for: their ladders are kept."""
 
 
 class Call:
@@ -148,7 +150,7 @@ class Call:
         """Set money aside for a call to `number`.  Raises: CreditRefused."""
         assert self.account is not None
         self.purse = Purse(self, self.account.id, limit_s=limit_s)
-        return await self.purse.hold(number)
+        return await self.purse.hold(number, also=self.on_hold)
 
     async def until_spent(self, leg: Leg) -> None:
         """Wait for the moment the money, or the longest talk since `leg` answered, ends."""
@@ -157,12 +159,17 @@ class Call:
 
     # Legs
 
-    def rung_by(self, invite: IncomingInvite, lane: int, party: str, codecs: Sequence[Codec] = CODECS) -> Leg:
-        """The leg of a far end that rang us.  Raises: PeerError for an offer that cannot be answered."""
+    def rung_by(
+        self, invite: IncomingInvite, lane: int, party: str, codecs: Sequence[Codec] = CODECS, *, silent: bool = False
+    ) -> Leg:
+        """The leg of a far end that rang us; `silent` is one that is never answered, and needs no media.
+
+        Raises: PeerError for an offer that cannot be answered.
+        """
         leg = Leg(self, lane, party, "in")
         self.watch_wire(invite.call_id, lane)
         self.legs.append(leg)
-        leg.invited(invite, codecs, passed=self.direct)
+        leg.invited(invite, codecs, passed=self.direct or silent)
         return leg
 
     def join(self, a: Leg, b: Leg) -> None:
@@ -183,8 +190,7 @@ class Call:
         self.talk_began, self.talk_ended = self.now(), None
         self.ladder_row("event", phone.lane, far.lane, "joined")
         for leg in (phone, far):
-            if leg.audio:
-                leg.audio.port.watch(self.exchange.rtp_timeout_s)
+            leg.watch(self.exchange.rtp_timeout_s)
         self._record(phone, far)
         self.exchange.changed()
         try:
@@ -274,9 +280,19 @@ class Call:
             closing = [leg.closed for leg in self.legs if leg.closed and not leg.closed.done()]
             if closing:
                 await asyncio.wait(closing, timeout=2.0)
+            if self.kind in _KEPT:
+                await self._keep_ladder()
         finally:
             self.ladder.end()
             self.exchange.call_over(self)
+
+    async def _keep_ladder(self) -> None:
+        """Write the ladder down, for whoever asks why (SPEC A12.5)."""
+        rows, at = self.ladder.rows(), self.wall(self.started)
+        try:
+            await self.database.run(lambda conn: journal.write_ladder(conn, self.id, at, rows))
+        except StoreError as error:
+            self.log_error("ladder-not-kept", error)
 
     def _hang_up(self, leg: Leg) -> None:
         """A fault in one leg leaves no other up, and no money held."""
@@ -319,13 +335,17 @@ class Call:
             return False, []
         costs = self.purse.settle(conn, at)
         # who gave up while a hold was being placed did not hear of it; jobs are done in their order, so it is there
-        lost = [hold for hold in ledger.open_holds(conn) if hold.call_id == self.id] if self.purse.unheard else []
+        lost = ledger.holds_of(conn, self.id) if self.purse.unheard else []
         for hold in lost:
             ledger.settle(conn, hold.id, Micros(0), at)
         return bool(costs or lost), costs
 
     def _ended_at(self) -> float:
         return max((leg.ended_at for leg in self.legs if leg.ended_at is not None), default=self.now())
+
+    def log_event(self, event: str) -> None:
+        """One line of what happened; never a digit of a secret."""
+        log.info("call=%s event=%s", self.id, event)
 
     def log_error(self, event: str, error: Exception) -> None:
         """One line for the operator."""

@@ -7,11 +7,13 @@ import logging
 import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from b2bua.call import Call
+from b2bua.callback import callback
+from b2bua.callback_admission import number_to_ring, read_trigger
 from b2bua.caller_id import Shown
 from b2bua.feed import Feed
 from b2bua.gate import Gate
@@ -21,14 +23,17 @@ from b2bua.locations import Locations
 from b2bua.numbers import BadNumber, NumberFault, from_trunk, is_emergency, read_number
 from b2bua.outbound import emergency, outbound
 from b2bua.outcome import Congested, Outcome
+from b2bua.secret_hash import verify_secret
+from b2bua.sounds import BadSound, find_sound
+from b2bua.triggers import MOST_RINGING, CallbackRequest, Triggers, turned_away, written
 from media.engine import Engine
-from media.prompt import Pack
+from media.prompt import BadClip, Pack
 from sip_stack.core import ALLOW, Hop, Incoming, SipCore
 from sip_stack.errors import PeerError
-from sip_stack.identity import caller_of
+from sip_stack.identity import Caller, caller_of
 from sip_stack.invite import IncomingInvite
 from store import directory as directories
-from store import ledger
+from store import journal, ledger
 from store.database import Database
 from store.directory import Directory
 from store.errors import StoreError
@@ -66,8 +71,13 @@ class Exchange:
         rtp_timeout_s: float = 60.0,
         recordings: Path | None = None,
         emergencies: bool = True,
+        sounds: Path | None = None,
+        verify: Callable[[str, str], Awaitable[bool]] | None = None,
     ) -> None:
-        """`now` is the loop's clock, `wall` is Unix time, `domain` what we call ourselves in From and To."""
+        """`now` is the loop's clock, `wall` is Unix time, `domain` what we call ourselves in From and To.
+
+        `sounds` is the root of the accounts' own sounds; `verify` compares a secret with its hash, off the loop.
+        """
         self.database = database
         self.engine = engine
         self.pack = pack
@@ -81,7 +91,11 @@ class Exchange:
         self.domain = domain
         self.rtp_timeout_s = rtp_timeout_s
         self.emergencies = emergencies
+        self.verify = verify or _verify_in_thread
         self._recordings = recordings
+        self._sounds = sounds
+        self.pack_of = cache(self._pack_of)
+        self.triggers = Triggers()
         self._background: set[asyncio.Task[Any]] = set()
         self.directory = Directory()
         self.locations = Locations(database, wall, self.keep)
@@ -209,6 +223,31 @@ class Exchange:
         """Where a call is recorded; None where calls are not."""
         return self._recordings / f"{call_id}.wav" if self._recordings else None
 
+    def _pack_of(self, language: str) -> Pack:
+        """The prompts of a language; the server's own where there are none."""
+        try:
+            return Pack.load(language)
+        except BadClip:
+            return self.pack
+
+    def sound(self, text: str, account: Account) -> str:
+        """What to play for a sound by path (SPEC 66); empty where there is none, or it cannot be played."""
+        if not text or self._sounds is None:
+            return ""
+        try:
+            return str(find_sound(text, self._folders(account), self._sounds).path)
+        except BadSound as error:
+            log.warning("account=%s event=bad-sound error=%s", account.name, error)
+            return ""
+
+    def _folders(self, account: Account | None) -> list[str]:
+        """The account, its parent, its grandparent, ..."""
+        names = []
+        while account is not None:
+            names.append(account.name)
+            account = self.directory.accounts.get(account.parent_id or 0)
+        return names
+
     # What the core tells
 
     def tap(self, received: bool, data: bytes, hop: Hop, call_id: str) -> None:
@@ -261,14 +300,35 @@ class Exchange:
         extension = self.directory.extension_by_id(did.extension_id) if did else None
         if extension is None:
             raise PeerError("Not Found", 404)
+        caller = caller_of(request, trusted=trunk.trusted)
+        if extension.kind == "callback":
+            self._triggered(incoming, trunk, extension, number, caller)
+            return
         if extension.kind != "phone":
             raise PeerError("Temporarily Unavailable", 480)
-        caller = caller_of(request, trusted=trunk.trusted)
         shown = Shown("Anonymous", "anonymous") if caller.hidden else Shown(caller.name, from_trunk(caller.user, trunk))
         account = self.directory.accounts[extension.account_id]
         call = Call(self, "inbound", account, extension, shown.number, number, request.max_forwards - 1)
         call.direct = trunk.media == "direct" and bool(request.body)
         self._take(incoming, call, PSTN, trunk.name, lambda leg: inbound(call, leg, extension, shown))
+
+    def _triggered(
+        self, incoming: Incoming, trunk: Trunk, extension: Extension, dialled: str, caller: Caller
+    ) -> None:
+        """A callback number rings; it never opens a media port."""
+        account = self.directory.accounts[extension.account_id]
+        trigger = read_trigger(caller, trunk, account.dial_plan, self.directory)
+        call = Call(self, "callback", account, extension, trigger.number, dialled)
+        if self.triggers.waiting >= MOST_RINGING:
+            self.database.post(journal.INSERT_REQUEST, [journal.row(turned_away(call, trigger, incoming, trunk))])
+            raise PeerError("Service Unavailable", 503, (("Retry-After", "10"),))
+        incoming.trying()
+        rung = call.rung_by(IncomingInvite(self.core, incoming), EXTENSION, trunk.name, silent=True)
+        call.ladder.sip(self.now(), EXTENSION, True, incoming.request.raw)
+        number, callable_ = number_to_ring(extension.callback, trigger, account.dial_plan, self.directory)
+        want = CallbackRequest(extension, account, rung, trigger, number, callable_, self.triggers)
+        call.on_outcome = written(want, call)
+        self.begin(call, callback(want, call))
 
     def _from_phone(self, incoming: Incoming, extension: Extension) -> None:
         request = incoming.request
@@ -319,3 +379,7 @@ class Exchange:
         for leg in call.legs:
             leg.hangup(status, reason=reason)
         call.forget_wires()
+
+
+async def _verify_in_thread(hashed: str, text: str) -> bool:
+    return await asyncio.to_thread(verify_secret, hashed, text)

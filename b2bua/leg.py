@@ -182,6 +182,11 @@ class Leg:
             self.asked_to_offer = True  # 13.2.1: no offer in the INVITE, so ours goes in the 200
             self._description = self._audio.offer()
 
+    def ring(self) -> None:
+        """Ring back to who rang us."""
+        assert isinstance(self.usage, IncomingInvite)
+        self.usage.ring()
+
     def hear_ringing(self, other: Leg, body: bytes) -> None:
         """The other side rings: we ring, or let it be heard already, or play the tone where this leg is up."""
         if self.answered_at is not None:
@@ -300,6 +305,11 @@ class Leg:
     def forget_keys(self) -> None:
         """What was pressed before counts no more."""
         self._keys.clear()
+
+    def watch(self, silence_s: float | None) -> None:
+        """Count it as gone when nothing is heard of it for so long; None: its silence means nothing."""
+        if self.audio:
+            self.audio.port.watch(silence_s)
 
     def beep(self) -> None:
         """Sound one short tone to this far end alone."""

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from b2bua.leg import Leg
 
 __all__ = [
-    "MEDIA_FAULTS", "CallError", "Congested", "CreditRefused", "LegGone", "MoneySpent", "NoRoute", "NotCalledBack",
-    "NotReached", "Offline", "Outcome", "refusal",
+    "MEDIA_FAULTS", "CallError", "Congested", "CreditRefused", "LegGone", "MoneySpent", "NewNumber", "NoRoute",
+    "NotAdmitted", "NotReached", "Offline", "Outcome", "refusal",
 ]  # fmt: skip
 
 
@@ -171,8 +171,8 @@ class NoRoute(CallError):
     outcome = Outcome.NO_ROUTE
 
 
-class NotCalledBack(CallError):
-    """A trigger that rings nobody."""
+class NotAdmitted(CallError):
+    """A trigger that rings nobody, or a number that its caller may not dial."""
 
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome.value)
@@ -191,3 +191,7 @@ class MoneySpent(CallError):
     """The moment has come at which the held money is used up, or the longest call over."""
 
     outcome = Outcome.CREDIT_SPENT
+
+
+class NewNumber(CallError):
+    """The person called back pressed `**`: he wants another number."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from b2bua.call import Call
     from b2bua.leg import Leg
 
-__all__ = ["Paid", "Place", "Purse"]
+__all__ = ["Paid", "Purse"]
 
 
 class Paid:
@@ -90,28 +90,26 @@ class Purse:
 
     # Before a leg is dialled
 
-    async def hold(self, number: str) -> Paid:
-        """Set money aside for a leg to `number`.  Raises: CreditRefused."""
+    async def hold(
+        self, number: str, name: str = "pstn", also: Callable[[Connection], None] | None = None
+    ) -> Paid:
+        """Set money aside for a leg to `number`; `also` is written in the same transaction.  Raises: CreditRefused."""
         call = self._call
         assert call.account is not None
         rate = call.exchange.directory.rate(call.account, number)
         if rate is None:
             raise CreditRefused(Outcome.NO_RATE)
-        place = self.placing("pstn", number, rate)
+        place = self._placing(name, number, rate)
 
         def job(conn: Connection) -> Holdings:
             holdings = place(conn)
-            if call.on_hold is not None:
-                call.on_hold(conn)
+            if also is not None:
+                also(conn)
             return holdings
 
-        return await self.held_by(job)
-
-    async def held_by(self, job: Place) -> Paid:
-        """Run a job that places a hold.  Raises: CreditRefused."""
         self.unheard += 1
         try:
-            holdings = await self._call.database.run(job)
+            holdings = await call.database.run(job)
         except NoCredit as refusal:
             self.unheard -= 1
             raise CreditRefused(Outcome.NO_CREDIT) from refusal
@@ -124,7 +122,12 @@ class Purse:
         self._moved()
         return self.paid[-1]
 
-    def placing(self, name: str, number: str, rate: Rate) -> Place:
+    async def left(self) -> Micros | None:
+        """What its account can still pay, what this call has cost up to now taken off; None: no limit."""
+        balance = await self._call.database.read(lambda conn: ledger.balance(conn, self.account_id))
+        return None if balance.available is None else Micros(balance.available + self.held - self._owed())
+
+    def _placing(self, name: str, number: str, rate: Rate) -> Place:
         """The job that places a hold: from the account, and where that has no more, from what other legs spare.
 
         It raises: NoCredit; CreditRefused where `room` is used up.
@@ -171,11 +174,6 @@ class Purse:
     def running(self) -> list[Paid]:
         """The legs that are up and cost money as things stand."""
         return [paid for paid in self.paid if paid.running and self._counts(paid)]
-
-    def owed(self) -> Micros:
-        """What the legs have cost up to now, those that are over included."""
-        now = self._call.now()
-        return Micros(sum(self._due(paid, now) if paid.due is None else paid.due for paid in self.paid))
 
     @property
     def held(self) -> Micros:
@@ -247,8 +245,13 @@ class Purse:
 
     # When legs are over
 
-    async def close(self, paid: Paid) -> None:
-        """One leg is over: charge it and give its money back, so that the next leg can use it."""
+    async def close_ended(self) -> None:
+        """Charge every leg that is over, and give its money back, so that the next leg can use it."""
+        for paid in self._open():
+            if paid.leg is None or paid.leg.ended_at is not None:
+                await self._close(paid)
+
+    async def _close(self, paid: Paid) -> None:
         paid.due = self._due(paid, self._stop())
         at, others = self._call.wall(self._call.now()), self._open()
         wanted = [*(needs(other.metered, self._call.now()) for other in others), paid.due]
@@ -272,7 +275,7 @@ class Purse:
         stop = self._stop()
         dues = [self._due(paid, stop) if paid.due is None else paid.due for paid in self.paid]
         if len(self.paid) > 1:  # some may have been moved unheard
-            amounts = {hold.id: hold.amount for hold in ledger.open_holds(conn) if hold.call_id == self._call.id}
+            amounts = {hold.id: hold.amount for hold in ledger.holds_of(conn, self._call.id)}
             open_ = [(paid, due) for paid, due in zip(self.paid, dues, strict=True) if paid.hold_id in amounts]
             _shared(conn, [(paid, amounts[paid.hold_id]) for paid, _ in open_], [due for _, due in open_])
         return [
@@ -293,6 +296,11 @@ class Purse:
         """Until when legs are charged: a cut comes some milliseconds late, and they are free."""
         end, now = self._end(), self._call.now()
         return now if end is None else min(now, end)
+
+    def _owed(self) -> Micros:
+        """What the legs that are not closed have cost up to now."""
+        now = self._call.now()
+        return Micros(sum(self._due(paid, now) for paid in self._open()))
 
     def _due(self, paid: Paid, stop: float) -> Micros:
         return needs(paid.metered, stop) if paid.answered and self._counts(paid) else Micros(0)

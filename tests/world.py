@@ -27,6 +27,7 @@ from b2bua.exchange import Exchange
 from b2bua.front import FrontDesk
 from b2bua.gate import Gate
 from b2bua.plan_reader import parse
+from b2bua.secret_hash import verify_secret
 from media.events import Event
 from media.inline import InlineEngine, InlineNetwork
 from media.prompt import Library, Pack
@@ -107,6 +108,12 @@ class InlineDatabase:
             return
         if not answer.done():
             answer.set_result(result)
+
+
+async def _verify(hashed: str, text: str) -> bool:
+    """Argon2 in the loop: a virtual clock must not run while a thread works."""
+    await asyncio.sleep(0.03)
+    return verify_secret(hashed, text)
 
 
 class Wire:
@@ -391,7 +398,7 @@ class World:
         self.exchange = Exchange(
             database=self.database, engine=self.engine, pack=Pack.load("en"), gate=Gate(b"k" * 32), resolve=resolve,
             now=loop.time, wall=self.wall, new_id=lambda: f"id{next(self._ids):06d}", domain=SERVER[0],
-            rtp_timeout_s=20.0,
+            rtp_timeout_s=20.0, verify=_verify,
         )  # fmt: skip
         self.exchange.core = self.core = self.core_at(SERVER, self.exchange, tap=self.exchange.tap)
         self.desk = FrontDesk(self.exchange, base_url="http://test", new_token=lambda: f"token{next(self._ids)}")

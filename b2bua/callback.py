@@ -1,0 +1,163 @@
+"""A callback number: it rings, is refused, rings its caller back, and calls what he dials (SPEC 25-37)."""
+
+from __future__ import annotations
+
+import asyncio
+
+from b2bua.ask import ask_digits, ask_key, ask_secrets, double_star
+from b2bua.call import Call
+from b2bua.callback_admission import firewall, needs_secret, too_poor
+from b2bua.caller_id import Shown, by_server
+from b2bua.dialling import Way, dial_extension, dial_out
+from b2bua.ladder import EXTENSION, PSTN
+from b2bua.leg import Leg
+from b2bua.numbers import BadNumber, read_number
+from b2bua.outcome import CallError, CreditRefused, LegGone, MoneySpent, NewNumber, NotAdmitted, Outcome
+from b2bua.triggers import CallbackRequest, Served, admit
+from store import lockouts
+from store.values import CallbackSettings
+
+__all__ = ["callback"]
+
+_CAUSES = {480: 18, 486: 17, 603: 21}
+"""The Q.850 cause of each final status (RFC 3398 8.2.6.1, RFC 6432)."""
+_TOLD = {
+    Outcome.BUSY: "number-busy",
+    Outcome.NO_ANSWER: "number-no-answer",
+    Outcome.NOT_ALLOWED: "number-not-allowed",
+    Outcome.NO_RATE: "number-not-allowed",
+    Outcome.PRICE_TOO_HIGH: "number-not-allowed",
+    Outcome.MONEY_TODAY: "number-not-allowed",
+}
+"""What is said of a number that was not reached; else `number-failed`."""
+
+
+async def callback(want: CallbackRequest, call: Call) -> Outcome:
+    """Let the trigger ring, refuse it, ring its caller back, then call what he dials while he likes and can pay."""
+    settings = want.settings
+    with want.triggers.wait(want):
+        await _ring(want.rung, settings, call)
+        served = await admit(want, call)
+        call.pack = call.exchange.pack_of(served.language or settings.language)
+        back = await dial_out(call, want.number, Way(served.paid, EXTENSION, line=by_server(want.extension)))
+    async with back.alive():
+        try:
+            assert call.purse is not None
+            async with call.purse.deadline(back):
+                return await _serve(want, served, call, back)
+        except MoneySpent:
+            await back.say(call.exchange.sound(settings.cut_sound, want.account) or "credit-spent")
+            return Outcome.CREDIT_SPENT
+
+
+async def _ring(rung: Leg, settings: CallbackSettings, call: Call) -> None:
+    """180 for so many seconds, then the final status: never an answer, which would cost the caller (SPEC 27, H2).
+
+    Raises: LegGone where the caller hung up before, unless it was late enough to count (H1).
+    """
+    rung.ring()
+    try:
+        async with rung.alive():
+            await asyncio.sleep(max(0.0, rung.invited_at + settings.trigger_s - call.now()))
+    except LegGone:
+        if settings.missed_call_s is None or call.now() - rung.invited_at < settings.missed_call_s:
+            raise
+    rung.hangup(settings.final_status, f"Q.850;cause={_CAUSES[settings.final_status]}")
+
+
+async def _serve(want: CallbackRequest, served: Served, call: Call, back: Leg) -> Outcome:
+    """Ask who it is, tell the credit where that is wished, then connect one number after the other."""
+    settings = want.settings
+    secrets = needs_secret(settings, served.row)
+    back.masked = bool(secrets)  # keys may come before they are asked for
+    await back.say(call.exchange.sound(settings.greeting_sound, want.account) or "callback-greeting", until_key=True)
+    refused = await ask_secrets(back, secrets, settings, lambda: _note_failure(want, call))
+    if refused is not None:
+        return refused
+    if settings.credit_enquiry and served.row is not None and not await _tell_credit(settings, call, back):
+        return Outcome.NOTHING_DIALLED
+    while (typed := await _ask_number(settings, back)) is not None:
+        told = await _connect(want, call, back, typed)
+        if told:
+            await back.say(told, until_key=True)
+    return Outcome.NOTHING_DIALLED if call.talk_began is None else Outcome.TALKED
+
+
+async def _note_failure(want: CallbackRequest, call: Call) -> None:
+    """A wrong password or PIN counts towards the lock of the number (SPEC H12)."""
+    at = call.exchange.wall()
+    call.log_event("wrong-secret")
+    await call.database.run(lambda conn: lockouts.note_failure(conn, want.extension.id, want.number, at))
+
+
+async def _tell_credit(settings: CallbackSettings, call: Call, back: Leg) -> bool:
+    """Say the credit as often as it is asked for (SPEC 36); False: nothing was chosen."""
+    assert call.purse is not None
+    assert call.account is not None
+    while True:
+        key = await ask_key(back, "credit-menu", "12", within_s=settings.dial_s, tries=settings.tries)
+        if key != "1":
+            return key is not None
+        left = await call.purse.left()
+        said = ("unlimited",) if left is None else call.pack.money(left, call.account.currency)
+        await back.say("your-credit", *said, until_key=True)
+
+
+async def _ask_number(settings: CallbackSettings, back: Leg) -> str | None:
+    """What he dials (SPEC 33, H16); None: nothing."""
+    while True:
+        typed = await ask_digits(back, "dial-number", within_s=settings.dial_s, digit_s=settings.digit_s, whole=True)
+        if typed != "":
+            return typed
+
+
+async def _connect(want: CallbackRequest, call: Call, back: Leg, typed: str) -> str:
+    """Call the number and let both talk; what is said of it afterwards, empty where nothing is to be said."""
+    assert call.purse is not None
+    settings, said = want.settings, "call-ended"
+    try:
+        async with double_star(back, within_s=settings.digit_s):
+            if settings.speak_number:
+                await back.say("you-dialled", *call.pack.digits(typed))
+            far = await _dial(want, call, back, typed)
+            try:
+                async with far.alive(), call.bridge(back, far):
+                    await call.until_someone_leaves()
+            finally:
+                far.hangup()
+    except NewNumber:
+        said = ""
+    except LegGone:
+        pass
+    except CreditRefused as failed:
+        lacking = call.exchange.sound(settings.no_credit_sound, want.account) or "no-credit"
+        said = lacking if failed.outcome is Outcome.NO_CREDIT else _TOLD.get(failed.outcome, "number-failed")
+    except CallError as failed:
+        said = _TOLD.get(failed.outcome, "number-failed")
+    back.forget_keys()
+    back.watch(None)
+    await call.purse.close_ended()
+    return said
+
+
+async def _dial(want: CallbackRequest, call: Call, back: Leg, typed: str) -> Leg:
+    """Call an extension, or a public number at the payer's expense.  Raises: CallError."""
+    assert call.purse is not None
+    exchange = call.exchange
+    me = Shown(want.trigger.name if want.number == want.trigger.number else "", want.number)
+    called = exchange.directory.extension(typed)
+    if called is not None:  # an internal number is dialled without its `*` (SPEC H16), and free
+        return await dial_extension(call, called, shown=me, lane=PSTN, hear=back)
+    try:
+        number = read_number(typed, want.account.dial_plan)  # emergency, premium and short numbers never (H20, A12.2)
+    except BadNumber as bad:
+        call.ladder_row("event", EXTENSION, PSTN, f"not dialled: {bad.reason}")
+        raise NotAdmitted(Outcome.NOT_ALLOWED) from bad
+    reason = firewall(want.settings, number, exchange.directory.rate(want.account, number))
+    if reason is not None:
+        raise NotAdmitted(reason)
+    if too_poor(want.settings, await call.purse.left()):
+        raise CreditRefused(Outcome.NO_CREDIT)
+    call.to = number
+    paid = await call.purse.hold(number)
+    return await dial_out(call, number, Way(paid, hear=back, equipment=me))
