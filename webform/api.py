@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Literal
 from urllib.parse import quote
@@ -31,6 +32,8 @@ from webform.api_guard import Bouncer, Json, on_http_error, read_body, read_coun
 from webform.api_schema import CHANGE, CSV, LIMIT, OFFSET, SEARCH, XLSX, Operation, Query, document
 
 __all__ = ["Api"]
+
+log = logging.getLogger(__name__)
 
 MOST_FILE_BYTES = 1_000_000
 NDJSON = "application/x-ndjson"
@@ -108,6 +111,8 @@ class Api:
                 answer = await operation.handler(request, who)
             except NotDone as refusal:
                 return Json.refusal(refusal)
+            if operation.method != "GET":
+                log.info("event=api token=%r operation=%s extension=%s", who.name, operation.name, _extension(request))
             return answer if isinstance(answer, Response) else Json(answer, operation.status)
 
         return endpoint
@@ -193,6 +198,7 @@ class Api:
         try:
             while (row := await rows.get()) is not None:
                 yield msgspec.json.encode(row) + b"\n"
+            await task  # a fault of ours is logged, and breaks the answer off
         finally:  # who hangs up in the middle gets nothing
             task.cancel()
 

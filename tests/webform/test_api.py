@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -280,6 +281,22 @@ async def test_a_caller_is_added_shown_changed_and_removed(api: httpx.AsyncClien
     assert (gone.status_code, gone.content) == (204, b"")
     refused(await api.delete(f"{LIST}/5552222222"), 404)
     assert await database.read(lambda conn: conn.execute(select(func.count()).select_from(tables.ledger)).scalar()) == 1
+
+
+async def test_a_change_is_logged_without_numbers_and_secrets(
+    api: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("DEBUG"):
+        await add(api, pin="0815")
+        await api.patch(f"{LIST}/{A}", json={"pin": "4711"})
+        await api.patch(CALLBACK, json={"password": "4321"})
+        await api.get(LIST)
+    logged = [record.getMessage() for record in caplog.records if record.name == "webform.api"]
+    assert logged == [
+        f"event=api token='operator' operation={name} extension=001*900"
+        for name in ("AddAuthCallerID", "EditAuthCallerID", "EditCallback")
+    ]
+    assert not re.search("0815|4711|4321|argon2", caplog.text)
 
 
 @pytest.mark.parametrize(("body", "field", "says"), [
