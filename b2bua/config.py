@@ -89,7 +89,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def base_url(self) -> str:
         """How visitors reach the pages."""
-        return (self.web.base_url or f"http://{self.web.http}").rstrip("/")
+        if self.web.base_url:
+            return self.web.base_url.rstrip("/")
+        host, port = split_address(self.web.http)
+        host = own_address(host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
     def addresses(self, bound: str) -> Addresses:
         """What is told and where RTP is received, with SIP bound to `bound`."""

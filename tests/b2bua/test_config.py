@@ -61,7 +61,18 @@ def test_a_good_file_with_the_line_ends_of_another_system(tmp_path: Path) -> Non
     config = read_config(tmp_path / "ringback.toml")
     assert config.web.proxies == ("10.0.0.0/8",)
     assert config.base_url() == "http://[::1]:8080"
-    assert Config(web=WebConfig(base_url="https://call.example.org/")).base_url() == "https://call.example.org"
+
+
+@pytest.mark.parametrize(
+    ("web", "url"),
+    [
+        pytest.param(WebConfig(), "http://127.0.0.1:8080", id="where it listens"),
+        pytest.param(WebConfig(http="0.0.0.0:80"), f"http://{own_address('0.0.0.0')}:80", id="an address to open"),
+        pytest.param(WebConfig(base_url="https://call.example.org/"), "https://call.example.org", id="as it is told"),
+    ],
+)
+def test_where_visitors_reach_the_pages(web: WebConfig, url: str) -> None:
+    assert Config(web=web).base_url() == url
 
 
 @pytest.mark.parametrize(
