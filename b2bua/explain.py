@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from b2bua.money import format_money
-from store.rates import price
+from store.rates import price, talk_seconds
 from store.values import Micros, Rate
 
-__all__ = ["SENTENCES", "cost_lines", "cost_parts", "sentence"]
+__all__ = ["SENTENCES", "cost_lines", "cost_parts", "paid_seconds", "sentence"]
 
 SENTENCES: dict[str, str] = {
     "": "It is still under way.",
@@ -83,28 +83,36 @@ def sentence(reason: str) -> str:
     return SENTENCES.get(reason, reason)
 
 
+def paid_seconds(rate: Rate, seconds: float, charged: Micros) -> float:
+    """How much of an answered leg was paid: from the cut at the last paid second until its BYE it is free."""
+    limit = talk_seconds(charged, rate) if charged < price(rate, seconds) else None
+    return seconds if limit is None else min(seconds, limit)
+
+
 def cost_parts(rate: Rate, seconds: float, charged: Micros) -> list[tuple[str, Micros]]:
     """What an answered leg cost, part by part: the amounts add up to `charged`."""
-    beyond_ms = max(0, round(seconds * 1000) - rate.first_interval_s * 1000)
-    begun = -(-beyond_ms // (rate.increment_s * 1000))
     if charged == 0 < price(rate, seconds):  # SPEC H5: a call back that is paid for only with a second leg
         return [("not charged", Micros(0))]
+    paid_s = paid_seconds(rate, seconds, charged)
+    beyond_ms = max(0, round(paid_s * 1000) - rate.first_interval_s * 1000)
+    begun = -(-beyond_ms // (rate.increment_s * 1000))
     parts = [
         ("connection fee", rate.connection_fee),
         (f"first {rate.first_interval_s} s", rate.first_cost),
         (f"{begun} x {rate.increment_s} s begun", Micros(begun * rate.increment_cost)),
     ]
-    due, plain = price(rate, seconds), sum(amount for _, amount in parts)
+    due, plain = price(rate, paid_s), sum(amount for _, amount in parts)
     if due > plain:
         parts.append((f"raised to the minimum of {format_money(rate.minimum)}", Micros(due - plain)))
     elif due < plain and rate.maximum is not None:
         parts.append((f"lowered to the maximum of {format_money(rate.maximum)}", Micros(due - plain)))
-    if charged != due:  # cut at the last paid second: the milliseconds until the BYE are free
-        parts.append(("the talk was cut, what came after is free", Micros(charged - due)))
+    parts.append(("as far as money was held", Micros(charged - due)))
     return [part for part in parts if part[1]]
 
 
 def cost_lines(rate: Rate, seconds: float, charged: Micros, currency: str) -> list[str]:
     """The same as lines: `first 60 s: 0.50`, ending with the total."""
     lines = [f"{text}: {format_money(amount)}" for text, amount in cost_parts(rate, seconds, charged)]
-    return [*lines, f"total: {format_money(charged, currency)}"]
+    paid_s = paid_seconds(rate, seconds, charged)
+    cut = [f"cut after {paid_s:g} s, the end of what was paid"] if 0 < paid_s < seconds else []
+    return [*lines, *cut, f"total: {format_money(charged, currency)}"]

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Connection, RowMapping, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Select, func, or_, select
 
 from b2bua.desk import Holder, LadderRow, LegView, StoryView
 from b2bua.explain import cost_lines, sentence
@@ -31,12 +31,12 @@ def stories(conn: Connection, who: Holder, typed: str, *, limit: int = 20, ladde
     mine, requests, calls, holds = _currencies(conn, who), tables.requests.c, tables.calls.c, tables.holds.c
     numbers = forms(typed, _dial_plans(conn))
     asked = _newest(conn, RequestRecord, requests.at, limit, *_own(requests.extension, who), or_(
-        requests.number.in_(numbers), *(requests.extension == each for each in _extensions(mine, numbers)),
+        requests.number.in_(numbers), requests.extension.in_(_extensions(numbers)),
     ))  # fmt: skip
     called = _newest(conn, CallRecord, calls.started, limit, *_own(calls.extension, who), or_(
         calls.to.in_(numbers), calls.from_.in_(numbers),
         calls.id.in_(select(holds.call_id).where(holds.number.in_(numbers))),  # a call back has several called parties
-        *(calls.extension == each for each in _extensions(mine, numbers)),
+        calls.extension.in_(_extensions(numbers)),
     ))  # fmt: skip
     seen = {row.call_id for row in asked}
     others = [journal.request_of(conn, call.id) or call for call in called if call.id not in seen]
@@ -61,9 +61,11 @@ def _newest(conn: Connection, cls: type[T], at: Column[Any], limit: int, *where:
     return [cls(**{each.name: row[each.name] for each in fields(cls)}) for row in rows]
 
 
-def _extensions(mine: Iterable[str], numbers: Collection[str]) -> list[str]:
-    """The extensions that a number means, as written or as a keypad has it."""
-    return [each for each in mine if each in numbers or each.replace("*", "") in numbers]
+def _extensions(numbers: Collection[str]) -> Select[tuple[str]]:
+    """The extensions that a number means: as written, as a keypad has it, or by their public number."""
+    table = tables.extensions.c
+    keypad = func.replace(table.number, "*", "")
+    return select(table.number).where(or_(*(each.in_(numbers) for each in (table.number, keypad, table.public_number))))
 
 
 def _moment(row: RequestRecord | CallRecord) -> float:

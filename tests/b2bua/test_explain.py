@@ -47,8 +47,11 @@ def test_a_word_of_another_version_is_shown_as_it_is() -> None:
                  ["first 60 s: 0.01", "4 x 60 s begun: 0.04", "lowered to the maximum of 0.02: -0.03",
                   "total: 0.02 USD"], id="maximum (SPEC 73)"),
     pytest.param(BY_30, 90.2, 300_000,
-                 ["first 30 s: 0.10", "3 x 30 s begun: 0.30", "the talk was cut, what came after is free: -0.10",
+                 ["first 30 s: 0.10", "2 x 30 s begun: 0.20", "cut after 90 s, the end of what was paid",
                   "total: 0.30 USD"], id="cut at the money's end"),
+    pytest.param(BY_30, 200, 250_000,
+                 ["first 30 s: 0.10", "1 x 30 s begun: 0.10", "as far as money was held: 0.05",
+                  "cut after 60 s, the end of what was paid", "total: 0.25 USD"], id="no whole number of increments"),
     pytest.param(FAR, 61, 0, ["not charged: 0.00", "total: 0.00 USD"], id="a call back without a second leg (H5)"),
     pytest.param(Rate(), 61, 0, ["total: 0.00 USD"], id="free"),
 ])  # fmt: skip

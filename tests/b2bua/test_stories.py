@@ -10,6 +10,7 @@ from b2bua.desk import Holder, Refused, StoryView, VisitorRequest
 from b2bua.stories import forms, stories
 from store import journal, ledger
 from store.values import DialPlan, Micros, Rate
+from tests.callback import CALLER, CB, MOBILE, Caller, callback_plan
 from tests.plans import fixture
 from tests.world import PHONE, T1, Peer, World, play
 
@@ -135,6 +136,51 @@ def test_whom_a_call_back_called_is_found_too() -> None:
     (story,) = play(scenario, fixture())
     assert (story.reason, story.called) == ("talked", VISITOR)
     assert "Mary" in story.source
+
+
+@pytest.mark.parametrize("typed", [CALLER, MOBILE, CB, "001*900"])
+def test_a_call_back_is_told_with_all_its_legs_and_found_by_every_number_of_it(typed: str) -> None:
+    async def scenario(world: World) -> list[StoryView]:
+        back, far = await Caller(world).talks()
+        await asyncio.sleep(31)
+        far.hangs_up()
+        await back.hears("dial-number")
+        back.hangs_up()
+        await world.over()
+        return told(world, typed, ladder=True)
+
+    (story,) = play(scenario, callback_plan())
+    assert (story.kind, story.reason, story.caller, story.called) == ("callback", "talked", CALLER, MOBILE)
+    assert (story.cost, story.source) == ("0.32 USD", "R1, 192.0.2.21")
+    trigger, back, far = story.legs
+    assert (trigger.direction, trigger.caller, trigger.status, trigger.cost_lines) == ("in", CALLER, 486, [])
+    assert (back.called, back.cost_lines) == (CALLER, ["connection fee: 0.12", "total: 0.12 USD"])
+    assert (far.called, far.cost_lines) == (MOBILE, [
+        "first 30 s: 0.10", "1 x 30 s begun: 0.10", "total: 0.20 USD",
+    ])  # fmt: skip
+    assert [row.title for row in story.ladder[:3]] == ["INVITE", "180 Ringing", "486 Busy Here"]
+
+
+def test_a_talk_cut_at_the_end_of_the_credit_tells_all_of_it() -> None:
+    async def scenario(world: World) -> list[StoryView]:
+        await Caller(world).talks()
+        await world.over()
+        return told(world, MOBILE)
+
+    (story,) = play(scenario, callback_plan('pay_call_back = "no"', credit="0.30"))
+    assert (story.reason, story.cost) == ("credit-spent", "0.30 USD")
+    assert story.legs[2].cost_lines == ["first 30 s: 0.10", "2 x 30 s begun: 0.20", "total: 0.30 USD"]
+
+
+def test_a_trigger_that_is_not_called_back_tells_why_with_its_ladder() -> None:
+    async def scenario(world: World) -> list[StoryView]:
+        await Caller(world).rings("5552222222").told(486)
+        await world.over()
+        return told(world, "5552222222", ladder=True)
+
+    (story,) = play(scenario, callback_plan())
+    assert (story.reason, story.sentence) == ("unknown-caller", "The number is not among the authorised CallerIDs.")
+    assert "486 Busy Here" in [row.title for row in story.ladder]
 
 
 @pytest.mark.parametrize("typed", ["001*900", "001900"])
