@@ -16,7 +16,7 @@ from b2bua.meter import first_hold, talk_limit
 from b2bua.numbers import BadNumber
 from b2bua.sources import source_of
 from store.rates import price_a_minute
-from store.values import CallbackSettings, CallNowSettings, Extension, Micros, Rate
+from store.values import CallNowSettings, Extension, Micros, Rate
 
 __all__ = [
     "Facts", "LimitNumbers", "Limits", "Reason", "RecentRequests", "TooMany", "admit_callnow", "fence",
@@ -124,7 +124,7 @@ def admit_callnow(extension: Extension | None, name: str, facts: Facts) -> Reaso
     return None
 
 
-def fence(settings: CallNowSettings | CallbackSettings, number: str, rate: Rate) -> Reason | None:
+def fence(settings: CallNowSettings, number: str, rate: Rate) -> Reason | None:
     """Why the owner's own settings keep this number from being called at this price (SPEC A12.2)."""
     if number.startswith(settings.forbidden):
         return Reason.NUMBER_FORBIDDEN
