@@ -135,14 +135,20 @@ Ctrl-C ends it.""", flush=True)
 @app.command("demo-call")
 def demo_call(
     number: Annotated[str, typer.Option(help="Whom to call; the last digits decide what it does.")] = "+12025550100",
+    callback: Annotated[bool, typer.Option("--callback", help="Ring the demo's callback number instead.")] = False,
     out: Annotated[Path, typer.Option(help="Folder for call.wav and call.pcap.")] = Path(".ringback/demo-call"),
 ) -> None:
-    """Place one whole CallNow call without a browser; exits 0 when it went as the table of numbers says."""
+    """Place one whole call without a browser; exits 0 when it went as it should.
+
+    That is a CallNow call as the table of numbers says, or with --callback one of the callback number, cut at zero.
+    """
     from b2bua.demo.demo_call import demo_call as place
+    from b2bua.demo.demo_callback import demo_callback
 
     with clear_errors():
         _log_to_stderr("ERROR")
-        if not asyncio.run(place(number, out, partial(print, flush=True))):
+        say = partial(print, flush=True)
+        if not asyncio.run(demo_callback(out, say) if callback else place(number, out, say)):
             raise SystemExit(1)
 
 

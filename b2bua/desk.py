@@ -28,10 +28,10 @@ from b2bua.office_desk import (
 )
 
 __all__ = [
-    "Accepted", "CallNowPage", "CallView", "CallbackView", "CallerChange", "CallerList", "CallerView", "DemoState",
-    "Desk", "ExtensionView", "Holder", "ImportView", "LadderRow", "LegView", "NewCaller", "NewRecharge", "NotDone",
-    "Office", "Progress", "QuotaView", "RechargeView", "Refused", "Stage", "StoryView", "VisitorRequest",
-    "VisitorStatus",
+    "Accepted", "CallNowPage", "CallView", "CallbackView", "CallerChange", "CallerList", "CallerView",
+    "DemoCallback", "DemoState", "Desk", "ExtensionView", "Holder", "ImportView", "LadderRow", "LegView",
+    "NewCaller", "NewRecharge", "NotDone", "Office", "Progress", "QuotaView", "RechargeView", "Refused", "Stage",
+    "StoryView", "VisitorRequest", "VisitorStatus",
 ]
 
 
@@ -156,6 +156,20 @@ class DemoState:
     phone: str
 
 
+@dataclass(frozen=True, slots=True)
+class DemoCallback:
+    """The callback number of the demo, and who rings it."""
+
+    number: str
+    caller: str
+    does: Sequence[str]
+    """What the caller does when he is called back, step by step."""
+    credit: str
+    """What he can still pay, for example `0.34 USD`; it falls while he talks."""
+    recharge: str
+    """What one recharge adds."""
+
+
 class Desk(Protocol):
     """Everything a web page can ask. Raises nothing of its own: refusals are values."""
 
@@ -207,3 +221,12 @@ class Desk(Protocol):
 
     async def demo_set(self, behaviour: str) -> bool:
         """How the simulated phone behaves from now on; False for an unknown behaviour."""
+
+    async def demo_callback(self) -> DemoCallback | None:
+        """None outside demo mode."""
+
+    async def demo_ring(self) -> None:
+        """Let the caller ring the callback number; the call is the newest one when this returns."""
+
+    async def demo_recharge(self) -> None:
+        """Give the caller more credit."""

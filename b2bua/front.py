@@ -21,6 +21,7 @@ from b2bua.desk import (
     Accepted,
     CallNowPage,
     CallView,
+    DemoCallback,
     DemoState,
     ExtensionView,
     LadderRow,
@@ -67,6 +68,15 @@ class DemoControls(Protocol):
 
     async def set(self, behaviour: str) -> bool:
         """Change the phone's behaviour; False for an unknown one."""
+
+    async def callback(self) -> DemoCallback | None:
+        """The callback number, and the credit of who rings it."""
+
+    async def ring(self) -> None:
+        """Let him ring it; the call is there when this returns."""
+
+    async def recharge(self) -> None:
+        """Give him more credit."""
 
 
 @dataclass(slots=True)
@@ -377,6 +387,20 @@ class FrontDesk:
     async def demo_set(self, behaviour: str) -> bool:
         """How the simulated phone behaves from now on."""
         return await self._demo.set(behaviour) if self._demo else False
+
+    async def demo_callback(self) -> DemoCallback | None:
+        """None outside demo mode."""
+        return await self._demo.callback() if self._demo else None
+
+    async def demo_ring(self) -> None:
+        """Let the caller ring the callback number."""
+        if self._demo:
+            await self._demo.ring()
+
+    async def demo_recharge(self) -> None:
+        """Give the caller more credit."""
+        if self._demo:
+            await self._demo.recharge()
 
 
 def _last_stage(call: Call) -> Stage:

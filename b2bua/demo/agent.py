@@ -12,7 +12,9 @@ from typing import Any
 from b2bua.audio import Audio
 from b2bua.demo.sound import Ear, SoundEngine
 from media.events import Event
+from media.g711 import Codec
 from media.handle import NoPort
+from media.port import Tap
 from media.sdp import Direction
 from media.tones import ToneName
 from sip_stack.core import ALLOW, Incoming, SipCore
@@ -24,6 +26,9 @@ from sip_stack.transport import Alarm, UdpTransport
 __all__ = ["Agent", "Flow", "Talk", "Timing"]
 
 log = logging.getLogger(__name__)
+
+_QUIET_S = 0.7
+"""After so long a prompt is over: pauses between its sentences are shorter."""
 
 Flow = Callable[["Talk"], Coroutine[Any, Any, None]]
 
@@ -54,8 +59,10 @@ class Talk:
         self._agent = agent
         self.request = incoming.request
         self.ear = Ear()
+        self.hearers: list[Tap] = [self.ear]
+        """Who is told of each packet of sound that comes."""
         self._audio = Audio(engine, self._on_media, ("PCMU", "PCMA"))
-        engine.tap(self._audio.port, self.ear)
+        engine.tap(self._audio.port, self._hear)
         self._invite = IncomingInvite(agent.core, incoming)
         self._invite.owner = self
         try:
@@ -104,6 +111,17 @@ class Talk:
         """Send no RTP at all."""
         self._audio.port.stop()
 
+    async def hear_out(self) -> None:
+        """Listen until somebody has spoken and is quiet again."""
+        self.ear.forget()
+        await self.ear.voice.wait()
+        clock = asyncio.get_running_loop().time
+        while True:
+            left_s = self.ear.voice_at + _QUIET_S - clock()
+            if left_s <= 0:
+                return
+            await asyncio.sleep(left_s)
+
     async def offer(self, direction: Direction) -> None:
         """A re-INVITE: `sendonly` puts the far end on hold, `sendrecv` takes it back (RFC 3264 8.4)."""
         answered: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
@@ -145,6 +163,10 @@ class Talk:
             self._invite.accept(incoming, self._audio.take_offer(incoming.request.body, incoming.source.host))
         except PeerError as error:
             incoming.respond(error.status, error.reason)
+
+    def _hear(self, now: float, ssrc: int, timestamp: int, payload: bytes, codec: Codec) -> None:
+        for hearer in self.hearers:
+            hearer(now, ssrc, timestamp, payload, codec)
 
     def _on_media(self, event: Event) -> None:
         """Simulated people hear by their ear."""

@@ -24,7 +24,7 @@ from b2bua.demo.text_ladder import heading, text_line
 from b2bua.money import format_money
 from b2bua.outcome import Outcome
 
-__all__ = ["QUICK", "Facts", "demo_call", "differences"]
+__all__ = ["QUICK", "SETTLED_S", "Facts", "demo_call", "differences"]
 
 QUICK = DemoSettings(
     line="001*003",
@@ -35,8 +35,8 @@ QUICK = DemoSettings(
 """The phone without captcha, people in a hurry."""
 _PATIENT_S = 60.0
 """How long John stays where somebody else is to end the call."""
-_SETTLED_S = 0.3
-"""What is still under way when both are joined does not count as heard."""
+SETTLED_S = 0.3
+"""What is still under way when two are joined or parted does not count as heard after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def _ask(page_url: str, number: str) -> str:
 
 
 def _facts(demo: Demo, call: Call, recorded: bool) -> Facts:
-    joined = float("inf") if call.talk_began is None else call.talk_began + _SETTLED_S
+    joined = float("inf") if call.talk_began is None else call.talk_began + SETTLED_S
     return Facts(
         str(call.outcome),
         call.charged or 0,

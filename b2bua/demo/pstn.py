@@ -7,8 +7,11 @@ from asyncio import sleep
 from secrets import token_hex
 
 from b2bua.demo.agent import Agent, Flow, Talk, Timing
+from b2bua.demo.caller import Caller
 from b2bua.demo.sound import SoundEngine
 from b2bua.demo.table import row_of
+from media.port import Tap
+from sip_stack.core import Hop
 from sip_stack.digest import Challenge, Credentials, NonceMaker, ha1, parse_proof, proves
 from sip_stack.message import Request
 from sip_stack.transport import UdpTransport
@@ -19,13 +22,22 @@ _REALM = "pstn.demo"
 
 
 class Pstn:
-    """The far end of the trunk; `who` is what it asks of numbers that want a password."""
+    """The far end of the trunk; `who` is what it asks of numbers that want a password.
 
-    def __init__(self, transport: UdpTransport, engine: SoundEngine, timing: Timing, who: Credentials) -> None:
+    `callback` is the number that one of its people rings, at `server`.
+    """
+
+    def __init__(
+        self, transport: UdpTransport, engine: SoundEngine, timing: Timing, who: Credentials, *, server: Hop,
+        callback: str,
+    ) -> None:  # fmt: skip
         self._timing = timing
         self._who = who
         self._nonces = NonceMaker(token_hex(16).encode())
         self.agent = Agent("Demo PSTN", self._flow, transport, engine)
+        self.caller = Caller(self.agent, timing, server, callback)
+        self.tapes: tuple[Tap, Tap] | None = None
+        """Take what the caller hears once he is called back, and what everybody else hears."""
         self._flows: dict[str, Flow] = {
             "0100": self._talks,
             "0101": self._busy,
@@ -40,7 +52,10 @@ class Pstn:
         }
 
     async def _flow(self, talk: Talk) -> None:
-        await self._flows[row_of(talk.request.uri.user).digits](talk)
+        back = self.caller.is_called_back(talk.request)
+        if self.tapes is not None:
+            talk.hearers.append(self.tapes[0 if back else 1])
+        await (self.caller.take if back else self._flows[row_of(talk.request.uri.user).digits])(talk)
 
     async def _answers(self, talk: Talk) -> None:
         talk.ring()

@@ -18,12 +18,14 @@ from b2bua import wiring
 from b2bua.apply import apply
 from b2bua.config import BadConfig, Config, LimitsConfig, MediaConfig, ServerConfig
 from b2bua.demo.agent import Timing
+from b2bua.demo.controls import Controls
 from b2bua.demo.loopback import Datagram, LoopbackTransport, resolve_here
 from b2bua.demo.phone import Phone
 from b2bua.demo.pstn import Pstn
 from b2bua.demo.sound import SoundEngine
-from b2bua.plan import Plan
+from b2bua.plan import ExtensionEntry, Plan
 from b2bua.plan_reader import parse
+from sip_stack.core import Hop
 from sip_stack.digest import Credentials
 from store.database import transact
 
@@ -51,6 +53,8 @@ class DemoSettings:
     timing: Timing = Timing()
     line: str = "001*002"
     """Whose phone is simulated."""
+    credit: str = "0.34"
+    """What the caller of the callback number has at first: 0.12 for the call back, 0.01 for each second of his talk."""
     seen: Datagram | None = None
     """Is told of every SIP message, and of the RTP of both agents."""
 
@@ -62,6 +66,7 @@ class Demo:
     running: wiring.Running
     phone: Phone
     pstn: Pstn
+    controls: Controls
     folder: Path
     page_url: str
     own_phone: Credentials
@@ -82,10 +87,14 @@ async def start_demo(settings: DemoSettings, stack: AsyncExitStack) -> Demo:
     sound = SoundEngine(HOST, settings.agents_media, settings.seen)
     stack.push_async_callback(sound.close)
     pstn_transport = wiring.free_sip(HOST, settings.agents_port, make)
-    plan = _plan(pstn_transport.port, settings.ring_s)
-    pstn = Pstn(pstn_transport, sound, settings.timing, _trunk_user(plan))
-    stack.push_async_callback(pstn.agent.close)
+    plan = _plan(pstn_transport.port, settings)
     sip = wiring.free_sip(HOST, settings.sip_port, make)
+    back = _callback_line(plan)
+    pstn = Pstn(
+        pstn_transport, sound, settings.timing, _trunk_user(plan), server=Hop("UDP", HOST, sip.port),
+        callback=back.public_number,
+    )  # fmt: skip
+    stack.push_async_callback(pstn.agent.close)
     listener = wiring.free_http(HOST, settings.http_port)
     base_url = f"http://{HOST}:{listener.getsockname()[1]}"
     config = _config(settings, folder)
@@ -94,9 +103,11 @@ async def start_demo(settings: DemoSettings, stack: AsyncExitStack) -> Demo:
         wiring.free_sip(HOST, settings.agents_port, make), sound, settings.timing, server=(HOST, sip.port),
         who=_phone_user(plan, settings.line), page_url=f"{base_url}/callnow/{_page_id(plan, settings.line)}",
     )  # fmt: skip
+    controls = Controls(phone, pstn.caller, back.number)
     running = await wiring.run_server(
-        config, stack, sip=sip, base_url=base_url, demo=phone, emergencies=False, resolve=resolve_here
+        config, stack, sip=sip, base_url=base_url, demo=controls, emergencies=False, resolve=resolve_here
     )
+    controls.exchange = running.exchange
     await wiring.serve_web(running, config, listener, stack)
     stack.push_async_callback(phone.close)
     await phone.start()
@@ -104,7 +115,7 @@ async def start_demo(settings: DemoSettings, stack: AsyncExitStack) -> Demo:
         *_moved("SIP", settings.sip_port, sip.port),
         *_moved("HTTP", settings.http_port, listener.getsockname()[1]),
     ]
-    return Demo(running, phone, pstn, folder, phone.state().page_url, _phone_user(plan, "001*003"), moved)
+    return Demo(running, phone, pstn, controls, folder, phone.state().page_url, _phone_user(plan, "001*003"), moved)
 
 
 def _moved(what: str, wanted: int, got: int) -> list[str]:
@@ -141,9 +152,10 @@ def _config(settings: DemoSettings, folder: Path) -> Config:
     )
 
 
-def _plan(pstn_port: int, ring_s: int) -> Plan:
-    text = (files("b2bua.demo") / "tenant.toml").read_text("utf-8")
-    return parse(Template(text).substitute(pstn_port=pstn_port, ring_s=ring_s), "tenant.toml")
+def _plan(pstn_port: int, settings: DemoSettings) -> Plan:
+    text = Template((files("b2bua.demo") / "tenant.toml").read_text("utf-8"))
+    filled = text.substitute(pstn_port=pstn_port, ring_s=settings.ring_s, credit=settings.credit)
+    return parse(filled, "tenant.toml")
 
 
 def _trunk_user(plan: Plan) -> Credentials:
@@ -154,6 +166,10 @@ def _trunk_user(plan: Plan) -> Credentials:
 def _phone_user(plan: Plan, number: str) -> Credentials:
     entry = next(each for each in plan.extension or () if each.number == number)
     return Credentials(entry.number, entry.password)
+
+
+def _callback_line(plan: Plan) -> ExtensionEntry:
+    return next(each for each in plan.extension or () if each.kind == "callback")
 
 
 def _page_id(plan: Plan, number: str) -> str:
