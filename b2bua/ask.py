@@ -117,8 +117,8 @@ async def double_star(leg: Leg, *, within_s: float) -> AsyncIterator[None]:
             last_star = now
 
     async with Interrupt() as interrupt:
-        leg.on_overheard = press
+        leg.overhear(press)
         try:
             yield
         finally:
-            leg.on_overheard = None
+            leg.overhear(None)

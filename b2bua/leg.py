@@ -81,8 +81,7 @@ class Leg:
         self._until_key = False
         self.masked = False
         """Keys may be somebody's password: the ladder shows that one was pressed, not which."""
-        self.on_overheard: Callable[[str], None] | None = None
-        """Who is told of a key pressed while the far end talks, or waits to talk; such a key is not for `key`."""
+        self._overheard: Callable[[str], None] | None = None
         self._description = b""
         self.asked_to_offer = False
         """The next ACK brings the answer to an offer of ours."""
@@ -306,6 +305,12 @@ class Leg:
         """What was pressed before counts no more."""
         self._keys.clear()
 
+    def overhear(self, told: Callable[[str], None] | None) -> None:
+        """Tell every key, one for the other side of a bridge too, instead of keeping it for `key`; None: as before."""
+        self._overheard = told
+        if self.ended_at is None:
+            self._audio.port.overhear(told is not None)
+
     def watch(self, silence_s: float | None) -> None:
         """Count it as gone when nothing is heard of it for so long; None: its silence means nothing."""
         if self.audio:
@@ -324,8 +329,8 @@ class Leg:
         """A key that did not come as RTP: for whom this leg talks with, else for us."""
         if self.partner and self.partner.audio:
             self.partner.audio.port.send_digits(digit)
-            if self.on_overheard is not None:
-                self.on_overheard(digit)
+            if self._overheard is not None:
+                self._overheard(digit)
             return
         self._pressed(digit)
         if self._until_key:
@@ -375,8 +380,8 @@ class Leg:
         return f"RTP {s.received} received, {s.lost} lost, jitter {s.jitter_ms:.1f} ms, {s.sent} sent"
 
     def _pressed(self, digit: str) -> None:
-        if self.on_overheard is not None:
-            self.on_overheard(digit)
+        if self._overheard is not None:
+            self._overheard(digit)
             return
         self.call.ladder_row("dtmf", self.lane, RINGBACK, "key" if self.masked else f"key {digit}")
         self._keys.append(digit)

@@ -324,14 +324,14 @@ class Peer:
         return len(self._everyone)
 
     def calls(
-        self, number: str, user: str, password: str = "", display: str = "", offer: bytes | None = None
+        self, number: str, user: str, password: str = "", display: str = "", offer: bytes | None = None,
+        host: str = SERVER[0], extra: Sequence[tuple[str, str]] = (),
     ) -> Far:
-        """Place a call through the server; its progress is in `statuses`."""
+        """Place a call through the server as `user@host`; its progress is in `statuses`."""
         far = Far(self)
-        host = SERVER[0]
         far.usage = OutgoingInvite(
-            self.core, far, target=sip_uri(number, host), hop=Hop("UDP", *SERVER),
-            from_=NameAddr(display, sip_uri(user, host)), to=NameAddr("", sip_uri(number, host)),
+            self.core, far, target=sip_uri(number, SERVER[0]), hop=Hop("UDP", *SERVER),
+            from_=NameAddr(display, sip_uri(user, host)), to=NameAddr("", sip_uri(number, SERVER[0])), extra=extra,
             body=far.audio.offer() if offer is None else offer,
             credentials=Credentials(user, password) if password else None,
         )  # fmt: skip
