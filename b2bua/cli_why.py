@@ -18,7 +18,7 @@ _LANES = ("Caller", "Ringback", "Called")
 
 def why(
     number: Annotated[str, typer.Argument(help="A number in any notation, or an extension.")],
-    limit: Annotated[int, typer.Option(help="How many at most.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
     ladder: Annotated[bool, typer.Option("--ladder", help="With the kept SIP ladder of each call.")] = False,
     config: ConfigOption = None, database: DatabaseOption = "",
 ) -> None:  # fmt: skip

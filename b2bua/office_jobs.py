@@ -25,6 +25,10 @@ __all__ = [
 ]  # fmt: skip
 
 
+_MOST = Micros(10**15)
+"""A thousand millions: sums of many stay far from the end of a 64-bit integer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seat:
     """A callback extension, and what its CallerIDs need to know of its account."""
@@ -141,9 +145,12 @@ def recharge_view(row: callers.Recharge) -> RechargeView:
 def credit(text: str, field: str) -> Micros | None:
     """Money or `unlimited`.  Raises: NotDone."""
     try:
-        return parse_credit(text.strip())
+        amount = parse_credit(text.strip())
     except ValueError as wrong:
         raise NotDone(f"{wrong}.", field=field) from wrong
+    if amount is not None and abs(amount) > _MOST:
+        raise NotDone(f"{field}: {format_money(_MOST)} is the most at once.", field=field)
+    return amount
 
 
 def check_language(text: str, field: str) -> None:

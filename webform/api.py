@@ -56,9 +56,11 @@ class Api:
             paths.setdefault(each.path, {})[each.method] = each
         routes = [Route("/openapi.json", self._openapi, methods=["GET"])]
         routes += [Route(path, self._guarded(methods), methods=[*methods]) for path, methods in paths.items()]
-        return Starlette(routes=routes, exception_handlers={
+        app = Starlette(routes=routes, exception_handlers={
             code: on_http_error for code in (400, 401, 404, 405, 413, 415, 429, Exception)
         })  # fmt: skip
+        app.router.redirect_slashes = False
+        return app
 
     def operations(self) -> list[Operation]:
         """Everything that can be asked; the names mirror VoipNow's SystemAPI (SPEC 63)."""

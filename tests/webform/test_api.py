@@ -309,6 +309,7 @@ async def test_a_change_is_logged_without_numbers_and_secrets(
     pytest.param({"number": A, "pin": "abcd"}, "pin", "digits", id="a PIN that no keypad has"),
     pytest.param({"number": A, "credit": "5,00"}, "credit", "no amount of money", id="no money"),
     pytest.param({"number": A, "credit": 5}, "credit", "Expected text", id="money that is no text"),
+    pytest.param({"number": A, "credit": "1000000001"}, "credit", "the most at once", id="more than anybody has"),
     pytest.param({"number": A, "credit": "-5"}, "credit", "cannot be negative", id="negative"),
     pytest.param({"number": A, "order_number": "x" * 65}, "order_number", "up to 64", id="a long order number"),
     pytest.param({"number": A, "language": "xx"}, "language", "no prompts in xx", id="a language without prompts"),
