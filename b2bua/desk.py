@@ -126,6 +126,8 @@ class CallView:
     charge: str
     """For example `0.12 USD`; empty while unknown."""
     recorded: bool
+    why: str = ""
+    """The reason in a sentence; empty while the call is under way."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from b2bua.desk import (
     VisitorStatus,
 )
 from b2bua.exchange import Exchange
+from b2bua.explain import sentence
 from b2bua.feed import Feed
 from b2bua.meter import price, talk_limit
 from b2bua.money import format_money
@@ -427,4 +428,5 @@ def _view(call: Call) -> CallView:
         talk_s=round(call.talk_s),
         charge=format_money(call.charged, currency) if call.charged is not None else "",
         recorded=call.recorded and call.id not in call.exchange.live,  # it is complete when the call is over
+        why=sentence(call.outcome) if call.outcome else "",
     )

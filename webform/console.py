@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -19,6 +20,8 @@ from webform.pages import Pages
 __all__ = ["ConsolePages"]
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
+_CREDIT_EVERY_S = 0.5
+"""How often the demo looks for another credit: it falls while nothing else happens."""
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -44,6 +47,7 @@ class ConsolePages:
             Route("/calls/{id}/recording.wav", self._guarded(self.recording), methods=["GET"]),
             Route("/demo", self._guarded(self.demo), methods=["GET"]),
             Route("/demo/behaviour", self._guarded(self.behaviour), methods=["POST"]),
+            Route("/demo/callback", self._guarded(self.callback), methods=["POST"]),
             Route("/admin", self._guarded(self.admin), methods=["GET"]),
             Route("/admin/sign-out", self._guarded(self.sign_out), methods=["POST"]),
             Route("/admin/{token}", self.sign_in, methods=["GET", "POST"]),
@@ -70,8 +74,9 @@ class ConsolePages:
         return self._page("calls.html", {"calls": self.desk.calls()})
 
     async def calls_events(self, request: Request) -> Response:
-        """The rows of that list at each change."""
-        return EventStream(self.streams.merge(self._list_frames()))
+        """The rows of that list at each change, and where that is asked for the credit of the demo's caller."""
+        beside = [self._credit_frames()] if "credit" in request.query_params else []
+        return EventStream(self.streams.merge(self._list_frames(), *beside))
 
     async def call(self, request: Request) -> Response:
         """One call: summary, recording, ladder."""
@@ -93,7 +98,7 @@ class ConsolePages:
         return FileResponse(path, media_type="audio/wav")
 
     async def demo(self, request: Request) -> Response:
-        """The simulated phone's buttons, the simulated numbers, and the newest call as it happens."""
+        """The phone's buttons, the callback number, the simulated numbers, and the newest call as it happens."""
         state = self.desk.demo_state()
         if state is None:
             raise HTTPException(404)
@@ -103,6 +108,7 @@ class ConsolePages:
             "demo.html",
             {
                 "state": state,
+                "callback": await self.desk.demo_callback(),
                 "csrf": self.sessions.csrf(request),
                 "calls": calls,
                 "call": newest,
@@ -117,6 +123,18 @@ class ConsolePages:
         if not await self.desk.demo_set(fields.get("behaviour", "")):
             raise HTTPException(422)
         return RedirectResponse("/demo", 303)
+
+    async def callback(self, request: Request) -> Response:
+        """A button of who rings the callback number: ring it, or recharge his credit."""
+        fields = await self._own_form(request)
+        match fields.get("do"):
+            case "ring":
+                await self.desk.demo_ring()
+                return RedirectResponse("/demo#call", 303)
+            case "recharge":
+                await self.desk.demo_recharge()
+                return RedirectResponse("/demo#callback", 303)
+        raise HTTPException(422)
 
     async def admin(self, request: Request) -> Response:
         """Extensions and calls."""
@@ -163,6 +181,14 @@ class ConsolePages:
         async for calls in self.desk.watch_calls():
             yield frame("calls", self.pages.text("_calls.html", {"calls": calls}), calls[0].id if calls else "")
 
+    async def _credit_frames(self) -> AsyncIterator[str]:
+        shown = ""
+        while (callback := await self.desk.demo_callback()) is not None:
+            if callback.credit != shown:
+                shown = callback.credit
+                yield frame("credit", shown)
+            await asyncio.sleep(_CREDIT_EVERY_S)
+
     async def _row_frames(self, call_id: str, after: int) -> AsyncIterator[str]:
         async for row in self.desk.watch_ladder(call_id, after):
             yield frame("row", self._row(row), str(row.n))
@@ -180,8 +206,8 @@ class ConsolePages:
 
     def _lanes(self, call: CallView | None) -> tuple[str, str, str]:
         """What the three lanes are called."""
-        if call is not None and call.kind == "internal":
-            return ("Caller", "Ringback", "Called")
+        if call is not None and call.kind in ("internal", "callback"):
+            return ("Caller", "Ringback", "Called" if call.kind == "internal" else "PSTN")
         return ("John" if self.desk.demo else "Extension", "Ringback", "PSTN")
 
     def _row(self, row: LadderRow) -> str:

@@ -11,6 +11,7 @@ from b2bua.desk import (
     Accepted,
     CallNowPage,
     CallView,
+    DemoCallback,
     DemoState,
     ExtensionView,
     LadderRow,
@@ -63,6 +64,8 @@ class ScriptedDesk:
     recordings: dict[str, Path] = field(default_factory=dict)
     behaviour: str = "accept"
     page_url: str = "/callnow/john_doe"
+    credit: str = "0.34 USD"
+    rings: int = 0
     watchers: int = 0
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -164,6 +167,17 @@ class ScriptedDesk:
             return False
         self.behaviour = behaviour
         return True
+
+    async def demo_callback(self) -> DemoCallback | None:
+        if not self.demo:
+            return None
+        return DemoCallback("+12025550190", "+12025550100", ("keys his PIN", "dials"), self.credit, "0.50 USD")
+
+    async def demo_ring(self) -> None:
+        self.rings += 1
+
+    async def demo_recharge(self) -> None:
+        self.credit = "0.84 USD"
 
     async def tell(self, token: str, stage: Stage, talk_s: int = 0) -> None:
         """Move a visitor's request to its next stage."""

@@ -203,6 +203,13 @@ async def test_the_demo_s_buttons_say_which_is_pressed(page: Page, desk: Scripte
     assert desk.behaviour == "offline"
 
 
+async def test_the_demo_shows_the_credit_as_it_falls(page: Page, desk: ScriptedDesk) -> None:
+    await page.goto("/demo")
+    await expect(page.locator("#credit")).to_have_text("0.34 USD")
+    desk.credit = "0.33 USD"
+    await expect(page.locator("#credit")).to_have_text("0.33 USD")
+
+
 async def test_the_time_of_talk_counts_on_while_nothing_else_happens(page: Page, desk: ScriptedDesk) -> None:
     await desk.write(CALL)
     for path in ("/calls", f"/calls/{CALL.id}"):

@@ -138,6 +138,31 @@ async def test_a_button_pressed_by_others_does_nothing(
     assert desk.behaviour == "accept"
 
 
+async def test_the_callback_number_is_rung_and_its_caller_recharged(
+    client: httpx.AsyncClient, desk: ScriptedDesk
+) -> None:
+    html = (await client.get("/demo")).text
+    assert "+12025550190 rings" in html
+    assert '<strong id="credit">0.34 USD</strong>' in html
+    rung = await client.post("/demo/callback", data={"csrf": csrf_of(html), "do": "ring"})
+    assert (rung.status_code, rung.headers["location"], desk.rings) == (303, "/demo#call", 1)
+    recharged = await client.post("/demo/callback", data={"csrf": csrf_of(html), "do": "recharge"})
+    assert (recharged.status_code, recharged.headers["location"]) == (303, "/demo#callback")
+    assert '<strong id="credit">0.84 USD</strong>' in (await client.get("/demo")).text
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [pytest.param({"csrf": "forged"}, 403, id="forged token"), pytest.param({"do": "dance"}, 422, id="no such button")],
+)
+async def test_the_callback_number_is_not_rung_by_others(
+    client: httpx.AsyncClient, desk: ScriptedDesk, fields: dict[str, str], status: int
+) -> None:
+    form = {"csrf": csrf_of((await client.get("/demo")).text), "do": "ring"} | fields
+    assert (await client.post("/demo/callback", data=form)).status_code == status
+    assert desk.rings == 0
+
+
 async def test_the_demo_shows_phone_numbers_and_newest_call(client: httpx.AsyncClient) -> None:
     html = (await client.get("/demo")).text
     assert "?myname=Mary&amp;phone=%2B12025550101" in html

@@ -3,6 +3,7 @@
 const list = document.getElementById("calls");
 const section = document.getElementById("call");
 const ladder = document.getElementById("ladder");
+const credit = document.getElementById("credit");
 let rows;
 
 function followCall(id) {
@@ -33,7 +34,11 @@ setInterval(count, 500);
 if (section && section.dataset.call) followCall(section.dataset.call);
 
 if (list) {
-  new EventSource("/calls/events").addEventListener("calls", (event) => {
+  const events = new EventSource(credit ? "/calls/events?credit" : "/calls/events");
+  events.addEventListener("credit", (event) => {
+    if (credit) credit.textContent = event.data;
+  });
+  events.addEventListener("calls", (event) => {
     list.innerHTML = event.data;
     const newest = event.lastEventId;
     if (section && "follow" in section.dataset && newest && newest !== section.dataset.call) {
