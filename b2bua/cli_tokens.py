@@ -36,6 +36,8 @@ def create(
         tokens.new_token(conn, name, _account_id(conn, account), digest, time.time())
 
     with clear_errors():
+        if not 0 < len(name) <= 64 or not name.isprintable():
+            raise BadConfig("a token's name has 1 to 64 characters")
         transact(database_url(database, config), made)
     typer.echo(token)
     typer.echo("It is not shown again.", err=True)

@@ -203,8 +203,8 @@ class BackOffice:
             return at.currency, callers.search_callers(conn, at.id, searched(text), enabled)
 
         currency, rows = await self.database.read(found)
-        cells = [_cells(row, currency) for row in rows]
-        return await asyncio.to_thread(to_csv if kind == "csv" else to_xlsx, cells)
+        write = to_csv if kind == "csv" else to_xlsx
+        return await asyncio.to_thread(lambda: write(_cells(row, currency) for row in rows))
 
     async def stories(self, who: Holder, number: str, *, limit: int = 20, ladder: bool = False) -> Sequence[StoryView]:
         """Why, or why not: what became of the requests, triggers and calls of a number, newest first."""

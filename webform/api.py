@@ -66,40 +66,40 @@ class Api:
         """Everything that can be asked; the names mirror VoipNow's SystemAPI (SPEC 63)."""
         return [
             Operation("GET", "/extensions/{extension}/callback", "GetCallback", "Callback settings of an extension",
-                      self.get_callback, gives=CallbackView),
+                      self._get_callback, gives=CallbackView),
             Operation("PATCH", "/extensions/{extension}/callback", "EditCallback", "Change some callback settings",
-                      self.edit_callback, takes=CHANGE, gives=CallbackView, reserved="quota"),
-            Operation("GET", _LIST, "GetAuthCallerIDs", "Search the authorised CallerIDs", self.get_callers,
+                      self._edit_callback, takes=CHANGE, gives=CallbackView, reserved="quota"),
+            Operation("GET", _LIST, "GetAuthCallerIDs", "Search the authorised CallerIDs", self._get_callers,
                       gives=CallerList, query=(SEARCH, _ENABLED, LIMIT, OFFSET)),
-            Operation("POST", _LIST, "AddAuthCallerID", "Add an authorised CallerID", self.add_caller,
+            Operation("POST", _LIST, "AddAuthCallerID", "Add an authorised CallerID", self._add_caller,
                       takes=NewCaller, gives=CallerView, status=201,
                       conflict="the number is there, or the quota is full", reserved="credit"),
-            Operation("GET", _LIST + "/export.csv", "ExportAuthCallerIDsCSV", "The list as CSV", self.export_csv,
+            Operation("GET", _LIST + "/export.csv", "ExportAuthCallerIDsCSV", "The list as CSV", self._export_csv,
                       gives=CSV, query=(SEARCH, _ENABLED)),
             Operation("GET", _LIST + "/export.xlsx", "ExportAuthCallerIDsExcel", "The list as an Excel workbook",
-                      self.export_xlsx, gives=XLSX, query=(SEARCH, _ENABLED)),
+                      self._export_xlsx, gives=XLSX, query=(SEARCH, _ENABLED)),
             Operation("POST", _LIST + "/import", "ImportAuthCallerIDs",
                       "Add every line of a file (number, PIN, order number, initial credit), or none. With "
                       f"`Accept: {NDJSON}` a line of progress comes after each row.",
-                      self.import_callers, takes=CSV, gives=ImportView,
+                      self._import_callers, takes=CSV, gives=ImportView,
                       conflict="a number is there, or the quota is full", reserved="credit",
                       query=(Query("separator", "one character; a comma where absent"),
                              Query("dry_run", "only look whether the file would be taken", "boolean"))),
-            Operation("GET", _ONE, "GetAuthCallerID", "One authorised CallerID", self.get_caller, gives=CallerView),
+            Operation("GET", _ONE, "GetAuthCallerID", "One authorised CallerID", self._get_caller, gives=CallerView),
             Operation("PATCH", _ONE, "EditAuthCallerID", "Change number, PIN, language, or enable and disable",
-                      self.edit_caller, takes=CallerChange, gives=CallerView,
+                      self._edit_caller, takes=CallerChange, gives=CallerView,
                       conflict="the number is there, or the quota is full"),
             Operation("DELETE", _ONE, "DelAuthCallerID", "Remove an authorised CallerID; its ledger stays",
-                      self.remove_caller, status=204),
+                      self._remove_caller, status=204),
             Operation("GET", _ONE + "/recharges", "GetAuthCallerIDRecharges", "The recharge history, newest first",
-                      self.get_recharges, gives=list[RechargeView],
+                      self._get_recharges, gives=list[RechargeView],
                       query=(Query("q", "part of an order number"),)),
             Operation("POST", _ONE + "/recharges", "RechargeAuthCallerID",
-                      "Add credit, take some, or make it unlimited", self.recharge,
+                      "Add credit, take some, or make it unlimited", self._recharge,
                       takes=NewRecharge, gives=RechargeView, status=201,
                       conflict="the order number was used for another amount", reserved="all of it"),
             Operation("GET", "/requests", "GetRequests",
-                      "Why, or why not: every request, trigger and call of a number, newest first", self.get_requests,
+                      "Why, or why not: every request, trigger and call of a number, newest first", self._get_requests,
                       gives=list[StoryView],
                       query=(Query("number", "in any notation", required=True), LIMIT,
                              Query("ladder", "with the kept SIP ladder of each call", "boolean"))),
@@ -122,45 +122,45 @@ class Api:
     async def _openapi(self, request: Request) -> Response:
         return Json(self._document)
 
-    async def get_callback(self, request: Request, who: Holder) -> CallbackView:
+    async def _get_callback(self, request: Request, who: Holder) -> CallbackView:
         return await self._office.callback(who, _extension(request))
 
-    async def edit_callback(self, request: Request, who: Holder) -> CallbackView:
+    async def _edit_callback(self, request: Request, who: Holder) -> CallbackView:
         return await self._office.change_callback(who, _extension(request), await read_json(request, dict))
 
-    async def get_callers(self, request: Request, who: Holder) -> CallerList:
+    async def _get_callers(self, request: Request, who: Holder) -> CallerList:
         return await self._office.callers(
             who, _extension(request), text=request.query_params.get("q", ""), enabled=read_switch(request, "enabled"),
             limit=read_count(request, "limit", 50, 500), offset=read_count(request, "offset", 0, 999_999_999),
         )  # fmt: skip
 
-    async def add_caller(self, request: Request, who: Holder) -> Response:
+    async def _add_caller(self, request: Request, who: Holder) -> Response:
         caller = await self._office.add_caller(who, _extension(request), await read_json(request, NewCaller))
         where = f"{request.url.path}/{quote(caller.number, safe='')}"
         return Json(caller, 201, {"Location": where})
 
-    async def get_caller(self, request: Request, who: Holder) -> CallerView:
+    async def _get_caller(self, request: Request, who: Holder) -> CallerView:
         return await self._office.caller(who, _extension(request), _number(request))
 
-    async def edit_caller(self, request: Request, who: Holder) -> CallerView:
+    async def _edit_caller(self, request: Request, who: Holder) -> CallerView:
         change = await read_json(request, CallerChange)
         return await self._office.edit_caller(who, _extension(request), _number(request), change)
 
-    async def remove_caller(self, request: Request, who: Holder) -> None:
+    async def _remove_caller(self, request: Request, who: Holder) -> None:
         await self._office.remove_caller(who, _extension(request), _number(request))
 
-    async def get_recharges(self, request: Request, who: Holder) -> object:
+    async def _get_recharges(self, request: Request, who: Holder) -> object:
         text = request.query_params.get("q", "")
         return await self._office.recharges(who, _extension(request), _number(request), text)
 
-    async def recharge(self, request: Request, who: Holder) -> RechargeView:
+    async def _recharge(self, request: Request, who: Holder) -> RechargeView:
         new = await read_json(request, NewRecharge)
         return await self._office.recharge(who, _extension(request), _number(request), new)
 
-    async def export_csv(self, request: Request, who: Holder) -> Response:
+    async def _export_csv(self, request: Request, who: Holder) -> Response:
         return await self._export(request, who, "csv", CSV + "; charset=utf-8")
 
-    async def export_xlsx(self, request: Request, who: Holder) -> Response:
+    async def _export_xlsx(self, request: Request, who: Holder) -> Response:
         return await self._export(request, who, "xlsx", XLSX)
 
     async def _export(self, request: Request, who: Holder, kind: Literal["csv", "xlsx"], media_type: str) -> Response:
@@ -171,7 +171,7 @@ class Api:
         name = f'attachment; filename="caller-ids.{kind}"'
         return Response(data, headers={"Content-Disposition": name}, media_type=media_type)
 
-    async def import_callers(self, request: Request, who: Holder) -> ImportView | Response:
+    async def _import_callers(self, request: Request, who: Holder) -> ImportView | Response:
         extension, separator = _extension(request), request.query_params.get("separator", ",")
         dry_run = bool(read_switch(request, "dry_run"))
         data = await read_body(request, CSV, MOST_FILE_BYTES)
@@ -204,7 +204,7 @@ class Api:
         finally:  # who hangs up in the middle gets nothing
             task.cancel()
 
-    async def get_requests(self, request: Request, who: Holder) -> object:
+    async def _get_requests(self, request: Request, who: Holder) -> object:
         number = request.query_params.get("number", "").strip()
         if not number:
             raise NotDone("number: which number?", field="number")

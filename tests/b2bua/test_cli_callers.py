@@ -115,6 +115,7 @@ def test_a_pin_is_asked_for_and_never_shown(database: str) -> None:
     ("caller export 001*900 list.doc", "list.doc: name it .csv or .xlsx"),
     ("caller list 001*900 --config nowhere.toml", "No such file"),
     ("caller list 001*900 --database sqlite:////nowhere/at/all.db", "cannot open /nowhere/at/all.db"),
+    ("token create ''", "a token's name has 1 to 64 characters"),
     ("token create x --account nobody", "there is no account nobody"),
     ("token create x --account ~caller-3", "there is no account ~caller-3"),
     ("token revoke x", "there is no token x"),
