@@ -351,6 +351,12 @@ class Call:
         """One line for the operator."""
         log.error("call=%s event=%s error=%s: %s", self.id, event, type(error).__name__, error)
 
+    def forget(self) -> None:
+        """Nobody looks at it any more: without its circle of legs the memory is free now, not at some collection."""
+        for leg in self.legs:
+            leg.forget()
+        self.legs.clear()
+
     def forget_wires(self) -> None:
         """The call is over: late messages find no ladder."""
         for call_id in self._wires:

@@ -203,7 +203,9 @@ class Exchange:
         call.forget_wires()
         self.recent[call.id] = call
         if len(self.recent) > _RECENT:
-            self.recent.popitem(last=False)
+            _, oldest = self.recent.popitem(last=False)
+            if oldest.id not in self.unsettled:
+                oldest.forget()
         log.info("call=%s event=ended reason=%s talk_s=%.1f", call.id, call.outcome, call.talk_s)
         self.changed()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -75,7 +74,7 @@ class Leg:
         self.closed: asyncio.Future[None] | None = None
         self._watcher: Watcher | None = None
         self.scopes: list[Alive] = []
-        self._keys: deque[str] = deque()
+        self._keys: list[str] = []
         self._key: asyncio.Future[None] | None = None
         self._played: asyncio.Future[None] | None = None
         self._until_key = False
@@ -264,6 +263,10 @@ class Leg:
             if waiter and not waiter.done():
                 waiter.set_result(None)
 
+    def forget(self) -> None:
+        """The call is over for long."""
+        self.usage = self._watcher = None
+
     @property
     def talk_s(self) -> float:
         """How long it was up, in seconds; 0 where it never answered."""
@@ -299,7 +302,7 @@ class Leg:
                 return None
             finally:
                 self._key = None
-        return self._keys.popleft() if self._keys else None
+        return self._keys.pop(0) if self._keys else None
 
     def forget_keys(self) -> None:
         """What was pressed before counts no more."""
