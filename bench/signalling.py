@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.process import cpu_s, memory_bytes, pinned
 from bench.servers import UAC, UAS, Server
 
-__all__ = ["LoadResult", "cpu_us_per_call", "held_bytes", "late_180", "maximum", "setup_ms"]
+__all__ = ["LoadResult", "Start", "cpu_us_per_call", "held_bytes", "late_180", "maximum", "setup_ms"]
 
 HERE = Path(__file__).resolve().parent
 LOAD_CORE = 1
