@@ -139,7 +139,9 @@ def _turns(interval: TimeInterval, day: date) -> Iterator[float]:
     for minute in minutes:
         local = (midnight.replace(tzinfo=None) + timedelta(minutes=minute)).replace(tzinfo=zone)
         yield from (local.timestamp(), local.replace(fold=1).timestamp())
-    yield from _clock_changes(midnight.timestamp() - 7200, midnight.timestamp() + 93_600, zone)
+    for change in _clock_changes(midnight.timestamp() - 7200, midnight.timestamp() + 93_600, zone):
+        if datetime.fromtimestamp(change, zone).date() == day:  # else it comes with its own day, in its turn
+            yield change
 
 
 def _clock_changes(start: float, end: float, zone: ZoneInfo) -> Iterator[float]:

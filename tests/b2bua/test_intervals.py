@@ -76,6 +76,8 @@ def test_a_holiday_left_out_closes_the_day_and_the_opening_is_after_it() -> None
     pytest.param(Limit(195, 240), BUCHAREST, "2026-03-28T12:00:00", "2026-03-30T03:15:00", id="a skipped hour"),
     pytest.param(Limit(0, 60, start_day=29, end_day=29, month=2), NEW_YORK, "2026-03-01T00:00:00",
                  "2028-02-29T00:00:00", id="a leap day"),
+    pytest.param(Limit(start_day=1, end_day=1), NEW_YORK, "2026-10-29T12:00:00", "2026-11-01T00:00:00",
+                 id="a day on which clocks go back opens at its midnight"),
 ])
 def test_the_next_opening(limit: Limit, zone: str, since: str, opening: str) -> None:
     assert next_opening(TimeInterval("x", zone, "days", (limit,)), at(since, zone)) == at(opening, zone)
