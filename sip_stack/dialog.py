@@ -15,7 +15,7 @@ class Dialog:
     """One dialog, early or confirmed."""
 
     __slots__ = (
-        "_local", "_remote", "_routes", "_target", "call_id", "local_seq", "remote", "remote_seq", "remote_target",
+        "_local", "_remote", "_target", "call_id", "local_seq", "remote", "remote_seq", "remote_target",
         "route_set",
     )  # fmt: skip
 
@@ -29,9 +29,8 @@ class Dialog:
         self.local_seq = local_seq
         self.remote_seq = remote_seq
         self.route_set = route_set
-        self._local = [local]
-        self._remote = [remote_text]
-        self._routes = [str(route) for route in route_set]
+        self._local = local
+        self._remote = remote_text
         self._aim(remote_target)
 
     def _aim(self, target: Uri) -> None:
@@ -64,7 +63,7 @@ class Dialog:
         """The dialog with a second phone that answered the same INVITE.  Raises: BadMessage."""
         contacts = response.addresses("Contact")
         return Dialog(
-            self.call_id, self._local[0], response.to, response.fields["To"][0],
+            self.call_id, self._local, response.to, response.fields["To"][0],
             local_seq=response.cseq.number, remote_seq=None,
             remote_target=contacts[0].uri if contacts else self.remote_target,
             route_set=response.addresses("Record-Route")[::-1],
@@ -73,7 +72,7 @@ class Dialog:
     @property
     def local(self) -> NameAddr:
         """Our address with our tag."""
-        return parse_name_addr(self._local[0])
+        return parse_name_addr(self._local)
 
     @property
     def next_hop(self) -> Uri:
@@ -87,18 +86,19 @@ class Dialog:
             seq = self.local_seq
         fields: Fields = {
             "Max-Forwards": ["70"],
-            "From": self._local,
-            "To": self._remote,
+            "From": [self._local],
+            "To": [self._remote],
             "Call-ID": [self.call_id],
             "CSeq": [f"{seq} {method}"],
         }
-        if not self._routes:
+        if not self.route_set:
             return Request(method, self._target, fields)
+        routes = [str(route) for route in self.route_set]
         first = self.route_set[0].uri
         if param(first.params, "lr") is None:  # 12.2.1.1: a strict router gets itself as Request-URI
-            fields["Route"] = [*self._routes[1:], f"<{self._target}>"]
+            fields["Route"] = [*routes[1:], f"<{self._target}>"]
             return Request(method, first, fields)
-        fields["Route"] = self._routes
+        fields["Route"] = routes
         return Request(method, self._target, fields)
 
     def receive(self, request: Request) -> None:

@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 
 _AT_ONCE = 64
 _BUFFER = 4 << 20
+_MOST_HOPS = 4096
 
 
 class UdpTransport:
@@ -23,6 +24,7 @@ class UdpTransport:
         """Raises: OSError where the port is held: never shared (SO_REUSEPORT would steal traffic)."""
         self._loop = loop
         self._core: SipCore | None = None
+        self._hops: dict[tuple[str, int], Hop] = {}
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         try:
@@ -56,7 +58,7 @@ class UdpTransport:
 
     def _readable(self) -> None:
         assert self._core is not None
-        receive, recvfrom = self._core.receive, self._socket.recvfrom
+        receive, recvfrom, hops = self._core.receive, self._socket.recvfrom, self._hops
         for _ in range(_AT_ONCE):
             try:
                 data, address = recvfrom(65535)
@@ -64,7 +66,14 @@ class UdpTransport:
                 return
             except OSError:  # ECONNREFUSED of an earlier datagram
                 continue
-            receive(data, Hop("UDP", address[0], address[1]))
+            receive(data, hops.get(address) or self._hop(address))
+
+    def _hop(self, address: tuple[str, int]) -> Hop:
+        """One value for each far end: transactions keep theirs for 32 s."""
+        if len(self._hops) >= _MOST_HOPS:
+            self._hops.clear()
+        self._hops[address] = hop = Hop("UDP", address[0], address[1])
+        return hop
 
 
 class Alarm:

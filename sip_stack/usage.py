@@ -289,10 +289,10 @@ def next_hop(dialog: Dialog, hop: Hop, *, nat: bool) -> Hop:
     if nat and not dialog.route_set:
         return hop
     uri = dialog.next_hop
-    host = uri.host.strip("[]")
-    if not _is_address(host):
+    host, port = uri.host.strip("[]"), uri.port or 5060
+    if (host == hop.host and port == hop.port) or not _is_address(host):
         return hop
-    return Hop(hop.transport, host, uri.port or 5060, hop.flow)
+    return Hop(hop.transport, host, port, hop.flow)
 
 
 def send_ack(core: SipCore, dialog: Dialog, hop: Hop, seq: int, proof: tuple[str, str] | None = None) -> bytes:

@@ -7,6 +7,7 @@ import socket
 
 import pytest
 
+from sip_stack import transport
 from sip_stack.core import Hop
 from sip_stack.resolver import resolve
 from sip_stack.transport import Alarm, UdpTransport
@@ -118,3 +119,20 @@ async def test_resolve(host: str, found: str) -> None:
 async def test_resolve_a_name_nobody_knows() -> None:
     with pytest.raises(OSError, match=r"\w"):
         await resolve("no-such-host.invalid", 5060)
+
+
+async def test_far_ends_are_remembered_one_value_each_and_a_bounded_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "_MOST_HOPS", 2)
+    one = UdpTransport(asyncio.get_running_loop(), "127.0.0.1", 0)
+    ear = Ear()
+    one.start(ear)  # type: ignore[arg-type]
+    hops = []
+    for _ in range(3):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as late:
+            for _ in range(2):
+                late.sendto(b"x", ("127.0.0.1", one.port))
+                async with asyncio.timeout(5):
+                    hops.append((await ear.heard.get())[1])
+    assert hops[0] is hops[1]
+    assert len(one._hops) <= 2
+    one.close()
