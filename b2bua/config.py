@@ -50,6 +50,8 @@ class MediaConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rtp_timeout_s: Annotated[float, Meta(gt=0, le=86400)] = 60.0
     recordings: str = ""
     """Folder for recordings of every talk; none where empty."""
+    sounds: str = "sounds"
+    """Folder of the accounts' own sounds, a folder each (SPEC 66); none where empty."""
 
 
 class WebConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -86,6 +88,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def media_ports(self) -> range:
         """Even ports for RTP, the next odd one for RTCP."""
         return _port_range(self.media.ports)
+
+    def sounds(self) -> Path | None:
+        """The root of the accounts' own sounds."""
+        return Path(self.media.sounds) if self.media.sounds else None
 
     def base_url(self) -> str:
         """How visitors reach the pages."""

@@ -106,6 +106,7 @@ async def run_server(
         domain=address,
         rtp_timeout_s=config.media.rtp_timeout_s,
         recordings=recordings,
+        sounds=config.sounds(),
         emergencies=emergencies,
     )
     alarm = Alarm(loop)
@@ -141,7 +142,7 @@ async def serve_web(running: Running, config: Config, listener: socket.socket, s
         secret=secrets.token_bytes(32),
         base_url=running.base_url,
         speak_digits=lambda digit: running.exchange.pack.wav([digit]),
-        office=BackOffice(running.exchange.database, time.time),
+        office=BackOffice(running.exchange.database, time.time, config.sounds()),
         proxies=config.web.proxies,
     )
     settings = uvicorn.Config(

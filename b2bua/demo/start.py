@@ -146,7 +146,8 @@ def _config(settings: DemoSettings, folder: Path) -> Config:
     return Config(
         server=ServerConfig(database=f"sqlite:///{folder / 'demo.db'}"),
         media=MediaConfig(
-            ports=settings.media_ports, rtp_timeout_s=settings.rtp_timeout_s, recordings=str(folder / "recordings")
+            ports=settings.media_ports, rtp_timeout_s=settings.rtp_timeout_s, recordings=str(folder / "recordings"),
+            sounds=str(folder / "sounds"),
         ),
         limits=LimitsConfig(_MANY, _MANY, _MANY, _MANY),
     )
