@@ -9,7 +9,9 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import Connection
 
 from b2bua.call import Call
 from b2bua.callback import callback
@@ -33,11 +35,11 @@ from sip_stack.errors import PeerError
 from sip_stack.identity import Caller, caller_of
 from sip_stack.invite import IncomingInvite
 from store import directory as directories
-from store import journal, ledger
+from store import journal, ledger, unspent
 from store.database import Database
 from store.directory import Directory
 from store.errors import StoreError
-from store.values import Account, Extension, Trunk
+from store.values import Account, Extension, Micros, Trunk
 
 if TYPE_CHECKING:
     from b2bua.leg import Leg
@@ -49,6 +51,13 @@ log = logging.getLogger(__name__)
 _RECENT = 200
 _HEARTBEAT_S = 2.0
 _RELOAD_S = 0.5
+
+
+class _Reduced(NamedTuple):
+    """What a heartbeat finds of reductions: the newest movement it saw, and the holds of reduced accounts."""
+
+    newest: int
+    holds: dict[int, Micros]
 
 
 class Exchange:
@@ -97,6 +106,8 @@ class Exchange:
         self.pack_of = cache(self._pack_of)
         self.triggers = Triggers()
         self._background: set[asyncio.Task[Any]] = set()
+        self._entry = 0
+        """The newest movement of money that a heartbeat has seen."""
         self.directory = Directory()
         self.locations = Locations(database, wall, self.keep)
         self.live: dict[str, Call] = {}
@@ -115,6 +126,7 @@ class Exchange:
         at = self.wall()
         for settled in await self.database.run(lambda conn: ledger.settle_after_crash(conn, at)):
             log.warning("call=%s event=settled-after-crash charged=%d", settled.call_id, settled.charged)
+        self._entry = await self.database.read(unspent.newest_entry)
         await self.reload()
         await self.locations.load()
         self.keep(self._every(_HEARTBEAT_S, self._beat))
@@ -174,7 +186,10 @@ class Exchange:
             await purse.mark()
         holds, at = [paid.hold_id for purse in purses for paid in purse.running], self.steady(self.now())
         if holds:
-            await self.database.run(partial(ledger.heartbeat, hold_ids=holds, at=at))
+            reduced = await self.database.run(partial(_beat, holds=holds, at=at, entry=self._entry))
+            self._entry = reduced.newest
+            for purse in purses:
+                purse.correct(reduced.holds)
 
     async def _settle(self) -> None:
         """Offer again what the database did not take when its call ended."""
@@ -385,3 +400,11 @@ class Exchange:
 
 async def _verify_in_thread(hashed: str, text: str) -> bool:
     return await asyncio.to_thread(verify_secret, hashed, text)
+
+
+def _beat(conn: Connection, holds: list[int], at: float, entry: int) -> _Reduced:
+    """The heartbeat of these holds, and what those of accounts that were reduced meanwhile have now (SPEC H9)."""
+    ledger.heartbeat(conn, holds, at)
+    accounts = unspent.reduced_since(conn, entry)
+    shrunk = [hold for hold in ledger.open_holds(conn) if hold.account_id in accounts] if accounts else []
+    return _Reduced(unspent.newest_entry(conn), {hold.id: hold.amount for hold in shrunk})

@@ -243,6 +243,13 @@ class Purse:
         except (StoreError, TimeoutError) as error:
             call.log_error("not-extended", error)
 
+    def correct(self, amounts: dict[int, Micros]) -> None:
+        """Somebody else has taken back what was held and not yet talked (SPEC H9)."""
+        for paid in self._open():
+            if paid.hold_id in amounts:
+                paid.held = amounts[paid.hold_id]
+                self._moved()
+
     # When legs are over
 
     async def close_ended(self) -> None:

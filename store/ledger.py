@@ -17,6 +17,7 @@ from store.audit import audit
 from store.crash import DeadLeg, owed, records
 from store.errors import Duplicate, NoCredit, StoreError
 from store.tables import accounts, holds, ledger
+from store.unspent import take_back
 from store.values import Micros, Rate
 
 __all__ = [
@@ -183,8 +184,9 @@ def settle(conn: Connection, hold_id: int, charge: Micros, at: float) -> Settlem
 def recharge(conn: Connection, account_id: int, amount: Micros | None, order_number: str, at: float) -> Balance:
     """Add money, take some when negative, or make a wallet unlimited (None).
 
-    A prepaid account is never taken below what its live calls hold. One order number is posted once; again it changes
-    nothing.  Raises: Duplicate when it was used for another amount.
+    A prepaid account is never taken below what its live calls have spent: what they hold beyond that is taken back
+    (SPEC H9). One order number is posted once; again it changes nothing.
+    Raises: Duplicate when it was used for another amount.
     """
     account, kind = _account(conn, account_id), "recharge" if amount is not None else "unlimited"
     if order_number and (seen := _order(conn, account_id, order_number)):
@@ -193,6 +195,10 @@ def recharge(conn: Connection, account_id: int, amount: Micros | None, order_num
                             f"order number {order_number} was already posted with another amount")
         return balance(conn, account_id)
     applied, plan = _recharged(account, amount)
+    if amount is not None and amount < applied and account["plan"] == "prepaid":
+        taken = take_back(conn, account_id, applied - amount, at)
+        _move(conn, account_id, held=-taken)
+        applied -= taken
     _move(conn, account_id, balance=applied)
     if plan != account["plan"]:  # after the move: a prepaid account is never below zero, not even for a moment
         conn.execute(update(accounts).where(accounts.c.id == account_id).values(plan=plan))
@@ -214,7 +220,7 @@ def _recharged(account: RowMapping, amount: Micros | None) -> tuple[int, str]:
         return amount, plan
     if plan == "unlimited":  # SPEC 60: what is left becomes 0, whatever was talked before
         return to_zero, "prepaid"
-    return max(amount, to_zero), plan  # SPEC H9: never below 0, and not what a live call holds
+    return max(amount, to_zero), plan  # SPEC H9: never below 0
 
 
 def balance(conn: Connection, account_id: int) -> Balance:

@@ -259,23 +259,26 @@ def test_a_recharge_moves_the_cut(at_s: float, warned_at: list[float]) -> None:
     play(scenario, callback_plan(FREE_BACK, credit="0.30"))
 
 
-def test_a_reduction_moves_the_cut_and_takes_nothing_spent() -> None:
-    """5.00 would talk 1,500 s; what is left after -10 at 70 s is what the call had set aside for its next minutes."""
+@pytest.mark.parametrize(("credit", "at_s", "less", "cut_s"), [
+    pytest.param("5.00", 70, 10_000_000, 90, id="all: the increment under way is talked to its end"),
+    pytest.param("5.00", 88, 10_000_000, 120, id="all: as is what is talked until the call hears of it"),
+    pytest.param("0.30", 20, 100_000, 60, id="what it holds already and has not talked"),
+    pytest.param("5.00", 20, 4_700_000, 90, id="most of it"),
+])  # fmt: skip
+def test_a_reduction_moves_the_cut_and_takes_nothing_spent(credit: str, at_s: float, less: int, cut_s: float) -> None:
 
     async def scenario(world: World) -> None:
         back, far = await Caller(world).talks()
-        world.loop.call_at(world.loop.time() + 70, recharges, world, -10_000_000)
-        ended = await cut(world, back, far)
-        assert 70 < ended < 70 + 130
-        call = world.last
+        world.loop.call_at(world.loop.time() + at_s, recharges, world, -less)
+        assert await cut(world, back, far) == pytest.approx(cut_s, abs=0.05)
         assert wallet(world) == 0
         row = world.read(lambda conn: callers.find_caller(conn, 2, CALLER))
         assert row is not None
         rows = world.read(lambda conn: callers.recharges(conn, row.id))
-        assert (rows[-1].added, rows[-1].left) == (-10_000_000, 0)
-        assert call.charged == round(ended / 30) * 100_000
+        assert rows[-1].added == -less
+        assert world.last.charged == cut_s / 30 * 100_000
 
-    play(scenario, callback_plan(FREE_BACK))
+    play(scenario, callback_plan(FREE_BACK, credit=credit))
 
 
 def test_at_21_unlimited_less_ten_is_nothing_and_five_more_are_five() -> None:

@@ -134,7 +134,7 @@ def test_a_settled_hold_is_not_extended(conn: Connection, new_account: NewAccoun
 @pytest.mark.parametrize(("typed", "applied"), [
     pytest.param(5, 5, id="more"),
     pytest.param(-3, -3, id="less"),
-    pytest.param(-10, -6, id="H9: never below what a live call holds"),
+    pytest.param(-10, -6, id="H9: never below what a live call needs"),
 ])
 def test_recharge_of_a_prepaid_account(conn: Connection, new_account: NewAccount, typed: int, applied: int) -> None:
     payer = new_account(10)

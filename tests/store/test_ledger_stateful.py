@@ -102,9 +102,19 @@ class Books(RuleBasedStateMachine):
 
     @rule(payer=st.integers(1, 2), amount=st.integers(-60, 60).map(Micros))
     def recharge(self, payer: int, amount: Micros) -> None:
-        floor = self._held(payer) - self.has[payer]
-        self.has[payer] += max(amount, floor) if payer == 1 and amount < 0 else amount
-        assert ledger.recharge(self.conn, payer, amount, "", self.now).balance == self.has[payer]
+        left, held = self._left(payer), dict(self.open)
+        after = ledger.recharge(self.conn, payer, amount, "", self.now).balance
+        self.open = {hold.id: (hold.account_id, hold.amount) for hold in ledger.open_holds(self.conn)}
+        taken = sum(before[1] - self.open[hold][1] for hold, before in held.items())
+        if payer == 1 and amount < 0:  # SPEC H9: the free money, then what live calls hold and have not talked
+            assert after == self.has[payer] - min(-amount, left + taken)
+            assert taken == 0 or -amount >= left + taken
+        else:
+            assert (after, taken) == (self.has[payer] + amount, 0)
+        for hold, at in self.answered.items():
+            if hold in self.open:
+                assert self.open[hold][1] >= min(held[hold][1], price(RATE, self.now - at))
+        self.has[payer] = after
 
     @rule()
     def crash(self) -> None:

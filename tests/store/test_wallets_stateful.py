@@ -101,6 +101,13 @@ class Wallets(RuleBasedStateMachine):
             return
         wallet = caller.account_id
         row = callers.recharge_caller(self.conn, caller.id, amount, "", self.now)
+        before = self._held(wallet)
+        self.open = {hold.id: (hold.account_id, hold.amount) for hold in ledger.open_holds(self.conn)}
+        taken = before - self._held(wallet)
+        assert taken >= 0
+        if taken:  # SPEC H9: what live calls held and had not talked
+            assert amount is not None
+            assert -amount >= self.has[wallet] - before + taken
         if amount is None:
             self.unlimited.add(wallet)
         elif amount < 0:
