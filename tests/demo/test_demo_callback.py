@@ -1,6 +1,7 @@
 """The callback number of the demo: rung, refused, called back, cut at zero; and who judges that."""
 
 import asyncio
+import re
 import subprocess
 import sys
 import wave
@@ -45,7 +46,7 @@ def test_demo_call_rings_the_callback_number_and_is_cut_at_zero(tmp_path):
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "said: Your credit is twenty two cents" in done.stdout
     assert "connection fee: 0.12" in done.stdout
-    assert "+12125550100  0.22 USD, 22.0 s" in done.stdout
+    assert re.search(r"\+12125550100  0\.22 USD, 22\.[0-3] s", done.stdout)
     assert "credit     0.34 USD before, 0.00 USD after" in done.stdout
     assert "2468" not in done.stdout
     assert (tmp_path / "call.pcap").stat().st_size > 100_000
