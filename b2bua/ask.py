@@ -11,7 +11,7 @@ from b2bua.leg import Leg
 from b2bua.outcome import NewNumber, Outcome
 from store.values import CallbackSettings
 
-__all__ = ["Accepted", "ask_accept", "ask_digits", "ask_key", "ask_secrets", "double_star"]
+__all__ = ["Accepted", "ask_accept", "ask_digits", "ask_key", "ask_number", "ask_secrets", "double_star", "tell_credit"]
 
 _MOST_DIGITS = 32
 
@@ -100,6 +100,28 @@ async def ask_secrets(
                 await leg.say("wrong-secret", until_key=True)
     leg.masked = False
     return None
+
+
+async def tell_credit(leg: Leg, settings: CallbackSettings) -> bool:
+    """Say what the call's purse has left, as often as that is asked for (SPEC 36); False: nothing was chosen."""
+    call = leg.call
+    assert call.purse is not None
+    assert call.account is not None
+    while True:
+        key = await ask_key(leg, "credit-menu", "12", within_s=settings.dial_s, tries=settings.tries)
+        if key != "1":
+            return key is not None
+        left = await call.purse.left()
+        said = ("unlimited",) if left is None else call.pack.money(left, call.account.currency)
+        await leg.say("your-credit", *said, until_key=True)
+
+
+async def ask_number(leg: Leg, settings: CallbackSettings) -> str | None:
+    """The number to dial (SPEC 33, H16); None: nothing in time."""
+    while True:
+        typed = await ask_digits(leg, "dial-number", within_s=settings.dial_s, digit_s=settings.digit_s, whole=True)
+        if typed != "":
+            return typed
 
 
 @asynccontextmanager

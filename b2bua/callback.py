@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from b2bua.ask import ask_digits, ask_key, ask_secrets, double_star
+from b2bua.ask import ask_number, ask_secrets, double_star, tell_credit
 from b2bua.call import Call
 from b2bua.callback_admission import firewall, needs_secret, too_poor
 from b2bua.caller_id import Shown, by_server
@@ -74,9 +74,9 @@ async def _serve(want: CallbackRequest, served: Served, call: Call, back: Leg) -
     refused = await ask_secrets(back, secrets, settings, lambda: _note_failure(want, call))
     if refused is not None:
         return refused
-    if settings.credit_enquiry and served.row is not None and not await _tell_credit(settings, call, back):
+    if settings.credit_enquiry and served.row is not None and not await tell_credit(back, settings):
         return Outcome.NOTHING_DIALLED
-    while (typed := await _ask_number(settings, back)) is not None:
+    while (typed := await ask_number(back, settings)) is not None:
         told = await _connect(want, call, back, typed)
         if told:
             await back.say(told, until_key=True)
@@ -88,27 +88,6 @@ async def _note_failure(want: CallbackRequest, call: Call) -> None:
     at = call.exchange.wall()
     call.log_event("wrong-secret")
     await call.database.run(lambda conn: lockouts.note_failure(conn, want.extension.id, want.number, at))
-
-
-async def _tell_credit(settings: CallbackSettings, call: Call, back: Leg) -> bool:
-    """Say the credit as often as it is asked for (SPEC 36); False: nothing was chosen."""
-    assert call.purse is not None
-    assert call.account is not None
-    while True:
-        key = await ask_key(back, "credit-menu", "12", within_s=settings.dial_s, tries=settings.tries)
-        if key != "1":
-            return key is not None
-        left = await call.purse.left()
-        said = ("unlimited",) if left is None else call.pack.money(left, call.account.currency)
-        await back.say("your-credit", *said, until_key=True)
-
-
-async def _ask_number(settings: CallbackSettings, back: Leg) -> str | None:
-    """What he dials (SPEC 33, H16); None: nothing."""
-    while True:
-        typed = await ask_digits(back, "dial-number", within_s=settings.dial_s, digit_s=settings.digit_s, whole=True)
-        if typed != "":
-            return typed
 
 
 async def _connect(want: CallbackRequest, call: Call, back: Leg, typed: str) -> str:
@@ -131,13 +110,18 @@ async def _connect(want: CallbackRequest, call: Call, back: Leg, typed: str) -> 
         pass
     except CreditRefused as failed:
         lacking = call.exchange.sound(settings.no_credit_sound, want.account) or "no-credit"
-        said = lacking if failed.outcome is Outcome.NO_CREDIT else _TOLD.get(failed.outcome, "number-failed")
+        said = lacking if failed.outcome is Outcome.NO_CREDIT else _told(call, failed)
     except CallError as failed:
-        said = _TOLD.get(failed.outcome, "number-failed")
+        said = _told(call, failed)
     back.forget_keys()
     back.watch(None)
     await call.purse.close_ended()
     return said
+
+
+def _told(call: Call, failed: CallError) -> str:
+    call.ladder_row("event", EXTENSION, PSTN, f"not reached: {failed.outcome}")
+    return _TOLD.get(failed.outcome, "number-failed")
 
 
 async def _dial(want: CallbackRequest, call: Call, back: Leg, typed: str) -> Leg:
@@ -151,7 +135,6 @@ async def _dial(want: CallbackRequest, call: Call, back: Leg, typed: str) -> Leg
     try:
         number = read_number(typed, want.account.dial_plan)  # emergency, premium and short numbers never (H20, A12.2)
     except BadNumber as bad:
-        call.ladder_row("event", EXTENSION, PSTN, f"not dialled: {bad.reason}")
         raise NotAdmitted(Outcome.NOT_ALLOWED) from bad
     reason = firewall(want.settings, number, exchange.directory.rate(want.account, number))
     if reason is not None:

@@ -182,13 +182,15 @@ class Exchange:
     async def _beat(self) -> None:
         """Note who still talks, so that a crash is charged to the right second at most."""
         purses = [call.purse for call in self.live.values() if call.purse]
-        for purse in purses:
-            await purse.mark()
-        holds, at = [paid.hold_id for purse in purses for paid in purse.running], self.steady(self.now())
+        running = [(purse, paid) for purse in purses for paid in purse.running]
+        for purse, paid in running:
+            if not paid.marked:
+                await purse.mark()
+        holds, at = [paid.hold_id for _, paid in running], self.steady(self.now())
         if holds:
             reduced = await self.database.run(partial(_beat, holds=holds, at=at, entry=self._entry))
             self._entry = reduced.newest
-            for purse in purses:
+            for purse in purses if reduced.holds else ():
                 purse.correct(reduced.holds)
 
     async def _settle(self) -> None:

@@ -282,7 +282,7 @@ class Leg:
             return
         port = self._audio.port
         pack = self.call.pack
-        said = " ".join(clip if clip.startswith("/") else pack.text(clip) for clip in clips)
+        said = " ".join(clip.rpartition("/")[2] if clip.startswith("/") else pack.text(clip) for clip in clips)
         self.call.ladder_row("prompt", RINGBACK, self.lane, f"said: {said}")
         self._played, self._until_key = asyncio.get_running_loop().create_future(), until_key
         port.play([clip if "/" in clip else f"{pack.language}/{clip}" for clip in clips], until_key=until_key)

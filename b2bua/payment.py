@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -65,6 +64,11 @@ Place = Callable[[Connection], Holdings]
 class Purse:
     """What one account holds for one call; all moments are those of `Call.now`."""
 
+    __slots__ = (
+        "_call", "_foresight", "_limit_at", "_limit_s", "_names", "_only_with_second", "_room", "_turn", "account_id",
+        "paid", "spent", "unheard",
+    )  # fmt: skip
+
     def __init__(
         self, call: Call, account_id: int, *, limit_s: int | None = None, foresight: Foresight = PLAIN,
         room: Callable[[Connection], Micros] | None = None, only_with_second: bool = False,
@@ -80,7 +84,7 @@ class Purse:
         self._foresight = foresight
         self._room = room
         self._only_with_second = only_with_second
-        self._names: Counter[str] = Counter()
+        self._names: dict[str, int] = {}
         self.paid: list[Paid] = []
         self.unheard = 0
         """Holds asked for whose answer nobody has heard."""
@@ -133,8 +137,8 @@ class Purse:
         It raises: NoCredit; CreditRefused where `room` is used up.
         """
         call, plan, others = self._call, first_hold(rate, self._foresight.first_s), self._open()
-        self._names[name] += 1
-        leg = name if self._names[name] == 1 else f"{name}-{self._names[name]}"
+        self._names[name] = nth = self._names.get(name, 0) + 1
+        leg = name if nth == 1 else f"{name}-{nth}"
         at, now = call.wall(call.now()), call.now()
         extension = call.extension.number if call.extension else ""
         wanted = [*(needs(paid.metered, now) for paid in others), plan.least]

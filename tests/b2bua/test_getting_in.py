@@ -141,7 +141,6 @@ def test_a_phone_behind_the_address_of_a_trunk_is_a_phone() -> None:
     [
         pytest.param(T1, "5555555555", "5551111111", 404, id="a trunk is no way to another trunk"),
         pytest.param(T1, "001*002", "5551111111", 404, id="a trunk rings public numbers, not extensions"),
-        pytest.param(T1, "5555559000", "5551111111", 480, id="a callback number rings no phone"),
         pytest.param(("192.0.2.66", 5060), "5555550000", "5551111111", 401, id="an unknown address"),
         pytest.param(("192.0.2.23", 5060), "5555550000", "5551111111", 404, id="a number of another trunk"),
     ],
