@@ -390,15 +390,17 @@ class World:
         self._alarms: list[Any] = []
         folder = Path(mkdtemp(prefix="ringback-world-"))
         self.url = f"sqlite:///{folder / 'world.db'}"
+        self.sounds = folder / "sounds"
+        """The accounts' own sounds."""
         shutil.copy(_empty_database(), folder / "world.db")
         self.database = InlineDatabase(self.url, loop)
         with connect(self.url).begin() as conn:
             apply(conn, parse(plan, "plan.toml"), self.wall(), "http://test", lambda: f"{next(self._ids):016x}")
         self.engine = InlineEngine(loop, SERVER[0], network=self.network)
         self.exchange = Exchange(
-            database=self.database, engine=self.engine, pack=Pack.load("en"), gate=Gate(b"k" * 32), resolve=resolve,
+            database=self.database, engine=self.engine, pack=Pack.load("en"), gate=Gate(b"k" * 32), locate=self.locate,
             now=loop.time, wall=self.wall, new_id=lambda: f"id{next(self._ids):06d}", domain=SERVER[0],
-            rtp_timeout_s=20.0, verify=_verify,
+            rtp_timeout_s=20.0, verify=_verify, sounds=self.sounds,
         )  # fmt: skip
         self.exchange.core = self.core = self.core_at(SERVER, self.exchange, tap=self.exchange.tap)
         self.desk = FrontDesk(self.exchange, base_url="http://test", new_token=lambda: f"token{next(self._ids)}")

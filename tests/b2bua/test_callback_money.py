@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from b2bua.outcome import Outcome
-from media.prompt import Library
+from media.prompt import Library, wav_bytes
 from store import callers, journal
 from store.database import connect
 from store.tables import holds
@@ -425,3 +425,61 @@ def test_who_is_silent_at_b_ends_b_and_is_asked_again() -> None:
         await world.over()
 
     play(scenario, callback_plan())
+
+
+def test_the_accounts_own_sounds_are_heard_instead_of_ours() -> None:
+    """SPEC 31, 64, 66: greeting, lack of credit and cut by path."""
+
+    async def scenario(world: World) -> None:
+        folder = world.sounds / "client" / "en"
+        folder.mkdir(parents=True)
+        for name, clip in (("hello", "confirm"), ("poor", "wrong-key"), ("cut", "goodbye")):
+            (folder / f"{name}.wav").write_bytes(wav_bytes(world.exchange.pack.samples(clip)))
+        back = await Caller(world).called_back()
+        await back.hears("confirm")
+        await back.hears("dial-number")
+        back.presses("0012345678#")
+        await back.hears("wrong-key")
+        back.heard.clear()
+        await back.hears("dial-number")
+        back.presses(f"{MOBILE}#")
+        far = (await back.peer.expects_call()).answers().speaks()
+        back.speaks()
+        await far.left_alone()
+        await back.hears("goodbye")
+        await back.left_alone()
+        assert (await world.over()).outcome is Outcome.CREDIT_SPENT
+
+    sounds = 'greeting_sound = "/en/hello"\nno_credit_sound = "/en/poor"\ncut_sound = "/en/cut"'
+    play(scenario, callback_plan(f"{FREE_BACK}\n{sounds}", credit="0.10"))
+
+
+@pytest.mark.parametrize("sound", ["/en/nothing", "///en/hello"])
+def test_a_sound_that_cannot_be_played_is_ours_again(sound: str) -> None:
+    async def scenario(world: World) -> None:
+        back = await Caller(world).called_back()
+        await back.hears("callback-greeting")
+        back.hangs_up()
+        await world.over()
+
+    play(scenario, callback_plan(f'greeting_sound = "{sound}"'))
+
+
+def test_the_warning_is_heard_by_the_caller_alone() -> None:
+    async def scenario(world: World) -> None:
+        back, far = await Caller(world).talks()
+        await asyncio.sleep(28)
+        for each in (back, far):
+            each.audio.port.stop()
+        await asyncio.sleep(1)
+        for each in (back, far):
+            each.heard.clear()
+        await asyncio.sleep(2)
+        assert beeps(world) == [pytest.approx(30, abs=0.05)]
+        assert len(far.heard) == 0
+        loud = sum(octet not in b"\xff\x7f" for octet in back.heard)
+        assert loud > 0.2 * 8000, "some tenths of a second of tone"
+        back.hangs_up()
+        await world.over()
+
+    play(scenario, callback_plan(FREE_BACK, credit="0.30"))

@@ -9,6 +9,7 @@ import pytest
 
 from b2bua.desk import Stage
 from b2bua.outcome import Outcome
+from store import journal
 from tests.plans import fixture
 from tests.world import PHONE, T1, T2, Far, Peer, World, play
 
@@ -61,6 +62,8 @@ def test_the_extension_is_rung_first_and_the_visitor_after_the_key() -> None:
         assert [r.reason for r in world.requests()] == ["talked"]
         heard = [len(far.heard) / 8000 for far in (owner, visitor)]
         assert min(heard) > 9, f"both hear ten seconds of the other: {heard}"
+        kept = world.read(lambda conn: journal.read_ladder(conn, call.id))
+        assert [row["title"] for row in kept] == [row.title for row in call.ladder.rows()]
 
     play(scenario, fixture())
 
