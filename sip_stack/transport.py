@@ -25,6 +25,7 @@ class UdpTransport:
         self._loop = loop
         self._core: SipCore | None = None
         self._hops: dict[tuple[str, int], Hop] = {}
+        self._unsent: list[tuple[bytes, tuple[str, int]]] = []
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         try:
@@ -45,16 +46,27 @@ class UdpTransport:
 
     def close(self) -> None:
         """Stop and free the port."""
+        self._flush()
         self._loop.remove_reader(self._socket.fileno())
         self._socket.close()
 
     def send(self, data: bytes, hop: Hop) -> None:
-        """Send one datagram; a full buffer or a dead peer loses it, as UDP may."""
-        try:
-            self._socket.sendto(data, (hop.host, hop.port))
-        except (BlockingIOError, OSError) as error:
-            self.dropped += 1
-            log.debug("sip send to %s:%s failed: %s", hop.host, hop.port, error)
+        """Send one datagram, with all others of this turn of the loop: a far end is woken once for several.
+
+        A full buffer or a dead peer loses it, as UDP may.
+        """
+        if not self._unsent:
+            self._loop.call_soon(self._flush)
+        self._unsent.append((data, (hop.host, hop.port)))
+
+    def _flush(self) -> None:
+        unsent, self._unsent = self._unsent, []
+        for data, address in unsent:
+            try:
+                self._socket.sendto(data, address)
+            except (BlockingIOError, OSError) as error:
+                self.dropped += 1
+                log.debug("sip send to %s:%s failed: %s", *address, error)
 
     def _readable(self) -> None:
         assert self._core is not None

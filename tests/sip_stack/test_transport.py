@@ -71,8 +71,19 @@ async def test_a_peer_that_is_gone_stops_nothing() -> None:
 async def test_what_cannot_be_sent_is_counted() -> None:
     one, two = open_pair("127.0.0.1")
     one.send(b"x" * 70_000, Hop("UDP", "127.0.0.1", two.port))
-    assert one.dropped == 1
     one.close()
+    assert one.dropped == 1
+    two.close()
+
+
+async def test_what_is_said_before_closing_is_still_sent() -> None:
+    one, two = open_pair("127.0.0.1")
+    ear = Ear()
+    two.start(ear)  # type: ignore[arg-type]
+    one.send(b"bye", Hop("UDP", "127.0.0.1", two.port))
+    one.close()
+    async with asyncio.timeout(5):
+        assert (await ear.heard.get())[0] == b"bye"
     two.close()
 
 
