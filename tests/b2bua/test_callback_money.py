@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from sqlalchemy import select
 
+from b2bua.call import Call
 from b2bua.outcome import Outcome
 from media.prompt import Library, wav_bytes
 from store import callers, journal
@@ -483,3 +484,83 @@ def test_the_warning_is_heard_by_the_caller_alone() -> None:
         await world.over()
 
     play(scenario, callback_plan(FREE_BACK, credit="0.30"))
+
+
+def test_a_database_that_fails_when_b_ends_settles_it_later() -> None:
+    async def scenario(world: World) -> None:
+        back, far = await Caller(world).talks()
+        await asyncio.sleep(10)
+        world.database.broken = True
+        far.hangs_up()
+        await back.hears("call-ended")
+        world.database.broken = False
+        back.hangs_up()
+        call = await world.over()
+        assert (call.charged, wallet(world)) == (220_000, 5_000_000 - 220_000)
+
+    play(scenario, callback_plan())
+
+
+def test_the_money_of_the_day_may_pay_for_the_leg_back_and_not_for_the_number() -> None:
+    async def scenario(world: World) -> None:
+        back = await Caller(world).prompted()
+        back.presses(f"{MOBILE}#")
+        await back.hears("number-not-allowed")
+        back.hangs_up()
+        await world.over()
+        assert back.peer.invited == 1
+
+    play(scenario, callback_plan('money_a_day = "0.20"'))
+
+
+def test_nobody_talks_without_a_meter(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """A fault of ours in the middle of the talk ends it, and what was talked is charged."""
+
+    async def scenario(world: World) -> None:
+        back, far = await Caller(world).talks()
+        monkeypatch.setattr("b2bua.payment.next_step", lambda *_, **__: 1 / 0)
+        recharges(world, -1_000_000)
+        await far.left_alone(within_s=60)
+        await back.left_alone()
+        monkeypatch.undo()
+        call = await world.over()
+        assert (call.outcome, call.charged) == (Outcome.SERVER_ERROR, 100_000)
+        assert "event=bug" in caplog.text
+
+    play(scenario, callback_plan(FREE_BACK))
+
+
+async def holding(world: World) -> Call:
+    """Wait until a hold is being placed, and nobody has heard of it."""
+    call = next(iter(world.exchange.live.values()))
+    for _ in range(1000):
+        if call.purse is not None and call.purse.unheard:
+            return call
+        await asyncio.sleep(0.01)
+    raise AssertionError("no hold was asked for")
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.9])
+def test_who_hangs_up_while_money_is_being_held_leaves_no_hold(after_s: float) -> None:
+    """Of either leg: `over` finds every hold settled."""
+
+    async def scenario(world: World) -> None:
+        world.database.takes_s = 1.0
+        caller = Caller(world)
+        await caller.rings().told(486)
+        call = await holding(world)
+        await asyncio.sleep(after_s)
+        call.cancel()
+        assert (await world.over()).charged == 0
+        assert [r.reason for r in world.requests()] == ["cancelled"]
+        world.database.takes_s = 0.001
+        back = await caller.prompted()
+        world.database.takes_s = 1.0
+        back.presses(f"{MOBILE}#")
+        await holding(world)
+        await asyncio.sleep(after_s)
+        back.hangs_up()
+        await world.over()
+        assert wallet(world) == 5_000_000 - 120_000
+
+    play(scenario, callback_plan())
