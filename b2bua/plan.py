@@ -10,7 +10,7 @@
                   forbidden
     [extension.callback]  what store.values.CallbackSettings has, with `password` for its hash
     [[caller]]    extension number pin enabled credit order_number language
-    [[trunk]]     name host port user password trusted sources number_format country codecs ring_s media pai
+    [[trunk]]     what store.values.Trunk has
     [[did]]       number extension trunk
     [[route]]     prefix trunk priority
     [[rate]]      table prefix description connection_fee first_interval_s first_cost increment_s increment_cost
@@ -22,14 +22,14 @@ at all is left alone; of a kind that it mentions, what is not in the file is rem
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from b2bua.toml_lines import Path, line_of
-from store.values import CallerId, DialPlan, ExtensionKind, NumberFormat
+from store.values import CallerHeader, CallerId, DialPlan, ExtensionKind, NumberFormat
 
 __all__ = [
     "AccountEntry", "BadPlan", "CallNowEntry", "CallbackEntry", "CallerEntry", "DidEntry", "ExtensionEntry", "Fault",
@@ -38,7 +38,6 @@ __all__ = [
 
 Seconds = Annotated[int, Meta(ge=1, le=86400)]
 Interval = Annotated[int, Meta(ge=1, le=86400)]
-Port = Annotated[int, Meta(ge=1, le=65535)]
 Count = Annotated[int, Meta(ge=0)]
 Tries = Annotated[int, Meta(ge=1, le=100)]
 
@@ -146,7 +145,7 @@ class CallerEntry:
 class TrunkEntry:
     name: str
     host: str
-    port: Port = 5060
+    port: Annotated[int, Meta(ge=0, le=65535)] = 0
     user: str = ""
     password: str = field(default="", repr=False)
     trusted: bool = False
@@ -157,6 +156,22 @@ class TrunkEntry:
     ring_s: Seconds = 60
     media: Literal["relay", "direct"] = "relay"
     pai: Literal["number", "extension"] = "number"
+    proxy: str = ""
+    register: bool = False
+    register_expires_s: Annotated[int, Meta(ge=60, le=86400)] = 3600
+    qualify_s: Annotated[int, Meta(ge=0, le=86400)] = 0
+    down_after: Tries = 3
+    up_after: Tries = 2
+    connect_s: Annotated[int, Meta(ge=1, le=32)] = 5
+    out_strip: str = ""
+    out_prefix: str = ""
+    in_strip: str = ""
+    in_prefix: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    send_caller: CallerHeader = "from"
+    read_caller: CallerHeader = "pai"
+    channels: Annotated[int, Meta(ge=1)] | None = None
+    calls_per_s: Annotated[int, Meta(ge=1)] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

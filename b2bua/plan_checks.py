@@ -10,7 +10,7 @@ from b2bua.callback_settings import callback_faults, prefix_faults, secret_fault
 from b2bua.money import parse_credit
 from b2bua.plan import AccountEntry, CallbackEntry, CallNowEntry, ExtensionEntry, Fault, Plan
 from b2bua.toml_lines import line_of
-from store.directory import split_source
+from b2bua.trunk_checks import trunk_faults
 
 __all__ = ["faults_between"]
 
@@ -139,9 +139,5 @@ def _others(plan: Plan) -> Iterable[Fault]:
         if rate.maximum is not None and rate.maximum < rate.minimum:
             yield plan.fault("maximum is below minimum", "rate", index, "maximum")
     for index, trunk in enumerate(plan.trunk or ()):
-        for source in trunk.sources:
-            try:
-                split_source(source)
-            except ValueError:
-                yield plan.fault(f'sources: "{source}" is no network, address or address:port',
-                                 "trunk", index, "sources")
+        for key, sentence in trunk_faults(trunk):
+            yield plan.fault(f"{key}: {sentence}", "trunk", index, key)

@@ -40,6 +40,12 @@ def _number(name: str) -> Column[int]:
     return Column(name, sa.Integer, nullable=False)
 
 
+def _set(name: str, default: int) -> Column[Any]:
+    """A number, or a flag, that older rows have not."""
+    flag = isinstance(default, bool)
+    return Column(name, sa.Boolean if flag else sa.Integer, nullable=False, server_default=str(int(default)))
+
+
 def _json(name: str, default: str) -> Column[Any]:
     return Column(name, sa.JSON, nullable=False, server_default=default)
 
@@ -85,7 +91,11 @@ trunks = Table(
     _text("host"), _number("port"), _text("user"), _text("password"), _flag("trusted"),
     Column("sources", sa.JSON, nullable=False), _text("number_format", 16), _text("country", 2),
     Column("codecs", sa.JSON, nullable=False), _number("ring_s"), _text("media", 16),
-    _text("pai", 16, "number"),
+    _text("pai", 16, "number"), _text("proxy"), _set("register", False), _set("register_expires_s", 3600),
+    _set("qualify_s", 0), _set("down_after", 3), _set("up_after", 2), _set("connect_s", 5),
+    _text("out_strip", 32), _text("out_prefix", 32), _text("in_strip", 32), _text("in_prefix", 32),
+    _json("headers", "{}"), _text("send_caller", 16, "from"), _text("read_caller", 16, "pai"),
+    Column("channels", sa.Integer), Column("calls_per_s", sa.Integer),
 )
 dids = Table(
     "dids", metadata, _id(), Column("number", sa.String(32), nullable=False, unique=True),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NewType
 
 __all__ = [
-    "Account", "AuthorisedCaller", "CallNowSettings", "CallbackSettings", "CallerId", "Did", "DialPlan", "Extension",
-    "Micros", "Rate", "Route", "Trunk",
+    "Account", "AuthorisedCaller", "CallNowSettings", "CallbackSettings", "CallerHeader", "CallerId", "Did", "DialPlan",
+    "Extension", "Micros", "Rate", "Route", "Trunk",
 ]
 
 Micros = NewType("Micros", int)
@@ -15,6 +16,8 @@ Micros = NewType("Micros", int)
 
 ExtensionKind = Literal["phone", "callback", "fax", "conference", "queue"]
 NumberFormat = Literal["+e164", "e164", "national", "as-is"]
+CallerHeader = Literal["from", "pai", "rpid", "charge"]
+"""From, P-Asserted-Identity, Remote-Party-ID, P-Charge-Info."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +186,8 @@ class Trunk:
     id: int
     name: str
     host: str
-    port: int = 5060
+    port: int = 0
+    """0: as NAPTR and SRV records say (RFC 3263), 5060 for an address."""
     user: str = ""
     password: str = field(default="", repr=False)
     trusted: bool = False
@@ -198,6 +202,34 @@ class Trunk:
     media: Literal["relay", "direct"] = "relay"
     pai: Literal["number", "extension"] = "number"
     """Who P-Asserted-Identity names: the number shown, or the extension (SPEC 51)."""
+    proxy: str = ""
+    """Outbound proxy, `HOST` or `HOST:PORT`: everything for the trunk goes there, with a Route for it."""
+    register: bool = False
+    """We REGISTER there as `user`, and its calls find us by that."""
+    register_expires_s: int = 3600
+    qualify_s: int = 0
+    """How often it is asked by OPTIONS whether it is there; 0: never."""
+    down_after: int = 3
+    """Losses in a row after which it is tried last."""
+    up_after: int = 2
+    """Answers in a row after which it is tried in its turn again."""
+    connect_s: int = 5
+    """How long one of its servers may be silent where there is another to try."""
+    out_strip: str = ""
+    out_prefix: str = ""
+    """What begins a called number in the trunk's format, and what begins it instead."""
+    in_strip: str = ""
+    in_prefix: str = ""
+    """The same for numbers that come from it, before their format is read."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """More header fields of every INVITE to it."""
+    send_caller: CallerHeader = "from"
+    """Which header carries the number shown, beside From."""
+    read_caller: CallerHeader = "pai"
+    """Which header of a trusted trunk says who calls, before From."""
+    channels: int | None = None
+    """Most calls at once, both directions together."""
+    calls_per_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ def test_only_what_the_file_mentions_is_removed(conn: Connection) -> None:
 def test_what_is_still_used_is_kept_and_said_to_be(conn: Connection) -> None:
     run(conn)
     account, trunk = '[[account]]\nname = "other"\n', '[[trunk]]\nname = "T3"\nhost = "127.0.0.4"\n'
-    lines = run(conn, account + trunk + 'number_format = "as-is"\n')
+    lines = run(conn, account + trunk + 'port = 5060\nnumber_format = "as-is"\n')
     assert lines[:5] == [
         "created   account other",
         "kept      trunk R2: other rows still refer to it", "kept      trunk R1: other rows still refer to it",

@@ -17,7 +17,7 @@ from store.database import connect, migrate
 from store.directory import load
 from store.journal import requests_of
 from store.tables import metadata
-from store.values import CallbackSettings
+from store.values import CallbackSettings, Trunk
 
 
 def test_migrations_and_tables_agree(conn: Connection) -> None:
@@ -70,6 +70,7 @@ def test_an_older_database_with_rows_in_it_is_brought_up_to_date(tmp_path: Path)
         extension = directory.extensions["001*900"]
         assert (extension.callback, extension.callnow.allowed) == (CallbackSettings(), ())
         assert (directory.trunks[1].pai, directory.accounts[1].caller_quota) == ("number", None)
+        assert directory.trunks[1] == Trunk(1, "R1", "h", 1, trusted=True, number_format="as-is", codecs=(), ring_s=1)
         assert requests_of(conn, "5551")[0].kind == "callnow"
         with pytest.raises(IntegrityError, match="append-only"):
             conn.execute(text("DELETE FROM ledger"))

@@ -1,0 +1,78 @@
+"""What the settings of one trunk must be together; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from b2bua.plan import TrunkEntry
+from store.directory import split_source
+
+__all__ = ["split_host", "trunk_faults"]
+
+_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,253}[A-Za-z0-9.])?")
+_DIGITS = re.compile(r"\+?[0-9*#]{0,24}")
+_FIELD_NAME = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")  # a token (RFC 3261 25.1)
+_OURS = frozenset(
+    "accept accept-encoding alert-info allow authorization call-id contact content-disposition content-encoding"
+    " content-length content-type cseq date event expires from identity max-forwards min-se mime-version"
+    " p-asserted-identity p-charge-info p-preferred-identity path privacy proxy-authorization proxy-require rack reason"
+    " record-route refer-to referred-by remote-party-id replaces require route rseq session-expires supported to"
+    " user-agent via a b c d e f i j k l m o r s t u v x y".split()
+)
+"""What we write ourselves, or what would change what an INVITE means; the compact forms too (RFC 3261 7.3.3)."""
+
+
+def trunk_faults(entry: TrunkEntry) -> Iterator[tuple[str, str]]:
+    """Key and sentence of each value that has the right type and makes no sense."""
+    if not _is_host(entry.host):
+        yield "host", f'"{entry.host}" is no host name or address; write a port as `port`'
+    if entry.proxy:
+        try:
+            split_host(entry.proxy)
+        except ValueError as error:
+            yield "proxy", str(error)
+    if entry.register and not (entry.user and entry.password):
+        yield "register", "needs `user` and `password`"
+    for source in entry.sources:
+        try:
+            split_source(source)
+        except ValueError:
+            yield "sources", f'"{source}" is no network, address or address:port'
+    for key in ("out_strip", "out_prefix", "in_strip", "in_prefix"):
+        if not _DIGITS.fullmatch(getattr(entry, key)):
+            yield key, "expected up to 24 digits, * and #, with or without + before them"
+    for name, value in entry.headers.items():
+        if fault := header_fault(name, value):
+            yield "headers", fault
+
+
+def header_fault(name: str, value: str) -> str:
+    """Why this header field cannot be added; empty where it can."""
+    if not _FIELD_NAME.fullmatch(name):
+        return f'"{name}" is no name of a header field'
+    if name.lower() in _OURS:
+        return f"{name} is written by Ringback itself"
+    if not value.strip() or not value.isprintable():  # a line break would begin another field
+        return f"{name}: expected one line of text"
+    return ""
+
+
+def split_host(text: str) -> tuple[str, int | None]:
+    """Read `HOST`, `HOST:PORT` or `[IPv6]:PORT`.  Raises: ValueError with a sentence."""
+    if _is_host(text):
+        return text.strip("[]"), None
+    host, _, port = text.rpartition(":")
+    if not _is_host(host) or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ValueError(f'"{text}" is not as in "sip.example.net" or "192.0.2.1:5060"')
+    return host.strip("[]"), int(port)
+
+
+def _is_host(text: str) -> bool:
+    if _NAME.fullmatch(text):
+        return True
+    try:
+        return ip_address(text[1:-1] if text[:1] + text[-1:] == "[]" else text).version == 6
+    except ValueError:
+        return False
