@@ -12,7 +12,7 @@ from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, P
 
 from store.values import DialPlan, Trunk
 
-__all__ = ["BadNumber", "NumberFault", "from_trunk", "is_emergency", "read_number", "to_trunk"]
+__all__ = ["BadNumber", "NumberFault", "called_on_trunk", "from_trunk", "is_emergency", "read_number", "to_trunk"]
 
 MAX_DIGITS = 18
 """E.164 has 15; an international prefix comes before them."""
@@ -175,14 +175,25 @@ def to_trunk(number: str, trunk: Trunk) -> str:
     return re.sub(r"\D", "", phonenumbers.format_number(parsed, PhoneNumberFormat.NATIONAL))
 
 
+def called_on_trunk(number: str, trunk: Trunk) -> str:
+    """A number to call as this trunk takes it: in its format, `out_prefix` in the place of `out_strip`."""
+    return _replaced(to_trunk(number, trunk), trunk.out_strip, trunk.out_prefix)
+
+
 def from_trunk(number: str, trunk: Trunk) -> str:
     """The number as Ringback writes it; what is no number (`anonymous`) stays as it came."""
+    if trunk.in_strip.startswith("+") or re.fullmatch("[0-9*#]+", number):  # one with a plus is whole already
+        number = _replaced(number, trunk.in_strip, trunk.in_prefix)
     if not re.fullmatch("[0-9]+", number) or trunk.number_format in ("+e164", "as-is"):
         return number
     if trunk.number_format == "e164":
         return f"+{number}"
     parsed = _parsed(number, trunk)
     return number if parsed is None else phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
+
+
+def _replaced(number: str, strip: str, prefix: str) -> str:
+    return prefix + number[len(strip) :] if number.startswith(strip) else number
 
 
 def _parsed(number: str, trunk: Trunk) -> PhoneNumber | None:

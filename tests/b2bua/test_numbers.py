@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b2bua.numbers import SENTENCES, BadNumber, NumberFault, from_trunk, is_emergency, read_number, to_trunk
+from b2bua.numbers import (
+    SENTENCES,
+    BadNumber,
+    NumberFault,
+    called_on_trunk,
+    from_trunk,
+    is_emergency,
+    read_number,
+    to_trunk,
+)
 from store.values import DialPlan, NumberFormat, Trunk
 
 AS_DIALLED = DialPlan("as-dialled", strip=("+1",), refused=("112", "911", "000", "1900"), min_digits=6)
@@ -190,3 +201,29 @@ def test_to_trunk(number: str, number_format: NumberFormat, sent: str) -> None:
 ])
 def test_from_trunk(received: str, number_format: NumberFormat, number: str) -> None:
     assert from_trunk(received, trunk(number_format)) == number
+
+
+@pytest.mark.parametrize(("number", "settings", "sent"), [
+    pytest.param("+442079460958", {}, "+442079460958", id="as its format"),
+    pytest.param("+442079460958", {"out_prefix": "1234#"}, "1234#+442079460958", id="a technical prefix"),
+    pytest.param("+442079460958", {"out_strip": "+", "out_prefix": "011"}, "011442079460958", id="011 for the plus"),
+    pytest.param("+12025550100", {"out_strip": "+1"}, "2025550100", id="a prefix taken off"),
+    pytest.param("+442079460958", {"out_strip": "+1", "out_prefix": "9"}, "+442079460958", id="another beginning"),
+    pytest.param("+442079460958", {"number_format": "e164", "out_prefix": "9"}, "9442079460958", id="after the format"),
+    pytest.param("5555555555", {"out_prefix": "9"}, "95555555555", id="as-dialled too"),
+])  # fmt: skip
+def test_called_on_trunk(number: str, settings: dict[str, Any], sent: str) -> None:
+    assert called_on_trunk(number, Trunk(1, "R1", "192.0.2.1", **settings)) == sent
+
+
+@pytest.mark.parametrize(("received", "settings", "number"), [
+    pytest.param("0044207946", {"in_strip": "00", "in_prefix": "+"}, "+44207946", id="00 for the plus"),
+    pytest.param("0207946", {"in_strip": "00", "in_prefix": "+"}, "0207946", id="another beginning stays"),
+    pytest.param("44207946", {"in_prefix": "+"}, "+44207946", id="a plus before all"),
+    pytest.param("+44207946", {"in_prefix": "+"}, "+44207946", id="no second plus"),
+    pytest.param("+44207946", {"in_strip": "+44", "in_prefix": "0"}, "0207946", id="a plus named is taken off"),
+    pytest.param("1234#44207946", {"in_strip": "1234#", "number_format": "e164"}, "+44207946", id="before the format"),
+    pytest.param("anonymous", {"in_prefix": "9"}, "anonymous", id="no number"),
+])  # fmt: skip
+def test_from_trunk_with_a_prefix(received: str, settings: dict[str, Any], number: str) -> None:
+    assert from_trunk(received, Trunk(1, "R1", "192.0.2.1", **settings)) == number

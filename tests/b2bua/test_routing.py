@@ -25,3 +25,12 @@ def test_route(number: str, names: list[str]) -> None:
 
 def test_no_way_out() -> None:
     assert route(build(trunks=TRUNKS, routes=[Route("04", 1)]), "5551") == []
+
+
+@pytest.mark.parametrize(("down", "names"), [
+    pytest.param({3}, ["R2", "R3"], id="one that is down is tried last, not never"),
+    pytest.param({2, 3}, ["R3", "R2"], id="all are down: the usual order"),
+    pytest.param({1}, ["R3", "R2"], id="another prefix's"),
+])
+def test_trunks_that_are_down(down: set[int], names: list[str]) -> None:
+    assert [trunk.name for trunk in route(build(trunks=TRUNKS, routes=ROUTES), "0402", down)] == names
