@@ -31,7 +31,7 @@ __all__ = [
     "Accepted", "CallNowPage", "CallView", "CallbackView", "CallerChange", "CallerList", "CallerView",
     "DemoCallback", "DemoState", "Desk", "ExtensionView", "Holder", "ImportView", "LadderRow", "LegView",
     "NewCaller", "NewRecharge", "NotDone", "Office", "Progress", "QuotaView", "RechargeView", "Refused", "Stage",
-    "StoryView", "VisitorRequest", "VisitorStatus",
+    "StoryView", "TrunkState", "VisitorRequest", "VisitorStatus",
 ]
 
 
@@ -146,6 +146,20 @@ class ExtensionView:
 
 
 @dataclass(frozen=True, slots=True)
+class TrunkState:
+    """One trunk as it stands."""
+
+    name: str
+    registration: Literal["off", "trying", "registered", "failed", "refused"]
+    status: int | None
+    """Of the last REGISTER; None where none was sent or nobody answered."""
+    up: bool
+    """It answers OPTIONS, or is not asked."""
+    calls: int
+    """At this moment, both directions together."""
+
+
+@dataclass(frozen=True, slots=True)
 class DemoState:
     """The simulated phone: how it behaves, and the PSTN numbers with what they do."""
 
@@ -214,6 +228,9 @@ class Desk(Protocol):
 
     async def extensions(self) -> Sequence[ExtensionView]:
         """Every extension with registration and balance."""
+
+    def trunk_states(self) -> Sequence[TrunkState]:
+        """Every trunk, whether it is registered and there."""
 
     async def open_admin_link(self, token: str) -> bool:
         """Spend a one-time admin link; False when it was used or never given."""

@@ -10,9 +10,11 @@ from b2bua.audio import CODECS
 from b2bua.caller_id import Shown, identity_headers, shown_on_trunk
 from b2bua.ladder import EXTENSION, PSTN, RINGBACK
 from b2bua.leg import Hearer, Leg
-from b2bua.numbers import to_trunk
+from b2bua.numbers import called_on_trunk
 from b2bua.outcome import NoRoute, NotReached, Offline
 from b2bua.routing import route
+from b2bua.trunk_identity import caller_headers
+from b2bua.trunk_requests import route_to, servers_of
 from sip_stack.core import Hop
 from sip_stack.digest import Credentials
 from sip_stack.headers import NameAddr
@@ -65,52 +67,82 @@ class Way:
     line: Extension | None = None
     """Whose CallerID rules count, where not those of the call's extension."""
     equipment: Shown | None = None
+    urgent: bool = False
+    """No limit of a trunk holds it up."""
 
 
 async def dial_out(call: Call, number: str, way: Way) -> Leg:
     """Call a public number by its trunks in turn.  Raises: NotReached, NoRoute, Congested."""
-    trunks = route(call.exchange.directory, number)
+    exchange = call.exchange
+    trunks = route(exchange.directory, number, exchange.trunks.down)
     if not trunks:
         raise NoRoute(f"no trunk for {number}")
-    for last, trunk in enumerate(trunks, 1 - len(trunks)):
+    for others, trunk in zip(range(len(trunks) - 1, -1, -1), trunks, strict=True):
         try:
-            return await _dial_trunk(call, trunk, number, way)
+            return await _dial_trunk(call, trunk, number, way, more=others > 0)
         except NotReached as failed:
-            if last == 0 or failed.rang or not _of_the_trunk(failed.status):
+            if not others or failed.rang or not _of_the_trunk(failed.status):
                 raise
     raise AssertionError("unreachable")
 
 
-async def _dial_trunk(call: Call, trunk: Trunk, number: str, way: Way) -> Leg:
-    line = way.line or call.extension
-    assert line is not None
+async def _dial_trunk(call: Call, trunk: Trunk, number: str, way: Way, *, more: bool) -> Leg:
+    """Call by one trunk, its servers in turn; `more`: there is another trunk to try."""
+    exchange = call.exchange
+    if not exchange.trunks.admits(trunk) and not way.urgent:
+        call.ladder_row("event", RINGBACK, way.lane, f"{trunk.name} has as many calls as it may")
+        raise NotReached(503)
     try:
-        hop = await call.exchange.resolve(trunk.host, trunk.port)
+        hops = await servers_of(trunk, exchange.locate)
     except OSError as error:
         call.ladder_row("event", RINGBACK, way.lane, f"{trunk.host} is not known: {error.strerror or error}")
         raise NotReached(503) from error
+    for others, hop in zip(range(len(hops) - 1, -1, -1), hops, strict=True):
+        try:
+            return await _dial_server(call, trunk, hop, number, way, more=more or others > 0)
+        except NotReached as failed:
+            # RFC 3263 4.3: the next server after a 503, or where no answer came
+            if not others or failed.rang or failed.status not in (408, 503):
+                raise
+    raise AssertionError("unreachable")
+
+
+async def _dial_server(call: Call, trunk: Trunk, hop: Hop, number: str, way: Way, *, more: bool) -> Leg:
+    line = way.line or call.extension
+    assert line is not None
     dialling = _Dialling(way.hear)
     leg = dialling.leg(call, way.lane, trunk.name)
     if way.paid is not None:
         way.paid.leg = leg
-    user = to_trunk(number, trunk)
+    user = called_on_trunk(number, trunk)
     shown = shown_on_trunk(line, trunk, way.equipment)
     domain = trunk.host if trunk.user else call.exchange.domain  # one that knows us by name wants its own
     leg.invite(
         dialling,
-        target=sip_uri(user, trunk.host, trunk.port if trunk.port != 5060 else None),
+        target=sip_uri(user, trunk.host, trunk.port if trunk.port not in (0, 5060) else None),
         hop=hop,
         shown=NameAddr(shown.name, sip_uri(shown.number, domain)),
         to=NameAddr("", sip_uri(user, trunk.host)),
         codecs=trunk.codecs,
         beside=way.hear,
         credentials=Credentials(trunk.user, trunk.password) if trunk.user else None,
-        extra=identity_headers(line, trunk, domain, way.equipment),
+        extra=_more_headers(trunk, line, shown, domain, way.equipment),
+        silent_s=trunk.connect_s if more else None,
     )
     answered = await dialling.winner(trunk.ring_s)
     if call.purse is not None:
         call.purse.answered()
     return answered
+
+
+def _more_headers(
+    trunk: Trunk, line: Extension, shown: Shown, domain: str, equipment: Shown | None
+) -> list[tuple[str, str]]:
+    """What an INVITE to a trunk has beside what every INVITE has."""
+    identity = identity_headers(line, trunk, domain, equipment)
+    written = {name for name, _ in identity}
+    carried = [(name, value) for name, value in caller_headers(trunk, shown, domain) if name not in written]
+    return [*route_to(trunk), *identity, *carried, *trunk.headers.items()]
 
 
 def _of_the_trunk(status: int) -> bool:

@@ -28,11 +28,14 @@ from b2bua.outcome import Congested, Outcome
 from b2bua.secret_hash import verify_secret
 from b2bua.sounds import BadSound, find_sound
 from b2bua.triggers import MOST_RINGING, CallbackRequest, Triggers, turned_away, written
+from b2bua.trunk_identity import caller_on_trunk
+from b2bua.trunk_requests import Locate
+from b2bua.trunks import Trunks
 from media.engine import Engine
 from media.prompt import BadClip, Pack
 from sip_stack.core import ALLOW, Hop, Incoming, SipCore
 from sip_stack.errors import PeerError
-from sip_stack.identity import Caller, caller_of
+from sip_stack.identity import Caller
 from sip_stack.invite import IncomingInvite
 from store import directory as directories
 from store import journal, ledger, unspent
@@ -72,7 +75,7 @@ class Exchange:
         engine: Engine,
         pack: Pack,
         gate: Gate,
-        resolve: Callable[[str, int], Awaitable[Hop]],
+        locate: Locate,
         now: Callable[[], float],
         wall: Callable[[], float],
         new_id: Callable[[], str],
@@ -91,7 +94,7 @@ class Exchange:
         self.engine = engine
         self.pack = pack
         self.gate = gate
-        self.resolve = resolve
+        self.locate = locate
         self.now = now
         self.wall = wall
         self._zero = wall() - now()
@@ -109,6 +112,7 @@ class Exchange:
         self._entry = 0
         """The newest movement of money that a heartbeat has seen."""
         self.directory = Directory()
+        self.trunks = Trunks(self)
         self.locations = Locations(database, wall, self.keep)
         self.live: dict[str, Call] = {}
         self.recent: OrderedDict[str, Call] = OrderedDict()
@@ -140,6 +144,7 @@ class Exchange:
         for call in calls:
             call.cancel(Outcome.SHUT_DOWN)
         await asyncio.gather(*(call.ended() for call in calls))
+        await self.trunks.close()
         for task in list(self._background):
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
@@ -151,12 +156,14 @@ class Exchange:
     async def reload(self) -> None:
         """Take the configuration as it is now; live calls keep what they began with."""
         self.directory = await self.database.read(directories.load)
+        self.trunks.sync()
 
-    def keep(self, work: Coroutine[Any, Any, Any]) -> None:
+    def keep(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run something beside the calls."""
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
         task.add_done_callback(self._over)
+        return task
 
     def _over(self, task: asyncio.Task[Any]) -> None:
         self._background.discard(task)
@@ -293,6 +300,9 @@ class Exchange:
             raise PeerError("Service Unavailable", 503)
         if request.max_forwards == 0:
             raise PeerError("Too Many Hops", 483)
+        if (registered_at := self.trunks.called_by_contact(request)) is not None:
+            self._from_trunk(incoming, registered_at)
+            return
         trunk = self.directory.trunk_for_source(incoming.source.host, incoming.source.port)
         if trunk is not None and "Authorization" not in request.fields and not self._from_a_phone_there(incoming):
             self._from_trunk(incoming, trunk)
@@ -314,12 +324,14 @@ class Exchange:
 
     def _from_trunk(self, incoming: Incoming, trunk: Trunk) -> None:
         request = incoming.request
-        number = from_trunk(request.uri.user, trunk)
+        number = from_trunk(self.trunks.number_called(request), trunk)
         did = self.directory.did(number, trunk.id)
         extension = self.directory.extension_by_id(did.extension_id) if did else None
         if extension is None:
             raise PeerError("Not Found", 404)
-        caller = caller_of(request, trusted=trunk.trusted)
+        if not self.trunks.admits(trunk):
+            raise PeerError("Service Unavailable", 503, (("Retry-After", "5"),))
+        caller = caller_on_trunk(request, trunk)
         if extension.kind == "callback":
             self._triggered(incoming, trunk, extension, number, caller)
             return

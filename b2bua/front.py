@@ -27,6 +27,7 @@ from b2bua.desk import (
     LadderRow,
     Refused,
     Stage,
+    TrunkState,
     VisitorRequest,
     VisitorStatus,
 )
@@ -368,6 +369,10 @@ class FrontDesk:
         digest = _digest(token)
         await self._exchange.database.run(lambda conn: write_meta(conn, ADMIN_TOKEN_HASH, digest))
         return f"{self._base_url}/admin/{token}"
+
+    def trunk_states(self) -> Sequence[TrunkState]:
+        """Every trunk, whether it is registered and there."""
+        return self._exchange.trunks.states()
 
     async def open_admin_link(self, token: str) -> bool:
         """Spend a one-time admin link; False when it was used or never given."""

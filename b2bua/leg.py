@@ -11,6 +11,7 @@ from b2bua.audio import Audio
 from b2bua.in_dialog import respond
 from b2bua.ladder import RINGBACK
 from b2bua.outcome import Congested
+from b2bua.server_invite import ServerInvite
 from media.engine import NoPort
 from media.events import Closed, Event, Key, Latched, Played, Silence, Stats
 from media.g711 import Codec
@@ -106,8 +107,12 @@ class Leg:
         credentials: Credentials | None = None,
         nat: bool = False,
         extra: Sequence[tuple[str, str]] = (),
+        silent_s: float | None = None,
     ) -> None:
-        """Ring it; `beside` is the leg it will be joined with: its codec is offered first, or its whole offer."""
+        """Ring it; `beside` is the leg it will be joined with: its codec is offered first, or its whole offer.
+
+        `silent_s` is how long it may take until anything is heard of it, where that is less than timer B.
+        """
         self._watcher = watcher
         self.from_, self.to = shown.uri.user, to.uri.user
         if self.call.direct and beside:
@@ -115,7 +120,7 @@ class Leg:
         else:
             self._open_audio(codecs)
             offer = self._audio.offer(beside.audio.codec if beside and beside.audio else None)
-        self.usage = OutgoingInvite(
+        self.usage = invite = ServerInvite(
             self.call.core,
             self,
             target=target,
@@ -129,6 +134,8 @@ class Leg:
             max_forwards=self.call.max_forwards,
             call_id=self.call.new_wire(self.lane),
         )
+        if silent_s is not None:
+            invite.heard_within(silent_s)
 
     def on_progress(self, response: Response) -> None:
         self.rang = True

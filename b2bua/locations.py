@@ -22,7 +22,7 @@ class Locations:
     """Live bindings by extension number; every change is also written, so that a restart loses none."""
 
     def __init__(
-        self, database: Database, wall: Callable[[], float], keep: Callable[[Coroutine[Any, Any, Any]], None]
+        self, database: Database, wall: Callable[[], float], keep: Callable[[Coroutine[Any, Any, Any]], object]
     ) -> None:
         self._database = database
         self._wall = wall

@@ -25,7 +25,7 @@ async def outbound(call: Call, caller: Leg, number: str) -> Outcome:
 async def emergency(call: Call, caller: Leg, number: str) -> Outcome:
     """An emergency number is called whatever the credit (SPEC H20)."""
     async with caller.alive():
-        far = await dial_out(call, number, Way(hear=caller))
+        far = await dial_out(call, number, Way(hear=caller, urgent=True))
         async with far.alive():
             caller.answer(far.description if call.direct else b"")
             async with call.bridge(caller, far):

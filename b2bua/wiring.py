@@ -8,7 +8,7 @@ import logging
 import secrets
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +22,11 @@ from b2bua.front import DemoControls, FrontDesk
 from b2bua.gate import Gate
 from b2bua.office import BackOffice
 from b2bua.random_ids import RandomIds
+from b2bua.trunk_requests import Locate
 from media.engine import MediaEngine
 from media.prompt import Pack
-from sip_stack.core import Hop, SipCore
-from sip_stack.resolver import resolve
+from sip_stack.core import SipCore
+from sip_stack.resolver import Resolver
 from sip_stack.transport import Alarm, UdpTransport
 from store.database import Database
 from store.lock import ServerLock
@@ -75,7 +76,7 @@ def bind_http(host: str, port: int) -> socket.socket:
 
 async def run_server(
     config: Config, stack: AsyncExitStack, *, sip: UdpTransport, base_url: str, demo: DemoControls | None = None,
-    emergencies: bool = True, resolve: Callable[[str, int], Awaitable[Hop]] = resolve,
+    emergencies: bool = True, locate: Locate | None = None,
 ) -> Running:  # fmt: skip
     """Start everything but the web; `stack` ends it in reverse order.
 
@@ -99,7 +100,7 @@ async def run_server(
         engine=engine,
         pack=Pack.load("en"),
         gate=Gate(secrets.token_bytes(32), config.server.digest),
-        resolve=resolve,
+        locate=locate or Resolver(ipv6=":" in sip.host).locate,
         now=time.monotonic,
         wall=time.time,
         new_id=RandomIds(),

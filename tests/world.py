@@ -36,7 +36,7 @@ from sip_stack.digest import Credentials
 from sip_stack.headers import NameAddr
 from sip_stack.invite import IncomingInvite, OutgoingInvite
 from sip_stack.message import Request, Response
-from sip_stack.resolver import resolve
+from sip_stack.resolver import Resolver
 from sip_stack.uri import sip_uri
 from store import journal, ledger
 from store.database import connect, migrate
@@ -385,6 +385,8 @@ class World:
         self.network = InlineNetwork(loop)
         self.library = Library()
         self._ids = count(1)
+        self.servers: dict[str, list[Hop]] = {}
+        """What DNS says of a name."""
         self.clock_set_s = 0.0
         """By how much somebody has set the wall clock."""
         self._alarms: list[Any] = []
@@ -404,6 +406,11 @@ class World:
         )  # fmt: skip
         self.exchange.core = self.core = self.core_at(SERVER, self.exchange, tap=self.exchange.tap)
         self.desk = FrontDesk(self.exchange, base_url="http://test", new_token=lambda: f"token{next(self._ids)}")
+
+    async def locate(self, host: str, port: int | None) -> list[Hop]:
+        if host in self.servers:
+            return self.servers[host]
+        return await Resolver(name_servers=["127.0.0.1"]).locate(host, port)
 
     def wall(self) -> float:
         return 1_800_000_000.0 + self.loop.time() + self.clock_set_s

@@ -12,10 +12,9 @@ from collections.abc import Callable
 from ipaddress import ip_address
 
 from sip_stack.core import Hop
-from sip_stack.resolver import resolve
 from sip_stack.transport import UdpTransport
 
-__all__ = ["Address", "Datagram", "LoopbackTransport", "is_here", "resolve_here"]
+__all__ = ["Address", "Datagram", "LoopbackTransport", "is_here", "locate_here"]
 
 Address = tuple[str, int]
 Datagram = Callable[[bytes, Address, Address], None]
@@ -64,9 +63,8 @@ class LoopbackTransport(UdpTransport):
         super().send(data, hop)
 
 
-async def resolve_here(host: str, port: int) -> Hop:
+async def locate_here(host: str, port: int | None) -> list[Hop]:
     """Where a trunk is.  Raises: OSError for one that is not on this machine."""
-    hop = await resolve(host, port)
-    if not is_here(hop.host):
-        raise OSError(f"the demo calls this machine only, not {hop.host}")
-    return hop
+    if not is_here(host):
+        raise OSError(f"the demo calls this machine only, not {host}")
+    return [Hop("UDP", host, port or 5060)]

@@ -19,7 +19,7 @@ from b2bua.apply import apply
 from b2bua.config import BadConfig, Config, LimitsConfig, MediaConfig, ServerConfig
 from b2bua.demo.agent import Timing
 from b2bua.demo.controls import Controls
-from b2bua.demo.loopback import Datagram, LoopbackTransport, resolve_here
+from b2bua.demo.loopback import Datagram, LoopbackTransport, locate_here
 from b2bua.demo.phone import Phone
 from b2bua.demo.pstn import Pstn
 from b2bua.demo.sound import SoundEngine
@@ -105,7 +105,7 @@ async def start_demo(settings: DemoSettings, stack: AsyncExitStack) -> Demo:
     )  # fmt: skip
     controls = Controls(phone, pstn.caller, back.number)
     running = await wiring.run_server(
-        config, stack, sip=sip, base_url=base_url, demo=controls, emergencies=False, resolve=resolve_here
+        config, stack, sip=sip, base_url=base_url, demo=controls, emergencies=False, locate=locate_here
     )
     controls.exchange = running.exchange
     await wiring.serve_web(running, config, listener, stack)

@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from b2bua.config import own_address
-from b2bua.demo.loopback import LoopbackTransport, is_here, resolve_here
+from b2bua.demo.loopback import LoopbackTransport, is_here, locate_here
 from sip_stack.core import Hop
 
 
@@ -63,6 +63,6 @@ async def test_a_softphone_of_this_machine_may_use_its_address_in_the_network():
 
 
 async def test_a_trunk_elsewhere_is_not_resolved():
-    assert await resolve_here("127.0.0.1", 5070) == Hop("UDP", "127.0.0.1", 5070)
+    assert await locate_here("127.0.0.1", 5070) == [Hop("UDP", "127.0.0.1", 5070)]
     with pytest.raises(OSError, match="this machine only"):
-        await resolve_here("192.0.2.1", 5060)
+        await locate_here("192.0.2.1", 5060)
