@@ -109,7 +109,12 @@ def test_the_cut_comes_when_the_last_paid_increment_is_used(credit: str, cut_s: 
     play(scenario, callback_plan(FREE_BACK, credit=credit))
 
 
-def test_both_legs_are_paid_out_of_one_purse_to_the_millisecond() -> None:
+@pytest.mark.parametrize("tenths", [
+    pytest.param(3, id="all of it is held for the leg back: it spares some for B"),
+    pytest.param(7, id="some is left for B"),
+    pytest.param(20, id="asked for again and again"),
+])  # fmt: skip
+def test_both_legs_are_paid_out_of_one_purse_to_the_millisecond(tenths: int) -> None:
     """The leg back, to a mobile too, is answered some seconds earlier: what it begins is taken off B's time."""
 
     async def scenario(world: World) -> None:
@@ -122,21 +127,18 @@ def test_both_legs_are_paid_out_of_one_purse_to_the_millisecond() -> None:
         far = (await caller.trunk.expects_call()).answers().speaks()
         talk = world.loop.time()
         back.speaks()
-        await far.left_alone(100)
-        # 0.70: A pays at 0, 30, 60, 90; B at 0, 30, 60 of its own time; what comes first unpaid is A's fifth
-        # or B's fourth, and B has begun more than nothing and less than 30 s later
-        a_pays_at = [answered + 30 * n for n in range(9)]
-        b_pays_at = [talk + 30 * n for n in range(9)]
-        unpaid = sorted(a_pays_at + b_pays_at)[7]
-        assert world.loop.time() == pytest.approx(unpaid, abs=0.05)
+        await far.left_alone(400)
+        # each begins an increment every 30 s of its own time; the first that finds no money is the end of both
+        begun = sorted(began + 30 * n for n in range(20) for began in (answered, talk))
+        assert world.loop.time() == pytest.approx(begun[tenths], abs=0.05)
         await back.left_alone()
         call = await world.over()
-        assert (call.outcome, call.charged) == (Outcome.CREDIT_SPENT, 700_000)
+        assert (call.outcome, call.charged) == (Outcome.CREDIT_SPENT, tenths * 100_000)
         assert world.read(lambda conn: callers.search_callers(conn, 2))[0].available == 0
         legs = world.read(lambda conn: journal.legs_of(conn, call.id))
-        assert sorted(leg.cost for leg in legs) == [0, 300_000, 400_000]
+        assert sorted(leg.cost for leg in legs) == [0, tenths // 2 * 100_000, (tenths + 1) // 2 * 100_000]
 
-    play(scenario, callback_plan(credit="0.70").replace(f'number = "{CALLER}"', 'number = "0411111111"'))
+    play(scenario, callback_plan(credit=f"{tenths / 10:.2f}").replace(f'number = "{CALLER}"', 'number = "0411111111"'))
 
 
 @pytest.mark.parametrize(
