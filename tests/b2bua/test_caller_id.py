@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from b2bua.caller_id import Shown, identity_headers, shown_on_trunk
+from b2bua.caller_id import Shown, by_server, identity_headers, shown_on_trunk
 from store.values import CallerId, Extension, Trunk
 
 TRUNK = Trunk(1, "R1", "192.0.2.1", number_format="e164")
@@ -21,6 +21,34 @@ TRUNK = Trunk(1, "R1", "192.0.2.1", number_format="e164")
 def test_shown_on_trunk(rules: CallerId, name: str, number: str) -> None:
     owner = Extension(1, "001*002", 1, name="John Doe", public_number="+15555550000", caller_id=rules)
     assert shown_on_trunk(owner, TRUNK) == Shown(name, number)
+
+
+BY_EQUIPMENT = CallerId("equipment", "", "equipment", "")
+
+
+@pytest.mark.parametrize(("rules", "equipment", "shown"), [
+    pytest.param(BY_EQUIPMENT, Shown("Mary", "+15551111111"), Shown("Mary", "15551111111"),
+                 id="H15: who is called back"),
+    pytest.param(BY_EQUIPMENT, Shown("", "+15551111111"), Shown("John Doe", "15551111111"), id="it shows no name"),
+    pytest.param(BY_EQUIPMENT, None, Shown("John Doe", "15555550000"), id="it shows nothing"),
+    pytest.param(CallerId(), Shown("Mary", "+15551111111"), Shown("John Doe", "15555550000"), id="the server decides"),
+    pytest.param(CallerId("user", "Sales", "equipment"), Shown("Mary", "+15551111111"), Shown("Sales", "15551111111"),
+                 id="40: only the number by equipment"),
+])
+def test_what_the_equipment_shows(rules: CallerId, equipment: Shown | None, shown: Shown) -> None:
+    owner = Extension(1, "001*900", 1, name="John Doe", public_number="+15555550000", caller_id=rules)
+    assert shown_on_trunk(owner, TRUNK, equipment) == shown
+    asserting = replace(owner, caller_id=replace(rules, identity_headers=True))
+    asserted = identity_headers(asserting, TRUNK, "pbx", equipment)
+    assert asserted[0] == ("P-Asserted-Identity", f"<sip:{shown.number}@pbx>")
+
+
+def test_the_leg_back_is_shown_by_the_server_whatever_the_rules() -> None:
+    """SPEC H15; whether identity is asserted at all stays as it is set."""
+    rules = CallerId("user", "Sales", "equipment", "123", identity_headers=True)
+    owner = Extension(1, "001*900", 1, name="John Doe", public_number="+15555550000", caller_id=rules)
+    assert by_server(owner).caller_id == CallerId(identity_headers=True)
+    assert shown_on_trunk(by_server(owner), TRUNK) == Shown("John Doe", "15555550000")
 
 
 ON = CallerId(identity_headers=True)
