@@ -8,13 +8,15 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
+from ipaddress import ip_address
 from itertools import count
 from pathlib import Path
 from random import Random
 from tempfile import mkdtemp
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Insert
@@ -36,7 +38,6 @@ from sip_stack.digest import Credentials
 from sip_stack.headers import NameAddr
 from sip_stack.invite import IncomingInvite, OutgoingInvite
 from sip_stack.message import Request, Response
-from sip_stack.resolver import Resolver
 from sip_stack.uri import sip_uri
 from store import journal, ledger
 from store.database import connect, migrate
@@ -325,12 +326,15 @@ class Peer:
 
     def calls(
         self, number: str, user: str, password: str = "", display: str = "", offer: bytes | None = None,
-        host: str = SERVER[0], extra: Sequence[tuple[str, str]] = (),
+        host: str = SERVER[0], extra: Sequence[tuple[str, str]] = (), target: str = "",
     ) -> Far:
-        """Place a call through the server as `user@host`; its progress is in `statuses`."""
+        """Place a call through the server as `user@host`; its progress is in `statuses`.
+
+        `target` is the user part of the Request-URI, where it is another than the number in To.
+        """
         far = Far(self)
         far.usage = OutgoingInvite(
-            self.core, far, target=sip_uri(number, SERVER[0]), hop=Hop("UDP", *SERVER),
+            self.core, far, target=sip_uri(target or number, SERVER[0]), hop=Hop("UDP", *SERVER),
             from_=NameAddr(display, sip_uri(user, host)), to=NameAddr("", sip_uri(number, SERVER[0])), extra=extra,
             body=far.audio.offer() if offer is None else offer,
             credentials=Credentials(user, password) if password else None,
@@ -379,13 +383,15 @@ class Peer:
 class World:
     """The server and everybody around it."""
 
-    def __init__(self, loop: VirtualLoop, plan: str, seed: int = 1) -> None:
+    def __init__(
+        self, loop: VirtualLoop, plan: str, seed: int = 1, servers: Mapping[str, list[Hop]] = MappingProxyType({})
+    ) -> None:
         self.loop = loop
         self.wire = Wire(loop, seed)
         self.network = InlineNetwork(loop)
         self.library = Library()
         self._ids = count(1)
-        self.servers: dict[str, list[Hop]] = {}
+        self.servers = dict(servers)
         """What DNS says of a name."""
         self.clock_set_s = 0.0
         """By how much somebody has set the wall clock."""
@@ -410,7 +416,10 @@ class World:
     async def locate(self, host: str, port: int | None) -> list[Hop]:
         if host in self.servers:
             return self.servers[host]
-        return await Resolver(name_servers=["127.0.0.1"]).locate(host, port)
+        try:
+            return [Hop("UDP", str(ip_address(host)), port or 5060)]
+        except ValueError:
+            raise OSError("Name or service not known") from None
 
     def wall(self) -> float:
         return 1_800_000_000.0 + self.loop.time() + self.clock_set_s
@@ -479,11 +488,13 @@ class World:
 
 
 @asynccontextmanager
-async def opened(plan: str, seed: int = 1) -> AsyncIterator[World]:
+async def opened(
+    plan: str, seed: int = 1, servers: Mapping[str, list[Hop]] = MappingProxyType({})
+) -> AsyncIterator[World]:
     """A world that serves."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
-    world = World(loop, plan, seed)
+    world = World(loop, plan, seed, servers)
     await world.exchange.open()
     await world.desk.open()
     try:
@@ -494,11 +505,14 @@ async def opened(plan: str, seed: int = 1) -> AsyncIterator[World]:
         shutil.rmtree(Path(world.url.removeprefix("sqlite:///")).parent)
 
 
-def play(scenario: Callable[[World], Awaitable[T]], plan: str, *, seed: int = 1) -> T:
+def play(
+    scenario: Callable[[World], Awaitable[T]], plan: str, *, seed: int = 1,
+    servers: Mapping[str, list[Hop]] = MappingProxyType({}),
+) -> T:
     """Run one scenario on a fresh world and a fresh virtual clock."""
 
     async def main() -> T:
-        async with opened(plan, seed) as world:
+        async with opened(plan, seed, servers) as world:
             return await scenario(world)
 
     result: T = VirtualLoop().run(main())
