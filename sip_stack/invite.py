@@ -155,8 +155,7 @@ class _Answered:
 
     def again(self, response: Response | None) -> None:
         """One more 2xx."""
-        if response is None:
-            return
+        assert response is not None
         if response.to.tag == self._dialog.remote.tag:
             self._core.send(self._ack, self._hop_of(self._dialog), self._dialog.call_id)
             return

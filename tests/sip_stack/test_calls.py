@@ -30,6 +30,7 @@ def answered(wire, a, b) -> OutgoingInvite:
 def test_13_a_call_from_invite_to_bye(wire, a, b, quiet: Quiet) -> None:
     out = a.dial(b, extra=[("X-One", "1"), ("X-One", "2")])
     wire.run(0.1)
+    assert b.call.request.body == b"offer"
     b.call.incoming.respond(100)
     b.call.ring()
     b.call.ring(b"early")

@@ -375,8 +375,14 @@ def test_17_2_2_over_tcp_timer_j_is_zero() -> None:
     assert answers(bye_server(TCP), 200) == [sends(200), ENDED]
 
 
+def refused() -> InviteServer:
+    machine = invite_server()
+    answers(machine, 486)
+    return machine
+
+
 @pytest.mark.parametrize("machine", [
-    calling(), trying(), invite_server(), bye_server(), accepted()[0],
+    calling(), trying(), invite_server(), bye_server(), accepted()[0], refused(),
 ], ids=lambda machine: f"{type(machine).__name__} {machine.state}")  # fmt: skip
 def test_a_timer_of_nobody_does_nothing(machine: Transaction) -> None:
     assert fires(machine, "X") == []
