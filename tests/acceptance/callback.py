@@ -26,17 +26,14 @@ B_BY_T2 = '[[route]]\nprefix = "04"\ntrunk = "R2"\n'
 TENTH = (("first_interval_s = 30\n", "first_interval_s = 3\n"), ("increment_s = 30\n", "increment_s = 3\n"))
 """04 costs 0.10 for every 3 s begun: a tenth of AT-19's interval."""
 OWNER = "client"
+_CB = 'public_number = "5555559000"\n'
 _SETTINGS = {"enabled": True, "trigger_s": 3, "dial_s": 5, "password": "4321"}
 
 
 def callback(**settings: object) -> Change:
-    """001*900 with other settings than the fixture's; None takes one away."""
+    """001*900 as SPEC part B has it, with other settings where given; None takes one away."""
     kept = {name: value for name, value in {**_SETTINGS, **settings}.items() if value is not None}
-    return _table(_SETTINGS), _table(kept)
-
-
-def _table(settings: dict[str, object]) -> str:
-    return "[extension.callback]\n" + "".join(f"{name} = {_toml(value)}\n" for name, value in settings.items())
+    return _CB, f"{_CB}[extension.callback]\n" + "".join(f"{name} = {_toml(value)}\n" for name, value in kept.items())
 
 
 def _toml(value: object) -> str:
@@ -50,16 +47,19 @@ def caller(number: str = CALLER, credit: str = "5.00", **more: object) -> str:
 
 
 def press_s(keys: str) -> float:
-    """How long SIPp's play_dtmf takes, in seconds."""
+    """How long SIPp's play_dtmf takes, in seconds: it begins with 0.8 s of nothing."""
     return 0.9 + 0.4 * len(keys) if keys else 0.0
 
 
-def does(*steps: tuple[float, str], rest_s: float = 0.2) -> str:
-    """The key `does` of trunk_called_back: (seconds of listening, then these keys), and a rest at the end."""
+def does(*steps: tuple[float, str], rest_s: float = 0.2, info: bool = False) -> str:
+    """The key `does` of trunk_called_back: (seconds of listening, then these keys), and a rest at the end.
+
+    `info`: of trunk_called_back_info, where the next step begins when the keys are sent.
+    """
     out, playing = [], 0.0
     for listens_s, keys in (*steps, (rest_s, "")):
         out.append(f"{round(1000 * (playing + listens_s))}:{keys}")
-        playing = press_s(keys)
+        playing = 0.0 if info else press_s(keys)
     return ",".join(out)
 
 
@@ -110,7 +110,7 @@ async def until_invited(scene: Scene, to: str, times: int = 1, within_s: float =
 
 def keys_pressed(scene: Scene, host: str = A) -> list[tuple[str, float]]:
     """The keys that a machine's far ends sent by RFC 4733, with the time at which each began."""
-    streams = [stream for stream in scene.wire.rtp() if stream.source.startswith(f"{host}:")]
+    streams = [stream for stream in scene.rtp() if stream.source.startswith(f"{host}:")]
     return sorted((key for stream in streams for key in keys_of(stream)), key=lambda key: key[1])
 
 
@@ -126,7 +126,7 @@ class Spoken:
 def sound_to(scene: Scene, host: str = A) -> Recorded:
     """All sound that the server sent to a machine."""
     source, target = f"{scene.server.host}:", f"{host}:"
-    return recorded(s for s in scene.wire.rtp() if s.source.startswith(source) and s.target.startswith(target))
+    return recorded(s for s in scene.rtp() if s.source.startswith(source) and s.target.startswith(target))
 
 
 def spoken(scene: Scene, host: str = A, clips: Mapping[str, Samples] | None = None) -> list[Spoken]:

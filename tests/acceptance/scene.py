@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from itertools import count
@@ -136,10 +137,17 @@ class Scene:
         await asyncio.sleep(max(0.0, since + 2 - time()))
         assert [message.start_line for message in self.invites()][expected:] == []
 
+    def rtp(self) -> list[RtpStream]:
+        """RTP from and to the addresses that this server told far ends; others may use the loopback too."""
+        offers = [m.text for m in self.wire.sip() if m.source == self.server.sip]
+        ports = {port for text in offers for port in re.findall(r"^m=audio (\d+) ", text, re.MULTILINE)}
+        ours = {f"{self.server.host}:{port}" for port in ports}
+        return [stream for stream in self.wire.rtp() if stream.source in ours or stream.target in ours]
+
     def stream(self, *, source: str = "", target: str = "") -> RtpStream:
         """The longest RTP stream from or to an IP address; an empty one where there is none."""
         found = [
-            stream for stream in self.wire.rtp()
+            stream for stream in self.rtp()
             if stream.source.startswith(source) and stream.target.startswith(target)
         ]
         return max(found, key=lambda stream: len(stream.packets), default=RtpStream(source, target, 0, ()))

@@ -1,0 +1,38 @@
+"""AT-17: after authentication the caller may hear his credit, to the cent, or call."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.acceptance.callback import A, callback, caller, does, ring, spoken
+from tests.acceptance.scene import Scene
+
+GREETING, PASSWORD, MENU, DIAL = "callback-greeting", "ask-password", "credit-menu", "dial-number"
+
+
+@pytest.mark.parametrize(("credit", "pay", "said"), [
+    pytest.param("4.88", "no", ["4", "point", "8", "8", "dollars"], id="4.88"),
+    pytest.param("5.00", "answer", ["4", "point", "8", "8", "dollars"], id="5.00 less the fee of this very call"),
+    pytest.param("unlimited", "answer", ["unlimited"], id="unlimited"),
+])
+async def test_at17_the_credit_is_spoken(scene: Scene, credit: str, pay: str, said: list[str]) -> None:
+    """Key 1: the balance, then the menu again; key 2: the dial prompt. Proved by what was sent to the caller."""
+    server = await scene.serve(
+        callback(trigger_s=1, dial_s=3, credit_enquiry=True, pay_call_back=pay), more=caller(credit=credit),
+    )
+    back = await scene.trunk("trunk_called_back", does=does((4.2, "4321#"), (2.8, "1"), (5.6, "2")))
+    await (await ring(scene)).sipp.passed()
+    await back.passed()
+    await server.request_over()
+    heard = [clip.name for clip in spoken(scene, A)]
+    assert heard[:-1] == [GREETING, PASSWORD, MENU, "your-credit", *said, MENU]
+    assert heard[-1] == DIAL
+
+
+async def test_at17_off_goes_straight_to_the_dial_prompt(scene: Scene) -> None:
+    server = await scene.serve(callback(trigger_s=1, dial_s=1), more=caller())
+    back = await scene.trunk("trunk_called_back", does=does((4.2, "4321#")))
+    await (await ring(scene)).sipp.passed()
+    await back.passed()
+    await server.request_over()
+    assert [clip.name for clip in spoken(scene, A)][:3] == [GREETING, PASSWORD, DIAL]
