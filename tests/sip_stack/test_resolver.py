@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import cast
 
-import dns.flags
-import dns.message
-import dns.rcode
-import dns.rrset
 import pytest
 import pytest_asyncio
 
 from sip_stack.hop import Hop
 from sip_stack.resolver import Resolver, resolve
+from tests.name_server import NameServer
 
 ZONE = """
 both.test. 300 IN NAPTR 50 50 "s" "SIPS+D2T" "" _sips._tcp.both.test.
@@ -36,40 +32,10 @@ short.test. 0 IN A 192.0.2.4
 """
 
 
-class NameServer(asyncio.DatagramProtocol):
-    """Answers from ZONE and counts what it is asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        self._sets: dict[tuple[str, str], list[str]] = {}
-        for line in ZONE.strip().splitlines():
-            name, ttl, _, kind, data = line.split(" ", 4)
-            self._sets.setdefault((name, kind), []).append(f"{ttl} {data}")
-        self._names = {name for name, _ in self._sets}
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.DatagramTransport, transport)
-
-    def datagram_received(self, data: bytes, source: tuple[str, int]) -> None:
-        query = dns.message.from_wire(data)
-        question = query.question[0]
-        name, kind = str(question.name), question.rdtype.name
-        self.asked.append(f"{name} {kind}")
-        answer = dns.message.make_response(query)
-        answer.flags |= dns.flags.RA
-        rows = self._sets.get((name, kind), [])
-        if rows:
-            ttl = int(rows[0].split(" ", 1)[0])
-            answer.answer.append(dns.rrset.from_text(name, ttl, "IN", kind, *(row.split(" ", 1)[1] for row in rows)))
-        elif name not in self._names:
-            answer.set_rcode(dns.rcode.NXDOMAIN)
-        self._transport.sendto(answer.to_wire(), source)
-
-
 @pytest_asyncio.fixture
 async def server() -> AsyncIterator[tuple[NameServer, int]]:
     transport, protocol = await asyncio.get_running_loop().create_datagram_endpoint(
-        NameServer, local_addr=("127.0.0.1", 0)
+        lambda: NameServer(ZONE), local_addr=("127.0.0.1", 0)
     )
     yield protocol, transport.get_extra_info("sockname")[1]
     transport.close()
