@@ -16,23 +16,11 @@ import dns.resolver
 from sip_stack.hop import Hop
 from sip_stack.locating import Naptr, Srv, default_port, in_order, offered, srv_name
 
-__all__ = ["Resolver", "resolve"]
+__all__ = ["Resolver"]
 
 LIFETIME_S = 3.0
 """How long one question may take, all name servers together."""
 MOST_ANSWERS = 1000
-
-
-async def resolve(host: str, port: int, transport: str = "UDP") -> Hop:
-    """Where requests for `host` go.  Raises: OSError (socket.gaierror) for a name nobody knows."""
-    bare = host.strip("[]")
-    try:
-        return Hop(transport, str(ip_address(bare)), port)
-    except ValueError:
-        pass
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(bare, port, family=socket.AF_INET, type=socket.SOCK_DGRAM)
-    return Hop(transport, str(found[0][4][0]), port)
 
 
 class Resolver:

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from sip_stack.hop import Hop
-from sip_stack.resolver import Resolver, resolve
+from sip_stack.resolver import Resolver
 from tests.name_server import NameServer
 
 ZONE = """
@@ -100,9 +100,3 @@ async def test_an_answer_is_kept_as_long_as_it_says(server: tuple[NameServer, in
 async def test_a_name_that_nobody_knows(server: tuple[NameServer, int]) -> None:
     with pytest.raises(OSError, match="known"):
         await resolver(server).locate("unknown.invalid")
-
-
-@pytest.mark.asyncio
-async def test_one_hop_by_the_system() -> None:
-    assert await resolve("127.0.0.9", 5070) == Hop("UDP", "127.0.0.9", 5070)
-    assert await resolve("localhost", 5070, "TCP") == Hop("TCP", "127.0.0.1", 5070)

@@ -9,7 +9,6 @@ import pytest
 
 from sip_stack import transport
 from sip_stack.core import Hop
-from sip_stack.resolver import resolve
 from sip_stack.transport import Alarm, UdpTransport
 
 
@@ -120,16 +119,6 @@ async def test_the_alarm_rings_for_the_earliest_and_again_when_asked_again() -> 
     alarm.close()
     assert alarm._handle is None
     assert ear.woken.empty()
-
-
-@pytest.mark.parametrize(("host", "found"), [("127.0.0.1", "127.0.0.1"), ("[::1]", "::1"), ("localhost", "127.0.0.1")])
-async def test_resolve(host: str, found: str) -> None:
-    assert await resolve(host, 5070) == Hop("UDP", found, 5070)
-
-
-async def test_resolve_a_name_nobody_knows() -> None:
-    with pytest.raises(OSError, match=r"\w"):
-        await resolve("no-such-host.invalid", 5060)
 
 
 async def test_far_ends_are_remembered_one_value_each_and_a_bounded_number(monkeypatch: pytest.MonkeyPatch) -> None:
