@@ -51,8 +51,8 @@ def after_register(
             return Step("registered", refresh_s(granted), asked_s, 0)
     elif response is not None and status == 423:  # 10.2.8: MAY retry with Min-Expires or more
         least = _number(response, "Min-Expires")
-        if asked_s < least <= _LONGEST_S:
-            return Step("trying", 0.0, least, failures)
+        if asked_s < least <= _LONGEST_S:  # at once; later and later where it always wants more
+            return Step("trying", back_off_s(failures, draw) if failures else 0.0, least, failures + 1)
     refused = status in _FINAL
     limit = max(REFUSED_S / 2 * (1 + draw()) if refused else back_off_s(failures + 1, draw), retry_after_s(response))
     return Step("refused" if refused else "failed", limit, asked_s, failures + 1)

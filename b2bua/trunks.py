@@ -93,10 +93,10 @@ class Trunks:
         if line.registration == "registered" and not _same_binding(line.trunk, after):
             try:
                 async with asyncio.timeout(_FAREWELL_S):
-                    await line.client.register(0, _FAREWELL_S)
+                    response = await line.client.register(0)
             except (OSError, TimeoutError):
-                return
-            log.info("trunk=%s event=unregistered", line.trunk.name)
+                return  # it expires by itself
+            log.info("trunk=%s event=unregistered status=%s", line.trunk.name, response.status if response else "none")
 
     # Registration and qualification
 

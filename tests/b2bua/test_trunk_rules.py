@@ -29,7 +29,7 @@ def response(status: int, **fields: str) -> Response:
     pytest.param(response(200, Expires="soon"), Step("registered", 3240, 3600, 0), id="no number"),
     pytest.param(response(200, Expires="999999999"), Step("registered", 77760, 3600, 0), id="a day at most"),
     pytest.param(response(200, Expires="0"), Step("failed", 240, 3600, 3), id="bound for no time at all"),
-    pytest.param(response(423, Min_Expires="7200"), Step("trying", 0, 7200, 2), id="10.2.8: again, for longer"),
+    pytest.param(response(423, Min_Expires="7200"), Step("trying", 120, 7200, 3), id="10.2.8: again, for longer"),
     pytest.param(response(423, Min_Expires="60"), Step("failed", 240, 3600, 3), id="longer than that already"),
     pytest.param(response(423), Step("failed", 240, 3600, 3), id="for how long?"),
     pytest.param(None, Step("failed", 240, 3600, 3), id="no answer"),
@@ -43,6 +43,10 @@ def response(status: int, **fields: str) -> Response:
 ])
 def test_after_register(answer: Response | None, step: Step) -> None:
     assert after_register(answer, US, 3600, 2, lambda: 1.0) == step
+
+
+def test_10_2_8_too_brief_an_interval_is_mended_at_once() -> None:
+    assert after_register(response(423, Min_Expires="7200"), US, 3600, 0, lambda: 1.0) == Step("trying", 0, 7200, 1)
 
 
 @pytest.mark.parametrize(("failures", "drawn", "wait_s"), [

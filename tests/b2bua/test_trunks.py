@@ -106,6 +106,19 @@ def test_registered_with_a_proof_then_refreshed_and_taken_back_at_the_end() -> N
     assert (last.fields["Expires"], last.cseq.number) == (["0"], 5)  # the exchange has closed
 
 
+def test_a_registrar_that_is_gone_does_not_hold_up_the_end() -> None:
+    async def scenario(world: World) -> None:
+        trunk = Registrar(world, T1, OK, after=None)
+        await trunk.until(1)
+        await asyncio.sleep(1)
+        began = world.loop.time()
+        await world.exchange.close()
+        assert 1.9 < world.loop.time() - began < 2.1
+        assert [request.fields["Expires"] for _, request in trunk.heard] == [["3600"], ["0"]]
+
+    play(scenario, registering())
+
+
 @pytest.mark.parametrize(("answers", "told"), [
     pytest.param([CHALLENGE, STALE, bound(600)], [False, True, True], id="22.4: an old nonce is no refusal"),
     pytest.param([PROXY, bound(600)], [False, True], id="a proxy may ask too"),
