@@ -12,13 +12,14 @@ from tests.acceptance.server import ROOT, Server
 SECOND = "5551111112"
 SECOND_BY_T2 = f'[[route]]\nprefix = "{SECOND}"\ntrunk = "R2"\n'
 PIN = "735191"
+HANGS_UP = "trunk_called_back_bye_after"
 GREETING, PASSWORD, ASK_PIN, DIAL = "callback-greeting", "ask-password", "ask-pin", "dial-number"
 
 
 async def test_at16_the_right_password_opens(scene: Scene) -> None:
     """Keys by RFC 4733 at T1, by SIP INFO at T2; both hear greeting, question and, after '#', the next prompt."""
-    server = await scene.serve(callback(trigger_s=1), more=caller() + caller(SECOND) + SECOND_BY_T2)
-    keyed = await scene.trunk("trunk_called_back", does=does((4.2, "4321#")))
+    server = await scene.serve(callback(trigger_s=1, dial_s=2), more=caller() + caller(SECOND) + SECOND_BY_T2)
+    keyed = await scene.trunk(HANGS_UP, does=does((4.2, "4321#")), talk="800")
     by_info = await scene.trunk("trunk_called_back_info", at=scene.t2, does=does((4.2, "4321#"), info=True))
     for number in (CALLER, SECOND):
         await (await ring(scene, caller=number)).sipp.passed()
@@ -53,7 +54,7 @@ async def test_at16_five_failures_lock_the_number(scene: Scene) -> None:
     """Three in the first call, two in the second; the third trigger is not served."""
     server = await scene.serve(callback(trigger_s=1), more=caller())
     for tries in (("1#", "2#", "3#"), ("4#", "5#")):
-        back = await scene.trunk("trunk_called_back_bye_after", does=does(*((0.3, keys) for keys in tries)), talk="0")
+        back = await scene.trunk(HANGS_UP, does=does(*((0.3, keys) for keys in tries)), talk="0")
         before = len(server.requests())
         await (await ring(scene)).sipp.passed()
         await server.request_over(before + 1, within_s=20)
@@ -72,7 +73,7 @@ async def test_at16_password_then_pin_and_no_pin_for_a_row_without(scene: Scene)
         callback(trigger_s=1, ask_pin=True, dial_s=3), more=caller(pin=PIN) + caller(SECOND) + SECOND_BY_T2,
     )
     both = await scene.trunk("trunk_called_back_info", does=does((4.2, "4321#"), (2.6, f"{PIN}#"), info=True))
-    one = await scene.trunk("trunk_called_back", at=scene.t2, does=does((4.2, "4321#")))
+    one = await scene.trunk(HANGS_UP, at=scene.t2, does=does((4.2, "4321#")), talk="800")
     for number in (CALLER, SECOND):
         await (await ring(scene, caller=number)).sipp.passed()
     await both.passed()
@@ -89,8 +90,8 @@ async def test_at16_a_pin_alone(scene: Scene) -> None:
         callback(trigger_s=1, password=None, ask_pin=True, dial_s=3),
         more=caller(pin=PIN) + caller(SECOND) + SECOND_BY_T2,
     )
-    asked = await scene.trunk("trunk_called_back", does=does((3.8, "4321#"), (1.6, f"{PIN}#")))
-    free = await scene.trunk("trunk_called_back", at=scene.t2, does=does())
+    asked = await scene.trunk(HANGS_UP, does=does((3.8, "4321#"), (1.6, f"{PIN}#")), talk="800")
+    free = await scene.trunk(HANGS_UP, at=scene.t2, does=does(), talk="2000")
     for number in (CALLER, SECOND):
         await (await ring(scene, caller=number)).sipp.passed()
     await asked.passed()

@@ -31,7 +31,7 @@ from tests.acceptance.server import Server, until
 from tests.acceptance.sound import recorded
 from tests.peers.capture import SipMessage
 
-OPEN = {"trigger_s": 1, "password": None, "pay_call_back": "no", "dial_s": 12}
+OPEN = {"trigger_s": 1, "password": None, "pay_call_back": "no", "dial_s": 7}
 TOGETHER = "trunk_called_back_together"
 CALLS = 50
 
@@ -71,7 +71,7 @@ def ends_or_begins(message: SipMessage) -> bool:
     return message.start_line.startswith("BYE ") or (message.start_line.startswith("SIP/2.0 200") and of_invite)
 
 
-async def two_at_once(scene: Scene, moment_ms: int = 8000) -> None:
+async def two_at_once(scene: Scene, moment_ms: int = 6500) -> None:
     """The same CallerID rings again while he is asked for a number; both of his calls press at the same moment."""
     await scene.trunk(TOGETHER, calls=2, moment=str(moment_ms), does=does((0, "040000#")))
     for n in (1, 2):
@@ -120,7 +120,7 @@ async def test_at20_fifty_calls_on_credit_for_one(scene: Scene) -> None:
         callback(**OPEN | {"password": "4321", "return_to": "caller", "dial_s": 3}), *TENTH,
         ('credit = "100.00"', 'credit = "0.10"'), more=B_BY_T2,
     )
-    back = await scene.trunk(TOGETHER, calls=CALLS, moment="15000", does=does((0, "4321#"), (1.5, "040000#")))
+    back = await scene.trunk(TOGETHER, calls=CALLS, moment="10500", does=does((0, "4321#"), (1.5, "040000#")))
     trunk = await scene.trunk(at=scene.t2, d="50")
     async with never_negative(server, OWNER):
         callers = await ring(scene, "trunk_trigger_many", calls=CALLS)

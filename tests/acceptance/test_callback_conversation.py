@@ -13,8 +13,8 @@ BUSY_AT_T3 = '[[route]]\nprefix = "0411"\ntrunk = "T3"\n'
 async def test_busy_then_refused_then_a_talk_then_a_new_number(scene: Scene) -> None:
     """A hears each time why, and is asked again; `**` ends the talk for another number."""
     server = await scene.serve(callback(**OPEN), more=caller() + B_BY_T2 + BUSY_AT_T3)
-    steps = does((0.3, "041100#"), (3.8, "112#"), (4.8, "040000#"), (2.0, "**"))
-    back = await scene.trunk("trunk_called_back", does=steps)
+    steps = does((0.3, "041100#"), (3.3, "112#"), (4.3, "040000#"), (2.0, "**"))
+    back = await scene.trunk("trunk_called_back_bye_after", does=steps, talk="1200")
     busy, trunk = await scene.trunk("trunk_busy", at=scene.t3), await scene.trunk(at=scene.t2)
     await (await ring(scene)).sipp.passed()
     await back.passed(60)
@@ -43,7 +43,7 @@ async def test_the_number_is_spoken_back(scene: Scene) -> None:
 async def test_a_caller_is_spoken_to_in_his_language(scene: Scene) -> None:
     """The second language, chosen by the row of the CallerID."""
     server = await scene.serve(callback(**OPEN), more=caller(language="ru"))
-    back = await scene.trunk("trunk_called_back", does=does())
+    back = await scene.trunk("trunk_called_back_bye_after", does=does(), talk="3000")
     await (await ring(scene)).sipp.passed()
     await back.passed()
     await server.request_over()
