@@ -20,6 +20,8 @@ __all__ = ["Locate", "TrunkClient", "route_to", "servers_of"]
 
 Locate = Callable[[str, int | None], Awaitable[list[Hop]]]
 """The servers of (host, port) in the order to try them (RFC 3263); OSError for a host nobody knows."""
+Headers = Callable[[Hop], list[tuple[str, str]]]
+"""What a request has beside the usual, by where it goes."""
 _MOST_TRIES = 3
 _PROOFS = {401: ("WWW-Authenticate", "Authorization"), 407: ("Proxy-Authenticate", "Proxy-Authorization")}
 
@@ -39,7 +41,7 @@ def route_to(trunk: Trunk) -> list[tuple[str, str]]:
 
 
 class TrunkClient:
-    """We as a client of one trunk.  All its REGISTERs have one Call-ID and count on (10.2)."""
+    """We as a client of one trunk."""
 
     def __init__(self, core: SipCore, locate: Locate, domain: str, trunk: Trunk) -> None:
         self.trunk = trunk
@@ -52,30 +54,34 @@ class TrunkClient:
     async def options(self, within_s: float) -> Response | None:
         """Ask whether it is there; None when nobody answered in time.  Raises: OSError."""
         us = NameAddr("", sip_uri("ringback", self._domain))
-        return await self._ask("OPTIONS", us, NameAddr("", self._registrar), [("Accept", "application/sdp")], within_s)
+        there = NameAddr("", self._registrar)
+        return await self._ask("OPTIONS", us, there, lambda hop: [("Accept", "application/sdp")], within_s)
 
     async def register(self, expires_s: int | None, within_s: float = 32.0) -> Response | None:
         """Bind our Contact for so long, 0: no more; None: only ask who is bound (10.2.3).  Raises: OSError."""
         who = NameAddr("", sip_uri(self.trunk.user, self.trunk.host))
-        extra: list[tuple[str, str]] = []
-        if expires_s is not None:
-            contact = self._core.contact("UDP").replace("<sip:", f"<sip:{contact_user(self.trunk)}@", 1)
-            extra = [("Contact", contact), ("Expires", str(expires_s))]
-        return await self._ask("REGISTER", who, who, extra, within_s)
+
+        def binding(hop: Hop) -> list[tuple[str, str]]:
+            if expires_s is None:
+                return []
+            contact = self._core.contact(hop.transport).replace("<sip:", f"<sip:{contact_user(self.trunk)}@", 1)
+            return [("Contact", contact), ("Expires", str(expires_s))]
+
+        return await self._ask("REGISTER", who, who, binding, within_s)
 
     @property
     def _registrar(self) -> Uri:
         return sip_uri("", self.trunk.host, self.trunk.port or None)
 
     async def _ask(
-        self, method: str, from_: NameAddr, to: NameAddr, extra: list[tuple[str, str]], within_s: float
+        self, method: str, from_: NameAddr, to: NameAddr, extra: Headers, within_s: float
     ) -> Response | None:
         """Ask one server after the other (RFC 3263 4.3: the next one after a 503, or where nobody answers)."""
         response = None
         hops = await servers_of(self.trunk, self._locate)
         for left, hop in zip(range(len(hops) - 1, -1, -1), hops, strict=True):
             patience = min(within_s, self.trunk.connect_s) if left else within_s
-            response = await self._ask_one(method, from_, to, extra, hop, patience)
+            response = await self._ask_one(method, from_, to, extra(hop), hop, patience)
             if response is not None and response.status != 503:
                 break
         return response
@@ -87,8 +93,9 @@ class TrunkClient:
         proof: list[tuple[str, str]] = []
         for tries in range(1, _MOST_TRIES + 1):
             request = self._core.build(method, self._registrar, from_, to, [*route_to(self.trunk), *extra, *proof])
-            request.fields["Call-ID"] = [self._call_id]
-            request.fields["CSeq"] = [f"{next(self._seq)} {method}"]
+            if method == "REGISTER":  # 10.2: one Call-ID for all, and CSeq goes up by one each time
+                request.fields["Call-ID"] = [self._call_id]
+                request.fields["CSeq"] = [f"{next(self._seq)} {method}"]
             response = await self._final(request, hop, within_s)
             found = _challenge(response)
             if found is None or not self.trunk.user or tries == _MOST_TRIES or (proof and not found[1].stale):

@@ -106,6 +106,19 @@ def test_registered_with_a_proof_then_refreshed_and_taken_back_at_the_end() -> N
     assert (last.fields["Expires"], last.cseq.number) == (["0"], 5)  # the exchange has closed
 
 
+def test_10_2_registers_count_on_by_one_and_options_are_no_part_of_them() -> None:
+    async def scenario(world: World) -> None:
+        trunk = Registrar(world, T1, after=bound(60))
+        await trunk.until(12)
+        registers = [request for _, request in trunk.heard if request.method == "REGISTER"]
+        others = {request.call_id for _, request in trunk.heard if request.method == "OPTIONS"}
+        assert [request.cseq.number for request in registers] == list(range(1, len(registers) + 1))
+        assert len({request.call_id for request in registers}) == 1
+        assert registers[0].call_id not in others
+
+    play(scenario, registering("qualify_s = 10"))
+
+
 def test_a_registrar_that_is_gone_does_not_hold_up_the_end() -> None:
     async def scenario(world: World) -> None:
         trunk = Registrar(world, T1, OK, after=None)
