@@ -33,6 +33,13 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     sip: str = "127.0.0.1:5060"
     """Address and port for SIP over UDP; `0.0.0.0` listens everywhere."""
+    tcp: str = ""
+    """Address and port for SIP over TCP, usually those of `sip`; none where empty."""
+    tls: str = ""
+    """Address and port for SIP over TLS, usually with port 5061; none where empty."""
+    tls_certificate: str = ""
+    """PEM file: the certificate of the server's name, and those above it."""
+    tls_key: str = ""
     public_address: str = ""
     """What phones and trunks are told: our address outside a NAT. Ours towards the Internet where empty."""
     database: str = "sqlite:///ringback.db"
@@ -152,6 +159,9 @@ def _faults(config: Config) -> Iterator[tuple[str, str, str]]:
     server, media, web = config.server, config.media, config.web
     checks: list[tuple[str, str, Callable[[], object]]] = [
         ("server", "sip", lambda: split_address(server.sip)),
+        ("server", "tcp", lambda: server.tcp and split_address(server.tcp)),
+        ("server", "tls", lambda: server.tls and split_address(server.tls)),
+        ("server", "tls", lambda: _with_certificate(server)),
         ("server", "public_address", lambda: server.public_address and _told(server.public_address)),
         ("server", "database", lambda: _database(server.database)),
         ("media", "address", lambda: media.address and ip_address(media.address)),
@@ -165,6 +175,11 @@ def _faults(config: Config) -> Iterator[tuple[str, str, str]]:
             check()
         except ValueError as error:
             yield table, key, str(error)
+
+
+def _with_certificate(server: ServerConfig) -> None:
+    if server.tls and not (server.tls_certificate and server.tls_key):
+        raise ValueError("TLS needs tls_certificate and tls_key, PEM files")
 
 
 def _told(address: str) -> str:

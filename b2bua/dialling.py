@@ -18,6 +18,7 @@ from b2bua.trunk_requests import route_to, servers_of
 from sip_stack.core import Hop
 from sip_stack.digest import Credentials
 from sip_stack.headers import NameAddr
+from sip_stack.locating import default_port
 from sip_stack.registrar import Binding
 from sip_stack.uri import sip_uri
 from store.values import Extension, Trunk
@@ -210,8 +211,11 @@ def _best(statuses: list[int]) -> int:
 
 
 def _hop_of(binding: Binding) -> Hop:
-    """A phone behind a NAT is reached where its REGISTER came from, another where its Contact says."""
+    """A phone behind a NAT is reached where its REGISTER came from, another where its Contact says.
+
+    Either by the connection of its REGISTER while that is open.
+    """
     uri = binding.uri
     if uri.host == binding.source_ip:
-        return Hop(binding.transport, uri.host, uri.port or 5060)
-    return Hop(binding.transport, binding.source_ip, binding.source_port)
+        return Hop(binding.transport, uri.host, uri.port or default_port(binding.transport), binding.flow)
+    return Hop(binding.transport, binding.source_ip, binding.source_port, binding.flow)

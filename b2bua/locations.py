@@ -44,10 +44,9 @@ class Locations:
 
     def register(self, number: str, incoming: Incoming) -> None:
         """Serve one authenticated REGISTER.  Raises: PeerError."""
-        source = incoming.source
         now = self._wall()
         before = self._bindings.get(number, ())
-        after = register(before, incoming.request, (source.transport, source.host, source.port), now)
+        after = register(before, incoming.request, incoming.source, now)
         if any(not _usable(binding.contact) for binding in after):
             raise PeerError("Contact is no SIP address", 400)
         if after != before:

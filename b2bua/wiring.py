@@ -7,8 +7,9 @@ import gc
 import logging
 import secrets
 import socket
+import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,9 @@ from media.engine import MediaEngine
 from media.prompt import Pack
 from sip_stack.core import SipCore
 from sip_stack.resolver import Resolver
+from sip_stack.streams import StreamTransport
 from sip_stack.transport import Alarm, UdpTransport
+from sip_stack.transports import Certificate, by_transport
 from store.database import Database
 from store.lock import ServerLock
 from webform.app import create_app
@@ -37,6 +40,8 @@ __all__ = ["Running", "bind_http", "fixed_sip", "free_http", "free_sip", "run_se
 Transport = Callable[[asyncio.AbstractEventLoop, str, int], UdpTransport]
 
 log = logging.getLogger(__name__)
+
+_RENEW_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +116,11 @@ async def run_server(
         emergencies=emergencies,
     )
     alarm = Alarm(loop)
+    streams = [each async for each in _streams(config, exchange, stack)]
     exchange.core = core = SipCore(
         exchange,
-        send=sip.send,
-        local={"UDP": (address, sip.port)},
+        send=by_transport({"UDP": sip.send, **{stream.name: stream.send for stream, _ in streams}}),
+        local={"UDP": (address, sip.port), **{stream.name: (address, port) for stream, port in streams}},
         new_id=exchange.new_id,
         clock=time.monotonic,
         alarm=alarm,
@@ -133,7 +139,44 @@ async def run_server(
     await front.open()
     _spare_the_collector()
     sip.start(core)
+    for stream, _ in streams:
+        await stream.start(core.receive)
     return Running(exchange, front, engine, (address, sip.port), base_url)
+
+
+async def _streams(
+    config: Config, exchange: Exchange, stack: AsyncExitStack
+) -> AsyncIterator[tuple[StreamTransport, int]]:
+    """SIP over TCP and TLS where it is configured, and the ports.  Raises: BadConfig."""
+    server, loop = config.server, asyncio.get_running_loop()
+    for name, where in (("TCP", server.tcp), ("TLS", server.tls)):
+        if not where:
+            continue
+        try:
+            certificate = Certificate(Path(server.tls_certificate), Path(server.tls_key)) if name == "TLS" else None
+            stream = StreamTransport(
+                loop, name, lost=lambda hop: exchange.core.lost(hop),  # the core comes after its transports
+                served=certificate.context if certificate else None,
+                trusted=ssl.create_default_context() if certificate else None,
+            )  # fmt: skip
+            _, port = await stream.listen(*split_address(where))
+        except OSError as error:  # ssl.SSLError too
+            raise BadConfig(f"SIP over {name} at {where}: {error.strerror or error}") from error
+        stack.push_async_callback(stream.close)
+        if certificate is not None:
+            exchange.keep(_renewing(certificate))
+        yield stream, port
+
+
+async def _renewing(certificate: Certificate) -> None:
+    """A renewed certificate is used without a restart, for connections from then on."""
+    while True:
+        await asyncio.sleep(_RENEW_S)
+        try:
+            if certificate.renew():
+                log.info("event=certificate-renewed")
+        except OSError as error:
+            log.error("event=certificate-not-renewed error=%s", error)
 
 
 async def serve_web(running: Running, config: Config, listener: socket.socket, stack: AsyncExitStack) -> None:

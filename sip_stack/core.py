@@ -120,6 +120,14 @@ class SipCore:
             except Exception as error:  # one call's bug ends that call, not the timers behind it
                 self._bug(error)
 
+    def lost(self, hop: Hop) -> None:
+        """Nothing can be delivered to this hop: whoever waits for an answer from there is told (17.1.4, 18.4)."""
+        for client in [client for client in self._clients.values() if client.hop == hop]:
+            try:
+                client.lost()
+            except Exception as error:
+                self._bug(error)
+
     @property
     def load(self) -> dict[str, int]:
         """How many transactions and dialogs are held: back to zero when all is over."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sip_stack.errors import PeerError
 from sip_stack.grammar import param
+from sip_stack.hop import Hop
 from sip_stack.message import Request
 from sip_stack.uri import Uri, parse_uri
 
@@ -28,6 +29,8 @@ class Binding:
     call_id: str
     cseq: int
     user_agent: str = ""
+    flow: int = 0
+    """The connection the REGISTER came by, where the transport has connections: calls take it while it is open."""
 
     @property
     def uri(self) -> Uri:
@@ -38,14 +41,14 @@ class Binding:
 def register(
     bindings: tuple[Binding, ...],
     request: Request,
-    source: tuple[str, str, int],
+    source: Hop,
     now: float,
     *,
     min_s: int = 30,
     max_s: int = 3600,
     max_contacts: int = 10,
 ) -> tuple[Binding, ...]:
-    """The bindings after one REGISTER from `source` (transport, ip, port): live ones, newest last.
+    """The bindings after one REGISTER from `source`: live ones, newest last.
 
     Raises: PeerError 423 for a time below `min_s`, 400 for a misused `*`, 500 for an out-of-order CSeq (10.3 step 7),
     403 beyond `max_contacts`; nothing is changed then.
@@ -64,10 +67,11 @@ def register(
             continue
         if seconds < min_s:
             raise PeerError(f"the shortest registration is {min_s} s", 423, (("Min-Expires", str(min_s)),))
-        transport, ip, port = source
-        expires_at = now + min(seconds, max_s)
         agent = (request.get("User-Agent") or "")[:120]
-        live[contact] = Binding(contact, ip, port, transport, expires_at, request.call_id, request.cseq.number, agent)
+        live[contact] = Binding(
+            contact, source.host, source.port, source.transport, now + min(seconds, max_s), request.call_id,
+            request.cseq.number, agent, source.flow,
+        )  # fmt: skip
     if len(live) > max_contacts:
         raise PeerError("too many contacts", status=403)
     return tuple(live.values())

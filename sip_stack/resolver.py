@@ -7,7 +7,7 @@ import secrets
 import socket
 from collections.abc import Sequence
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, TypeVar
 
 import dns.asyncresolver
 import dns.exception
@@ -18,9 +18,12 @@ from sip_stack.locating import Naptr, Srv, default_port, in_order, offered, srv_
 
 __all__ = ["Resolver"]
 
+T = TypeVar("T")
 LIFETIME_S = 3.0
 """How long one question may take, all name servers together."""
 MOST_ANSWERS = 1000
+SILENT_S = 30.0
+"""For how long name servers that did not answer a question are not asked it again: calls do not wait for each."""
 
 
 class Resolver:
@@ -35,6 +38,10 @@ class Resolver:
         self._kinds = ("A", "AAAA") if ipv6 else ("A",)
         self._families = (socket.AF_INET, socket.AF_INET6) if ipv6 else (socket.AF_INET,)
         self._dns = _dns(name_servers, port)
+        self._known: dict[tuple[str, str], list[Any]] = {}
+        """The last answers, for the time when nobody answers."""
+        self._silent: dict[tuple[str, str], float] = {}
+        """Questions without an answer, and when to ask them again."""
 
     async def locate(self, host: str, port: int | None = None, transport: str | None = None) -> list[Hop]:
         """Every server of `host` in the order to try them (RFC 3263 4.2, 4.3).
@@ -87,14 +94,32 @@ class Resolver:
         return [Hop(transport, address, port) for address in addresses]
 
     async def _ask(self, name: str, kind: str) -> list[Any]:
-        """The records of one kind; none where there are none, or nobody answers."""
+        """The records of one kind; where nobody answers those of before, though they are too old (RFC 8767)."""
+        question, now = (name, kind), asyncio.get_running_loop().time()
         if self._dns is None:
             return []
+        if self._silent.get(question, 0.0) > now:
+            return self._known.get(question, [])
         try:
             answer = await self._dns.resolve(name, kind, raise_on_no_answer=False, search=False, lifetime=LIFETIME_S)
-        except dns.exception.DNSException:
+        except (dns.resolver.LifetimeTimeout, dns.resolver.NoNameservers):
+            _keep(self._silent, question, now + SILENT_S)
+            return self._known.get(question, [])
+        except dns.exception.DNSException:  # there is no such name, or it is none
+            self._known.pop(question, None)
             return []
-        return list(answer.rrset or ())
+        self._silent.pop(question, None)
+        records = list(answer.rrset or ())
+        _keep(self._known, question, records)
+        return records
+
+
+def _keep(where: dict[tuple[str, str], T], question: tuple[str, str], value: T) -> None:
+    """Remember the newest so many."""
+    where.pop(question, None)
+    where[question] = value
+    if len(where) > MOST_ANSWERS:
+        del where[next(iter(where))]
 
 
 def _dns(name_servers: Sequence[str], port: int) -> dns.asyncresolver.Resolver | None:

@@ -46,7 +46,7 @@ class StreamTransport:
         """`lost(hop)` is told of messages that reached nobody; TLS has a context for each direction."""
         self.name = name
         self.limits = limits
-        self.receive: Receive | None = None
+        self._receive: Receive | None = None
         self._loop = loop
         self._lost = lost
         self._served, self._trusted = served, trusted
@@ -62,13 +62,19 @@ class StreamTransport:
         """Connections turned away for a limit."""
 
     async def listen(self, host: str, port: int) -> tuple[str, int]:
-        """Accept connections; where they are accepted.  Raises: OSError where the port is held."""
+        """Take an address to accept connections at; which one it is.  Raises: OSError where it is held."""
         self._server = await self._loop.create_server(
-            lambda: _Connection(self), host, port, ssl=self._served, reuse_address=True,
+            lambda: _Connection(self), host, port, ssl=self._served, reuse_address=True, start_serving=False,
             ssl_handshake_timeout=self.limits.half_s if self._served else None,
         )
         address = self._server.sockets[0].getsockname()
         return address[0], address[1]
+
+    async def start(self, receive: Receive) -> None:
+        """Accept connections from now on, and hand what arrives to `receive`."""
+        assert self._server is not None
+        self._receive = receive
+        await self._server.start_serving()
 
     def send(self, data: bytes, hop: Hop) -> None:
         """Send on the connection of the hop, else on one to its address, else open one (18.1.1, 18.2.2)."""
@@ -189,7 +195,7 @@ class _Connection(asyncio.Protocol):
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        receive = self._owner.receive
+        receive = self._owner._receive
         assert receive is not None
         self._heard_at = self._owner._loop.time()
         if not self._framer.waiting:
@@ -216,7 +222,7 @@ class _Connection(asyncio.Protocol):
         """Send; a far end that does not read is given up."""
         transport = self._transport
         if transport is None or transport.is_closing():
-            self._owner._lost(self.hop)
+            self._owner._loop.call_soon(self._owner._lost, self.hop)  # who sends must not be told while it sends
             return
         self._spoke = True  # whoever we speak to may take its time
         transport.write(data)

@@ -107,6 +107,10 @@ class _Client(Transaction):
     def receive(self, response: Response) -> None:
         """One response that matches this transaction."""
 
+    @abstractmethod
+    def lost(self) -> None:
+        """17.1.4: the transport could not deliver the request: nobody will answer it."""
+
 
 def _nobody(message: object) -> None:
     """Who is told where nobody waits."""
@@ -181,6 +185,11 @@ class InviteClient(_Client):
             self.on_response = _nobody
             self._end()
 
+    def lost(self) -> None:
+        """17.1.4; what is in the hands of the far end is not given up for an ACK or CANCEL that was lost."""
+        if self.state == CALLING:
+            self._give_up()
+
     def _give_up(self) -> None:
         self._request = None
         self._end()
@@ -238,10 +247,15 @@ class NonInviteClient(_Client):
             if timer == "E":
                 self._repeat("E", self._shell.timers.t2)
             elif timer == "F":
-                self._end()
-                self._tell_last(None)
+                self.lost()
         elif timer == "K":
             self._end()
+
+    def lost(self) -> None:
+        """17.1.2.2 and 17.1.4."""
+        if self.state in (TRYING, PROCEEDING):
+            self._end()
+            self._tell_last(None)
 
 
 class _Server(Transaction):

@@ -16,6 +16,7 @@ from store import journal, ledger
 from store.database import connect
 from store.journal import CallRecord, LegRecord, RequestRecord
 from tests.acceptance.ports import SERVER_RTP, SIP, free_port
+from tests.sip_stack.certificates import certificate
 
 __all__ = ["ROOT", "Server", "until"]
 
@@ -44,6 +45,8 @@ class Server:
         self._folder = folder
         self.host = host
         self.sip = f"{host}:{free_port(SIP)}"
+        self.tls = f"{host}:{free_port(SIP)}"
+        public, private = certificate(folder, "pbx.test")
         self.http = f"127.0.0.1:{free_port(SIP)}"
         self.url = f"http://{self.http}"
         self.database = f"sqlite:///{folder}/ringback.db"
@@ -58,6 +61,10 @@ class Server:
         (folder / "ringback.toml").write_text(f"""
 [server]
 sip = "{self.sip}"
+tcp = "{self.sip}"
+tls = "{self.tls}"
+tls_certificate = "{public}"
+tls_key = "{private}"
 database = "{self.database}"
 [media]
 ports = "{rtp.start}-{rtp.stop - 1}"

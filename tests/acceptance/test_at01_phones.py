@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from playwright.async_api import async_playwright, expect
 
 from media.g711 import Samples, decode
@@ -20,12 +21,15 @@ TRUNK_TONE_HZ = 440
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
-async def test_at01_baresip_confirms_by_key_and_hears_the_visitor(scene: Scene, tmp_path: Path) -> None:
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
+async def test_at01_baresip_confirms_by_key_and_hears_the_visitor(
+    scene: Scene, tmp_path: Path, transport: str
+) -> None:
     with namespace() as space:
         server = await scene.serve(NO_CAPTCHA, host=space.host_address)
         async with Baresip(
-            tmp_path / "john", user="001*002", password="secret", domain=server.sip, address=space.address,
-            sip_port=5060, prefix=space.prefix,
+            tmp_path / "john", user="001*002", password="secret", address=space.address, sip_port=5060,
+            domain=server.tls if transport == "tls" else server.sip, prefix=space.prefix, transport=transport,
         ) as john:
             await john.registered()
             trunk, visitor = await scene.trunk("trunk_rtp_stops"), await scene.visitor()

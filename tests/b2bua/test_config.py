@@ -21,6 +21,10 @@ from b2bua.config import Addresses, BadConfig, Config, MediaConfig, ServerConfig
         pytest.param(
             '[server]\n\npublic_address = "0.0.0.0"\n', '3: server.public_address: "0.0.0.0" is no address', id="any",
         ),
+        pytest.param('[server]\ntcp = "5060"\n', '2: server.tcp: "5060" is not ADDRESS:PORT', id="TCP at a bare port"),
+        pytest.param(
+            '[server]\ntls = "127.0.0.1:5061"\n', "2: server.tls: TLS needs tls_certificate and tls_key", id="bare TLS",
+        ),
         pytest.param('[server]\ndatabase = "ringback.db"\n', '2: server.database: "ringback.db" is not', id="a file"),
         pytest.param('[media]\naddress = "eth0"\n', "2: media.address: 'eth0' does not appear", id="an interface"),
         pytest.param('[media]\nports = "1-2"\n', '2: media.ports: "1-2" is not a range from 1024', id="low ports"),

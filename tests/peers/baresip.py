@@ -45,7 +45,7 @@ module_app menu.so
 module_app ctrl_tcp.so
 """
 ACCOUNT = (
-    '"{name}" <sip:{user}@{domain};transport=udp>;auth_user={user};auth_pass={password};answermode={answermode}'
+    '"{name}" <sip:{user}@{domain};transport={transport}>;auth_user={user};auth_pass={password};answermode={answermode}'
     ";audio_codecs=PCMU/8000/1,PCMA/8000/1;regint={regint}\n"
 )
 
@@ -71,6 +71,7 @@ class Baresip:
     def __init__(
         self, folder: Path, *, user: str, password: str, domain: str, address: str, sip_port: int, name: str = "John",
         auto_answer: bool = False, speaks: Path | None = None, prefix: tuple[str, ...] = (), regint: int = 60,
+        transport: str = "udp",
     ) -> None:
         self.folder = folder
         self.events: list[dict[str, Any]] = []
@@ -92,7 +93,7 @@ class Baresip:
         ))
         (folder / "accounts").write_text(ACCOUNT.format(
             name=name, user=user, domain=domain, password=password, answermode="auto" if auto_answer else "manual",
-            regint=regint,
+            regint=regint, transport=transport,
         ))
 
     async def __aenter__(self) -> Self:

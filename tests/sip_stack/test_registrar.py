@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from sip_stack.errors import PeerError
+from sip_stack.hop import Hop
 from sip_stack.message import Request
 from sip_stack.registrar import Binding, register
 
-SOURCE = ("UDP", "192.0.2.9", 40000)
+SOURCE = Hop("UDP", "192.0.2.9", 40000)
 HERE = Binding("sip:a@10.0.0.1", "192.0.2.9", 40000, "UDP", 1600.0, "c1", 1, "phone")
 OLD = Binding("sip:b@10.0.0.2", "192.0.2.8", 5060, "UDP", 1500.0, "c2", 5)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
+from sip_stack import resolver as resolver_module
 from sip_stack.hop import Hop
 from sip_stack.resolver import Resolver
 from tests.name_server import NameServer
@@ -98,5 +100,38 @@ async def test_an_answer_is_kept_as_long_as_it_says(server: tuple[NameServer, in
 
 @pytest.mark.asyncio
 async def test_a_name_that_nobody_knows(server: tuple[NameServer, int]) -> None:
-    with pytest.raises(OSError, match="known"):
+    with pytest.raises(socket.gaierror):
         await resolver(server).locate("unknown.invalid")
+
+
+@pytest.mark.asyncio
+async def test_while_no_name_server_answers_the_last_answer_counts_and_nobody_waits_for_each_question(
+    server: tuple[NameServer, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolver_module, "LIFETIME_S", 0.1)
+    found, known = resolver(server), [Hop("UDP", "192.0.2.4", 5060)]
+    assert await found.locate("short.test", 5060) == known
+    server[0].silent = True
+    assert await found.locate("short.test", 5060) == known  # its TTL is 0
+    asked = len(server[0].asked)
+    assert await found.locate("short.test", 5060) == known
+    assert len(server[0].asked) == asked
+    monkeypatch.setattr(resolver_module, "SILENT_S", -1.0)  # the time is over at once
+    server[0].silent = False
+    found._silent.clear()
+    server[0].silent = True
+    assert await found.locate("short.test", 5060) == known
+    server[0].silent = False
+    assert await found.locate("short.test", 5060) == known
+    assert len(server[0].asked) > asked + 1
+
+
+@pytest.mark.asyncio
+async def test_only_the_newest_answers_are_remembered(
+    server: tuple[NameServer, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolver_module, "MOST_ANSWERS", 2)
+    found = resolver(server)
+    for name in ("one.test", "two.test", "many.test"):
+        await found.locate(name, 5060)
+    assert sorted(found._known) == [("many.test", "A"), ("two.test", "A")]

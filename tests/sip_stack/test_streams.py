@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from sip_stack.framing import PING, PONG
 from sip_stack.hop import Hop
 from sip_stack.streams import StreamLimits, StreamTransport
+from tests.sip_stack.certificates import certificate
 
 pytestmark = pytest.mark.asyncio
 OPTIONS = b"OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/TCP c\r\nContent-Length: 0\r\n\r\n"
@@ -33,7 +29,12 @@ class End:
         self.transport = StreamTransport(
             asyncio.get_running_loop(), name, lost=self.lost.put_nowait, limits=limits, **contexts
         )
-        self.transport.receive = lambda data, hop: self.heard.put_nowait((data, hop))
+
+    async def opens(self) -> tuple[str, int]:
+        """Accept connections on loopback."""
+        address = await self.transport.listen("127.0.0.1", 0)
+        await self.transport.start(lambda data, hop: self.heard.put_nowait((data, hop)))
+        return address
 
     async def hears(self) -> tuple[bytes, Hop]:
         async with asyncio.timeout(3):
@@ -46,7 +47,7 @@ async def end(
 ) -> AsyncIterator[tuple[End, Hop]]:
     """One end that listens on loopback, and where."""
     made = End(name, limits, **contexts)
-    host, port = await made.transport.listen("127.0.0.1", 0)
+    host, port = await made.opens()
     try:
         yield made, Hop(name, host, port)
     finally:
@@ -150,27 +151,6 @@ async def test_a_far_end_that_does_not_read_is_given_up() -> None:
             await asyncio.sleep(0)
         await until(lambda: b.transport.connections == 0)
         writer.close()
-
-
-def certificate(folder: Path, name: str) -> tuple[Path, Path]:
-    """A key and a certificate that vouches for itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
-        .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(1))
-        .not_valid_after(now + datetime.timedelta(1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    cert, private = folder / f"{name}.crt", folder / f"{name}.key"
-    cert.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ))
-    return cert, private
 
 
 async def test_tls_reaches_the_named_domain_only(tmp_path: Path) -> None:

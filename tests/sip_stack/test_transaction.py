@@ -147,6 +147,15 @@ def test_17_1_1_2_timer_b_in_calling_is_a_timeout_told_last() -> None:
     assert (gets(machine, 200), fires(machine, "B")) == ([], [])
 
 
+def test_17_1_4_what_could_not_be_delivered_is_told_at_once_and_only_while_nothing_came() -> None:
+    machine = calling(World(TCP))
+    assert does(machine, machine.lost) == [ENDED, Told(None)]
+    assert (does(machine, machine.lost), fires(machine, "B")) == ([], [])
+    ringing = calling(World(TCP))
+    gets(ringing, 180)
+    assert does(ringing, ringing.lost) == []
+
+
 def test_17_1_1_2_timer_b_must_not_fire_in_proceeding() -> None:
     machine = calling()
     assert gets(machine, 180) == [Told(180)]
@@ -257,6 +266,12 @@ def test_17_1_2_2_in_proceeding_timer_e_is_t2_and_f_still_fires() -> None:
     assert run_out(machine, "E", 2) == [4.0, 4.0]
     assert fires(machine, "F") == [ENDED, Told(None)]
     assert fires(machine, "E") == []
+
+
+def test_17_1_4_a_request_that_could_not_be_delivered_is_told_at_once() -> None:
+    machine = trying(World(TCP))
+    assert does(machine, machine.lost) == [ENDED, Told(None)]
+    assert (does(machine, machine.lost), fires(machine, "F")) == ([], [])
 
 
 def test_17_1_2_2_a_final_response_is_told_once_and_k_ends() -> None:
