@@ -18,6 +18,7 @@ class NameServer(asyncio.DatagramProtocol):
 
     def __init__(self, zone: str) -> None:
         self.asked: list[str] = []
+        self.silent = False
         self._sets: dict[tuple[str, str], list[str]] = {}
         for line in zone.strip().splitlines():
             name, ttl, _, kind, data = line.split(" ", 4)
@@ -32,6 +33,8 @@ class NameServer(asyncio.DatagramProtocol):
         question = query.question[0]
         name, kind = str(question.name), question.rdtype.name
         self.asked.append(f"{name} {kind}")
+        if self.silent:
+            return
         answer = dns.message.make_response(query)
         answer.flags |= dns.flags.RA
         rows = self._sets.get((name, kind), [])

@@ -116,14 +116,20 @@ async def test_while_no_name_server_answers_the_last_answer_counts_and_nobody_wa
     asked = len(server[0].asked)
     assert await found.locate("short.test", 5060) == known
     assert len(server[0].asked) == asked
-    monkeypatch.setattr(resolver_module, "SILENT_S", -1.0)  # the time is over at once
-    server[0].silent = False
-    found._silent.clear()
+
+
+@pytest.mark.asyncio
+async def test_name_servers_that_were_silent_are_asked_again_later(
+    server: tuple[NameServer, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolver_module, "LIFETIME_S", 0.1)
+    monkeypatch.setattr(resolver_module, "SILENT_S", 0.0)
+    found = resolver(server)
     server[0].silent = True
-    assert await found.locate("short.test", 5060) == known
+    with pytest.raises(OSError, match=r"\w"):
+        await found.locate("one.test", 5060)
     server[0].silent = False
-    assert await found.locate("short.test", 5060) == known
-    assert len(server[0].asked) > asked + 1
+    assert await found.locate("one.test", 5060) == [Hop("UDP", "192.0.2.1", 5060)]
 
 
 @pytest.mark.asyncio
