@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from typing import Annotated
 
@@ -46,7 +45,6 @@ def ask(
         if trunk is None:
             known = ", ".join(sorted(each.name for each in directory.trunks.values())) or "none"
             raise BadConfig(f'there is no trunk "{name}"; there are: {known}')
-        logging.getLogger("b2bua").setLevel(logging.CRITICAL)  # what goes wrong is said in our own words
         if not asyncio.run(_test(trunk, read_config(config) if config else Config(), call, _caller(directory, trunk))):
             raise SystemExit(1)
 
