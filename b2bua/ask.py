@@ -14,6 +14,7 @@ from store.values import CallbackSettings
 __all__ = ["Accepted", "ask_accept", "ask_digits", "ask_key", "ask_number", "ask_secrets", "double_star", "tell_credit"]
 
 _MOST_DIGITS = 32
+_MOST_ENQUIRIES = 5
 
 
 class Accepted(Enum):
@@ -103,25 +104,30 @@ async def ask_secrets(
 
 
 async def tell_credit(leg: Leg, settings: CallbackSettings) -> bool:
-    """Say what the call's purse has left, as often as that is asked for (SPEC 36); False: nothing was chosen."""
+    """Say what the call's purse has left, as often as that is asked for, within reason (SPEC 36).
+
+    False: nothing was chosen, or no call.
+    """
     call = leg.call
     assert call.purse is not None
     assert call.account is not None
-    while True:
+    for _ in range(_MOST_ENQUIRIES):
         key = await ask_key(leg, "credit-menu", "12", within_s=settings.dial_s, tries=settings.tries)
         if key != "1":
             return key is not None
         left = await call.purse.left()
         said = ("unlimited",) if left is None else call.pack.money(left, call.account.currency)
         await leg.say("your-credit", *said, until_key=True)
+    return False
 
 
 async def ask_number(leg: Leg, settings: CallbackSettings) -> str | None:
-    """The number to dial (SPEC 33, H16); None: nothing in time."""
-    while True:
+    """The number to dial (SPEC 33, H16); None: nothing in time, or an end without a number too often."""
+    for _ in range(settings.tries):
         typed = await ask_digits(leg, "dial-number", within_s=settings.dial_s, digit_s=settings.digit_s, whole=True)
         if typed != "":
             return typed
+    return None
 
 
 @asynccontextmanager

@@ -108,8 +108,8 @@ def _unwanted(settings: CallbackSettings, trigger: Trigger, row: AuthorisedCalle
 def _uncallable(settings: CallbackSettings, number: str, facts: Facts) -> Outcome | None:
     if not facts.callable:
         return Outcome.NOT_ALLOWED
-    if settings.return_to == "caller" and (reason := firewall(settings, number, facts.rate)):
-        return reason  # in the other modes the owner has chosen the number
+    if settings.return_to != "authorised" and (reason := firewall(settings, number, facts.rate)):
+        return reason  # an authorised number was let in by name
     if facts.rate is None and settings.pay_call_back != "no":
         return Outcome.NO_RATE
     return None if facts.routed else Outcome.NO_ROUTE

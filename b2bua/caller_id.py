@@ -9,7 +9,7 @@ from sip_stack.headers import NameAddr
 from sip_stack.uri import sip_uri
 from store.values import CallerId, Extension, Trunk
 
-__all__ = ["Shown", "by_server", "identity_headers", "shown_on_trunk"]
+__all__ = ["Shown", "by_server", "from_header", "identity_headers", "shown_on_trunk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class Shown:
 
 
 _NOTHING = Shown("", "")
+_ANONYMOUS = NameAddr("Anonymous", sip_uri("anonymous", "anonymous.invalid"))
 
 
 def shown_on_trunk(extension: Extension, trunk: Trunk, equipment: Shown | None = None) -> Shown:
@@ -42,21 +43,29 @@ def by_server(extension: Extension) -> Extension:
     return replace(extension, caller_id=CallerId(identity_headers=kept.identity_headers, anonymous=kept.anonymous))
 
 
+def from_header(extension: Extension, shown: Shown, domain: str) -> NameAddr:
+    """Who an external call says is calling; where no CallerID is sent, anonymous (SPEC 50, RFC 3323 4.1.1.3)."""
+    return _ANONYMOUS if extension.caller_id.anonymous else NameAddr(shown.name, sip_uri(shown.number, domain))
+
+
 def identity_headers(
     extension: Extension, trunk: Trunk, domain: str, equipment: Shown | None = None
 ) -> list[tuple[str, str]]:
     """P-Asserted-Identity and P-Preferred-Identity for an external call, where the extension sends them (SPEC 51).
 
     Both name what the call shows, or the extension itself where the trunk wants that. RFC 3325 9.1: a name-addr.
+    An anonymous call has `Privacy: id`, and an identity for trusted trunks alone (SPEC 52, H7).
     """
-    if not extension.caller_id.identity_headers:
-        return []
+    rules = extension.caller_id
+    privacy = [("Privacy", "id")] if rules.anonymous else []
+    if not rules.identity_headers or (rules.anonymous and not trunk.trusted):
+        return privacy
     shown = shown_on_trunk(extension, trunk, equipment)
     user = extension.number if trunk.pai == "extension" else shown.number
     if not user:
-        return []
+        return privacy
     who = sip_uri(user, domain)
-    return [
-        ("P-Asserted-Identity", str(NameAddr("", who))),
-        ("P-Preferred-Identity", str(NameAddr(shown.name, who))),
-    ]
+    asserted = ("P-Asserted-Identity", str(NameAddr("", who)))
+    if rules.anonymous:
+        return [asserted, *privacy]
+    return [asserted, ("P-Preferred-Identity", str(NameAddr(shown.name, who)))]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from b2bua.audio import CODECS
-from b2bua.caller_id import Shown, identity_headers, shown_on_trunk
+from b2bua.caller_id import Shown, from_header, identity_headers, shown_on_trunk
 from b2bua.ladder import EXTENSION, PSTN, RINGBACK
 from b2bua.leg import Hearer, Leg
 from b2bua.numbers import called_on_trunk
@@ -122,7 +122,7 @@ async def _dial_server(call: Call, trunk: Trunk, hop: Hop, number: str, way: Way
         dialling,
         target=sip_uri(user, trunk.host, trunk.port if trunk.port not in (0, 5060) else None),
         hop=hop,
-        shown=NameAddr(shown.name, sip_uri(shown.number, domain)),
+        shown=from_header(line, shown, domain),
         to=NameAddr("", sip_uri(user, trunk.host)),
         codecs=trunk.codecs,
         beside=way.hear,
@@ -142,7 +142,8 @@ def _more_headers(
     """What an INVITE to a trunk has beside what every INVITE has."""
     identity = identity_headers(line, trunk, domain, equipment)
     written = {name for name, _ in identity}
-    carried = [(name, value) for name, value in caller_headers(trunk, shown, domain) if name not in written]
+    said = [] if line.caller_id.anonymous else caller_headers(trunk, shown, domain)
+    carried = [(name, value) for name, value in said if name not in written]
     return [*route_to(trunk), *identity, *carried, *trunk.headers.items()]
 
 

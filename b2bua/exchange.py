@@ -148,10 +148,9 @@ class Exchange:
         for task in list(self._background):
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        try:
-            await self._settle()
-        except StoreError as error:  # the holds stay open: the next start settles them
-            log.error("event=unsettled-at-stop calls=%d error=%s", len(self.unsettled), error)
+        await self._settle()
+        if self.unsettled:  # the holds stay open: the next start settles them
+            log.error("event=unsettled-at-stop calls=%d", len(self.unsettled))
 
     async def reload(self) -> None:
         """Take the configuration as it is now; live calls keep what they began with."""
@@ -201,11 +200,17 @@ class Exchange:
                 purse.correct(reduced.holds)
 
     async def _settle(self) -> None:
-        """Offer again what the database did not take when its call ended."""
+        """Offer again what the database did not take when its call ended; one that fails is no end for the others."""
         for call in list(self.unsettled.values()):
-            await call.write()
-            del self.unsettled[call.id]
-            log.info("call=%s event=settled-late charged=%d", call.id, call.charged)
+            try:
+                await call.write()
+            except StoreError as error:
+                call.log_error("not-settled", error)
+            except Exception:
+                log.exception("call=%s event=bug", call.id)
+            else:
+                del self.unsettled[call.id]
+                log.info("call=%s event=settled-late charged=%d", call.id, call.charged)
 
     async def _watch_configuration(self) -> None:
         if await self.database.read(directories.config_version) != self.directory.version:
@@ -325,7 +330,7 @@ class Exchange:
     def _from_trunk(self, incoming: Incoming, trunk: Trunk) -> None:
         request = incoming.request
         number = from_trunk(self.trunks.number_called(request), trunk)
-        did = self.directory.did(number, trunk.id)
+        did = self.directory.did(number, trunk.id) or self.directory.callback_did(number)
         extension = self.directory.extension_by_id(did.extension_id) if did else None
         if extension is None:
             raise PeerError("Not Found", 404)

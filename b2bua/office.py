@@ -61,6 +61,9 @@ __all__ = ["BackOffice"]
 
 T = TypeVar("T")
 
+_OPERATORS = {"quota", "pay_call_back", "longest_call_s", "calls_a_number_a_day"}
+"""Callback settings by which a tenant could ring at another's expense, or more than was agreed."""
+
 
 @dataclass(frozen=True, slots=True)
 class BackOffice:
@@ -82,8 +85,8 @@ class BackOffice:
 
     async def change_callback(self, who: Holder, extension: str, changes: Mapping[str, object]) -> CallbackView:
         """Change some of them, under the rules of `ringback apply`; `password` sets it, empty removes it."""
-        if "quota" in changes:
-            operator_only(who, "quota")
+        for key in _OPERATORS & changes.keys():
+            operator_only(who, key)
         password = changes.get("password")
         hashed = await _hashed(password, "password") if isinstance(password, str) else None
         return await self._run(

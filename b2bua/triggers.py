@@ -30,27 +30,31 @@ _DAY_S = 86_400.0
 
 
 class Triggers:
-    """The triggers not yet answered by a call back, the first of each number."""
+    """The triggers not yet answered by a call back; of each number one alone is called back."""
 
     def __init__(self) -> None:
-        self._first: dict[tuple[int, str], CallbackRequest] = {}
+        self._taken: dict[tuple[int, str], CallbackRequest] = {}
         self.waiting = 0
 
     @contextmanager
     def wait(self, want: CallbackRequest) -> Iterator[None]:
-        """From its first ring until it is answered by a call back, or never will be.
-
-        Where another trigger of the number waits already, it repeats that one.
-        """
-        key = (want.extension.id, want.number)
+        """From its first ring until it is answered by a call back, or never will be."""
         self.waiting += 1
-        want.first = self._first.setdefault(key, want)
         try:
             yield
         finally:
             self.waiting -= 1
-            if self._first.get(key) is want:
-                del self._first[key]
+            if self._taken.get(want.key) is want:
+                del self._taken[want.key]
+
+    def taken(self, want: CallbackRequest) -> bool:
+        """The number is called back already, for another trigger."""
+        return self._taken.get(want.key, want) is not want
+
+    def take(self, want: CallbackRequest) -> None:
+        """This trigger is the one that is called back.  Raises: NotAdmitted where another is."""
+        if self._taken.setdefault(want.key, want) is not want:
+            raise NotAdmitted(Outcome.ALREADY_PENDING)
 
 
 @dataclass(slots=True, eq=False)
@@ -65,9 +69,6 @@ class CallbackRequest:
     """The number to ring back, where `callable`."""
     callable: bool
     triggers: Triggers
-    first: CallbackRequest | None = None
-    """The trigger of the same number that waited before it, or itself."""
-    admitted: bool = False
 
     @property
     def settings(self) -> CallbackSettings:
@@ -75,9 +76,9 @@ class CallbackRequest:
         return self.extension.callback
 
     @property
-    def repeated(self) -> bool:
-        """The number is called back already, for a trigger before this one."""
-        return self.first is not None and self.first is not self and self.first.admitted
+    def key(self) -> tuple[int, str]:
+        """What one call back at a time is for."""
+        return self.extension.id, self.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ async def admit(want: CallbackRequest, call: Call) -> Served:
     reason = admit_callback(want.settings, want.trigger, want.number, facts)
     if reason is not None:
         raise NotAdmitted(reason)
-    want.admitted = True
+    want.triggers.take(want)  # others of the number may have been looked at in the same moment
     row = facts.row if facts.row is not None and facts.row.enabled else None
     call.purse = _purse(want, call, row.account_id if row else want.account.id)
     record = _record(want, call)
@@ -129,7 +130,7 @@ def _facts(want: CallbackRequest, call: Call) -> Callable[[Connection], Facts]:
         counted = None if settings.return_to == "fixed" else want.trigger.number
         return Facts(
             row=row,
-            repeated=want.repeated,
+            repeated=want.triggers.taken(want),
             locked=until is not None,
             calls_today=journal.count_triggers(conn, extension.number, counted, now - _DAY_S),
             used_today=ledger.used_since(conn, extension.number, now - _DAY_S),

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import Connection, delete, insert, select
 
 from store.tables import bindings
+from store.text import storable
 
 __all__ = ["Binding", "load_bindings", "remove_bindings", "save_binding"]
 
@@ -32,7 +33,7 @@ class Binding:
 def save_binding(conn: Connection, binding: Binding) -> None:
     """Add the contact, or refresh it."""
     remove_bindings(conn, binding.number, binding.contact)
-    conn.execute(insert(bindings), asdict(binding))
+    conn.execute(insert(bindings), {name: storable(value) for name, value in asdict(binding).items()})
 
 
 def remove_bindings(conn: Connection, number: str, contact: str | None = None) -> None:

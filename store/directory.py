@@ -48,6 +48,7 @@ class Directory:
     _by_page: Mapping[str, Extension] = field(default_factory=dict)
     _by_trunk_name: Mapping[str, Trunk] = field(default_factory=dict)
     _by_address: Mapping[tuple[str, int | None], Trunk] = field(default_factory=dict)
+    _callback_dids: Mapping[str, Did] = field(default_factory=dict)
     _networks: tuple[tuple[Network, Trunk], ...] = ()
 
     def extension(self, number: str) -> Extension | None:
@@ -83,6 +84,10 @@ class Directory:
         """The public number, arriving on this trunk."""
         return self.dids.get((number, trunk_id)) or self.dids.get((number, None))
 
+    def callback_did(self, number: str) -> Did | None:
+        """The public number of a callback extension, whichever trunk it is for: it rings alike on all (SPEC AT-13)."""
+        return self._callback_dids.get(number)
+
     def rates(self, account: Account) -> Mapping[str, Rate]:
         """The account's rates by prefix."""
         return self.rate_tables.get(account.rate_table, MappingProxyType({}))
@@ -99,20 +104,25 @@ def build(
 ) -> Directory:
     """Index the values once. `rates` are pairs of table name and rate."""
     payers, phones, lines = _by(accounts, "id"), _by(extensions, "number"), _by(trunks, "id")
-    everyone = list(phones.values())
+    everyone, public = list(phones.values()), list(dids)
+    by_id = _by(everyone, "id")
     return Directory(
         version=version, realm=realm, accounts=payers, extensions=phones, trunks=lines,
-        dids={(did.number, did.trunk_id): did for did in dids},
+        dids={(did.number, did.trunk_id): did for did in public},
         routes={
             prefix: tuple(sorted(group, key=lambda route: (route.priority, route.trunk_id)))
             for prefix, group in _groups((route.prefix, route) for route in routes).items()
         },
         rate_tables={name: {rate.prefix: rate for rate in group} for name, group in _groups(rates).items()},
         internal_numbers=frozenset(phones) | {_digits(number) for number in phones},
-        _by_id=_by(everyone, "id"), _by_digits={_digits(extension.number): extension for extension in everyone},
+        _by_id=by_id, _by_digits={_digits(extension.number): extension for extension in everyone},
         _by_page={
             extension.callnow.id: extension for extension in everyone
             if extension.callnow.enabled and extension.kind == "phone" and payers[extension.account_id].call_api
+        },
+        _callback_dids={
+            did.number: did for did in public
+            if (rung := by_id.get(did.extension_id)) is not None and rung.kind == "callback"
         },
         _by_trunk_name=_by(lines.values(), "name"), **_sources(lines.values()),
     )

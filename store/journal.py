@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, insert, or_, select, true, update
 
 from store.tables import call_legs, calls, ladders, requests
+from store.text import storable
 from store.values import Micros
 
 __all__ = [
@@ -95,7 +96,8 @@ INSERT_REQUEST, INSERT_CALL, INSERT_LEG = insert(requests), insert(calls), inser
 
 def row(record: RequestRecord | CallRecord | LegRecord) -> dict[str, Any]:
     """A record as Database.post takes it, with the INSERT_ statement of its kind."""
-    return {name: getattr(record, name) for name in record.__slots__}  # flat, and ten times faster than asdict
+    # flat, and ten times faster than asdict
+    return {name: storable(getattr(record, name)) for name in record.__slots__}
 
 
 def open_request(conn: Connection, request: RequestRecord) -> None:

@@ -314,6 +314,34 @@ def test_a_hash_alone_is_no_number() -> None:
     play(scenario, callback_plan())
 
 
+def test_hash_again_and_again_keeps_no_call_up() -> None:
+    """H16: as little as silence does; a leg back that is free would cost whoever pays the trunk."""
+
+    async def scenario(world: World) -> None:
+        back = await Caller(world).prompted()
+        for _ in range(3):
+            assert not back.gone
+            back.presses("#")
+            await asyncio.sleep(4)
+        await back.left_alone(within_s=1)
+        assert (await world.over()).outcome is Outcome.NOTHING_DIALLED
+
+    play(scenario, callback_plan('pay_call_back = "no"'))
+
+
+def test_the_credit_is_not_told_for_ever() -> None:
+    async def scenario(world: World) -> None:
+        back = await Caller(world).called_back()
+        for _ in range(5):
+            assert not back.gone
+            back.presses("1")
+            await asyncio.sleep(6)
+        await back.left_alone(within_s=1)
+        assert (await world.over()).outcome is Outcome.NOTHING_DIALLED
+
+    play(scenario, callback_plan('pay_call_back = "no"\ncredit_enquiry = true'))
+
+
 def test_the_number_is_spoken_back_where_that_is_wished() -> None:
     async def scenario(world: World) -> None:
         back = await Caller(world).prompted()

@@ -68,6 +68,7 @@ NOBODY, OFF = facts(row=None), facts(row=replace(ROW, enabled=False))
     pytest.param(replace(A, pay_call_back="no"), KNOWN, facts(rate=None), None, id="no rate for a free leg"),
     pytest.param(replace(B, pay_call_back="no"), KNOWN, facts(rate=None), Outcome.NO_RATE, id="b: a rate all the same"),
     pytest.param(replace(B, forbidden=("+1202",)), KNOWN, GOOD, Outcome.NOT_ALLOWED, id="b: the firewall counts"),
+    pytest.param(replace(C, forbidden=("+1202",)), KNOWN, GOOD, Outcome.NOT_ALLOWED, id="c: the firewall counts"),
     pytest.param(replace(A, forbidden=("+1202",)), KNOWN, GOOD, None, id="a: the owner has chosen the number"),
     pytest.param(A, KNOWN, facts(repeated=True), Outcome.ALREADY_PENDING, id="repeated"),
     pytest.param(A, KNOWN, facts(locked=True), Outcome.LOCKED, id="H12: locked"),

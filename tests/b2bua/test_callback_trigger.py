@@ -217,8 +217,7 @@ def test_an_untrusted_trunk_rings_nobody_back(mode: str, reason: str) -> None:
         await world.over()
         assert reasons(world) == [reason]
 
-    plan = callback_plan(mode, password="4321" if mode else "")
-    play(scenario, plan.replace('extension = "001*900"\ntrunk = "R1"', 'extension = "001*900"'))
+    play(scenario, callback_plan(mode, password="4321" if mode else ""))
 
 
 def test_an_untrusted_trunk_matches_no_row_where_the_number_is_fixed() -> None:
@@ -228,8 +227,7 @@ def test_an_untrusted_trunk_matches_no_row_where_the_number_is_fixed() -> None:
         await world.over()
         assert world.balance() == 100_000_000 - 120_000, "the owner pays"
 
-    plan = callback_plan(TO_FIXED, password="4321")
-    play(scenario, plan.replace('extension = "001*900"\ntrunk = "R1"', 'extension = "001*900"'))
+    play(scenario, callback_plan(TO_FIXED, password="4321"))
 
 
 def test_the_asserted_identity_of_a_trusted_trunk_counts() -> None:
@@ -376,5 +374,33 @@ def test_a_server_that_stops_writes_why() -> None:
         await trigger.told(180)
         await world.exchange.close()
         assert reasons(world) == ["server-stopped"]
+
+    play(scenario, callback_plan())
+
+
+@pytest.mark.parametrize(("mode", "credit"), [("", "unlimited"), (ANYONE, "5.00")])
+def test_of_triggers_in_the_same_moment_one_is_called_back(mode: str, credit: str) -> None:
+    async def scenario(world: World) -> None:
+        caller = Caller(world)
+        for _ in range(30):
+            caller.rings()
+        (await caller.trunk.expects_call()).refuses(486)
+        await world.over()
+        await no_invite(world)
+        assert caller.trunk.invited == 1
+        assert sorted(reasons(world)) == ["already-pending"] * 29 + ["busy"]
+
+    play(scenario, callback_plan(mode, password="4321" if mode else "", credit=credit))
+
+
+def test_a_name_in_another_encoding_is_written_down_and_holds_up_nobody() -> None:
+    """A byte that is no UTF-8 kept the row, and every later settlement, from the database."""
+
+    async def scenario(world: World) -> None:
+        caller = Caller(world)
+        await caller.trunk.calls(CB, STRANGER, display="Jos\udce9").told(486)
+        await world.over()
+        assert [(r.name, r.reason) for r in world.requests()] == [("Jos?", "unknown-caller")]
+        assert world.exchange.unsettled == {}
 
     play(scenario, callback_plan())

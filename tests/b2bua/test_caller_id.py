@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from b2bua.caller_id import Shown, by_server, identity_headers, shown_on_trunk
+from b2bua.caller_id import Shown, by_server, from_header, identity_headers, shown_on_trunk
 from store.values import CallerId, Extension, Trunk
 
 TRUNK = Trunk(1, "R1", "192.0.2.1", number_format="e164")
@@ -75,3 +75,19 @@ def test_identity_headers(rules: CallerId, trunk: Trunk, asserted: str, preferre
 def test_no_identity_headers(rules: CallerId, public_number: str) -> None:
     owner = Extension(1, "001*002", 1, name="John Doe", public_number=public_number, caller_id=rules)
     assert identity_headers(owner, TRUNK, "pbx") == []
+
+
+@pytest.mark.parametrize(("rules", "trusted", "headers"), [
+    pytest.param(CallerId(anonymous=True), True, [("Privacy", "id")], id="50: nothing asserted"),
+    pytest.param(CallerId(anonymous=True, identity_headers=True), False, [("Privacy", "id")], id="H7: not trusted"),
+    pytest.param(
+        CallerId(anonymous=True, identity_headers=True), True,
+        [("P-Asserted-Identity", "<sip:15555550000@pbx>"), ("Privacy", "id")], id="H7: trusted",
+    ),
+])
+def test_an_anonymous_call(rules: CallerId, trusted: bool, headers: list[tuple[str, str]]) -> None:
+    owner = Extension(1, "001*002", 1, name="John Doe", public_number="+15555550000", caller_id=rules)
+    trunk = replace(TRUNK, trusted=trusted)
+    shown = shown_on_trunk(owner, trunk)
+    assert str(from_header(owner, shown, "pbx")) == '"Anonymous" <sip:anonymous@anonymous.invalid>'
+    assert identity_headers(owner, trunk, "pbx") == headers

@@ -198,3 +198,14 @@ def test_meta_keeps_the_last_value(conn: Connection) -> None:
     for value in ("1", "2"):
         write_meta(conn, "key", value)
     assert read_meta(conn, "key") == "2"
+
+
+def test_the_number_of_a_callback_extension_is_known_on_every_trunk() -> None:
+    """AT-13: it rings alike on a trunk that is not its own; a phone's number does not."""
+    callback = Extension(2, "001*900", 1, kind="callback")
+    phone = Extension(3, "001*002", 1)
+    directory = build(
+        accounts=[Account(1, "a")], extensions=[callback, phone], dids=[Did("555", 2, 1), Did("556", 3, 1)],
+    )
+    assert directory.callback_did("555") == Did("555", 2, 1)
+    assert directory.callback_did("556") is None

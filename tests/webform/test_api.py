@@ -133,7 +133,10 @@ async def test_an_account_gives_itself_no_credit_and_no_quota(app: Starlette, ap
         assert (await add(tenant)).status_code == 201
         assert (await tenant.patch(CALLBACK, json={"dial_s": 7})).status_code == 200
         assert (await upload(tenant, "5552222222,1234\n")).status_code == 200
-        refused(await tenant.patch(CALLBACK, json={"quota": None}), 403, "quota", "only the operator")
+        for key, value in (
+            ("quota", None), ("pay_call_back", "no"), ("longest_call_s", 86400), ("calls_a_number_a_day", 1000),
+        ):
+            refused(await tenant.patch(CALLBACK, json={key: value}), 403, key, "only the operator")
         for credit in ("1", "unlimited"):
             refused(await add(tenant, "5553333333", credit=credit), 403, "credit")
             refused(await tenant.post(f"{LIST}/{A}/recharges", json={"amount": credit}), 403, "amount")
