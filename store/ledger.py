@@ -184,8 +184,8 @@ def settle(conn: Connection, hold_id: int, charge: Micros, at: float) -> Settlem
 def recharge(conn: Connection, account_id: int, amount: Micros | None, order_number: str, at: float) -> Balance:
     """Add money, take some when negative, or make a wallet unlimited (None).
 
-    A prepaid account is never taken below what its live calls have spent: what they hold beyond that is taken back
-    (SPEC H9). One order number is posted once; again it changes nothing.
+    A prepaid or unlimited account is never taken below what its live calls have spent: what they hold beyond that is
+    taken back (SPEC H9). One order number is posted once; again it changes nothing.
     Raises: Duplicate when it was used for another amount.
     """
     account, kind = _account(conn, account_id), "recharge" if amount is not None else "unlimited"
@@ -194,12 +194,9 @@ def recharge(conn: Connection, account_id: int, amount: Micros | None, order_num
             raise Duplicate("order number", order_number,
                             f"order number {order_number} was already posted with another amount")
         return balance(conn, account_id)
-    applied, plan = _recharged(account, amount)
-    if amount is not None and amount < applied and account["plan"] == "prepaid":
-        taken = take_back(conn, account_id, applied - amount, at)
-        _move(conn, account_id, held=-taken)
-        applied -= taken
-    _move(conn, account_id, balance=applied)
+    taken = take_back(conn, account_id, _lacking(account, amount), at)
+    applied, plan = _recharged(account, amount, account["held"] - taken)
+    _move(conn, account_id, balance=applied, held=-taken)
     if plan != account["plan"]:  # after the move: a prepaid account is never below zero, not even for a moment
         conn.execute(update(accounts).where(accounts.c.id == account_id).values(plan=plan))
     after = balance(conn, account_id)
@@ -210,10 +207,19 @@ def recharge(conn: Connection, account_id: int, amount: Micros | None, order_num
     return after
 
 
-def _recharged(account: RowMapping, amount: Micros | None) -> tuple[int, str]:
-    """What is posted for an amount that was typed, and the plan after it."""
+def _lacking(account: RowMapping, amount: Micros | None) -> int:
+    """How much of a reduction is not free money: live calls give it, as far as they have not talked it (SPEC H9)."""
+    if amount is None or amount >= 0 or account["plan"] == "postpaid":
+        return 0
+    if account["plan"] == "unlimited":  # what they hold was never paid for: it must not come back as credit
+        return int(account["held"])
+    return max(0, int(account["held"] - account["balance"] - amount))
+
+
+def _recharged(account: RowMapping, amount: Micros | None, held: int) -> tuple[int, str]:
+    """What is posted for an amount that was typed, while live calls keep `held`, and the plan after it."""
     plan: str = account["plan"]
-    to_zero: int = account["held"] - account["balance"]
+    to_zero: int = held - account["balance"]
     if amount is None:
         return 0, "unlimited"
     if amount >= 0 or plan == "postpaid":

@@ -267,6 +267,7 @@ def test_a_recharge_moves_the_cut(at_s: float, warned_at: list[float]) -> None:
     pytest.param("5.00", 88, 10_000_000, 120, id="all: as is what is talked until the call hears of it"),
     pytest.param("0.30", 20, 100_000, 60, id="what it holds already and has not talked"),
     pytest.param("5.00", 20, 4_700_000, 90, id="most of it"),
+    pytest.param("unlimited", 70, 10_000_000, 90, id="unlimited: all that is not talked, whatever was typed"),
 ])  # fmt: skip
 def test_a_reduction_moves_the_cut_and_takes_nothing_spent(credit: str, at_s: float, less: int, cut_s: float) -> None:
 

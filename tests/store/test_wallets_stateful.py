@@ -14,6 +14,7 @@ from store.database import connect
 from store.errors import Duplicate, NoCredit, QuotaReached
 from store.rates import price
 from store.tables import accounts, extensions
+from store.unspent import NOTICE_S
 from store.values import AuthorisedCaller, Micros, Rate
 
 RATE = Rate("", "", Micros(2), 10, Micros(5), 7, Micros(3))
@@ -105,7 +106,7 @@ class Wallets(RuleBasedStateMachine):
         self.open = {hold.id: (hold.account_id, hold.amount) for hold in ledger.open_holds(self.conn)}
         taken = before - self._held(wallet)
         assert taken >= 0
-        if taken:  # SPEC H9: what live calls held and had not talked
+        if taken and wallet not in self.unlimited:  # SPEC H9: what live calls held and had not talked
             assert amount is not None
             assert -amount >= self.has[wallet] - before + taken
         if amount is None:
@@ -117,6 +118,21 @@ class Wallets(RuleBasedStateMachine):
         else:
             self.has[wallet] += amount
         assert (row.added, row.left) == (amount, self._left(wallet))
+
+    @rule(caller=rows, amount=st.integers(-60, -1).map(Micros))
+    def make_finite_and_hang_up(self, caller: AuthorisedCaller | None, amount: Micros) -> None:
+        """SPEC 60: of an unlimited wallet no more is left than its calls had spent ahead."""
+        if not caller or caller.account_id not in self.unlimited or not callers.get_caller(self.conn, caller.id):
+            return
+        self.recharge(caller, amount)
+        mine = [hold for hold, (wallet, _) in self.open.items() if wallet == caller.account_id]
+        ahead = sum(price(RATE, self._talked(hold) + NOTICE_S) for hold in mine)
+        for hold in mine:
+            charge = price(RATE, self._talked(hold)) if hold in self.answered else Micros(0)
+            done = ledger.settle(self.conn, hold, charge, self.now)
+            self._close(hold, done.charged)
+            ahead -= done.charged
+        assert 0 <= (self._left(caller.account_id) or 0) <= ahead
 
     @rule(target=legs, caller=rows, leg=st.sampled_from(["back", "pstn"]), call=st.integers(0, 3), amount=amounts)
     def place(self, caller: AuthorisedCaller | None, leg: str, call: int, amount: Micros) -> Any:
@@ -176,8 +192,8 @@ class Wallets(RuleBasedStateMachine):
     def crash(self) -> None:
         there = {hold.call_id for hold in ledger.open_holds(self.conn)}
         for done in ledger.settle_after_crash(self.conn, self.now):
-            talked = self.now - self.answered.get(done.hold_id, self.now)
-            assert 0 <= done.charged <= (price(RATE, talked) if done.hold_id in self.answered else 0)
+            most = price(RATE, self._talked(done.hold_id)) if done.hold_id in self.answered else 0
+            assert 0 <= done.charged <= most
             self._close(done.hold_id, done.charged)
         assert not self.open
         for call_id in there:
@@ -207,6 +223,9 @@ class Wallets(RuleBasedStateMachine):
                 wallet = row.caller.account_id
                 assert (row.available, row.caller.enabled) == (self._left(wallet), self.active[row.caller.number])
                 assert row.total - row.spent == self.has[wallet]
+
+    def _talked(self, hold: int) -> float:
+        return self.now - self.answered.get(hold, self.now)
 
     def _active(self) -> int:
         return sum(self.active.values())
