@@ -11,7 +11,8 @@ from decimal import Decimal
 
 from xlsxwriter import Workbook  # type: ignore[import-untyped]
 
-from b2bua.money import parse_money
+from b2bua.desk import NotDone
+from b2bua.office_jobs import credit
 from store.values import Micros
 
 __all__ = ["COLUMNS", "MOST_BYTES", "MOST_LINES", "BadSheet", "Cell", "SheetLine", "read_sheet", "to_csv", "to_xlsx"]
@@ -47,7 +48,7 @@ class SheetLine:
 
 
 def read_sheet(data: bytes, separator: str = ",") -> list[SheetLine]:
-    """Read `number, PIN, order number, initial credit` a line, `u` for unlimited; cells at the end may be missing.
+    """Read `number, PIN, order number, initial credit` a line, `u` or `unlimited`; cells at the end may be missing.
 
     Raises: BadSheet with the first bad line.
     """
@@ -84,11 +85,11 @@ def _lines(text: str, separator: str) -> Iterable[SheetLine]:
 def _line(number: int, cells: Sequence[str]) -> SheetLine:
     if len(cells) > len(_PATTERN):
         raise BadSheet(number, f"{len(cells)} cells; expected {', '.join(_PATTERN)}")
-    caller, pin, order, credit = (*cells, *[""] * (len(_PATTERN) - len(cells)))
+    caller, pin, order, cell = (*cells, *[""] * (len(_PATTERN) - len(cells)))
     try:
-        amount = None if credit.lower() == "u" else parse_money(credit or "0")
-    except ValueError as wrong:
-        raise BadSheet(number, f'initial credit: {wrong} or "u" for unlimited') from wrong
+        amount = None if cell.lower() == "u" else credit(cell or "0", "initial credit")
+    except NotDone as wrong:
+        raise BadSheet(number, f'{wrong.sentence.removesuffix(".")}, or "u" for unlimited') from wrong
     if amount is not None and amount < 0:
         raise BadSheet(number, "initial credit: it cannot be negative")
     return SheetLine(number, caller.removeprefix("'"), pin, order, amount)  # the ' of our own export
