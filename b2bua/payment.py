@@ -151,7 +151,7 @@ class Purse:
                 conn, call_id=call.id, leg=leg, account_id=self.account_id, rate=rate, amount=amount,
                 least=Micros(0) if others else plan.least, at=at, extension=extension, number=number,
             )  # fmt: skip
-            holdings = [*((paid, paid.held) for paid in others), (Paid(hold, rate), hold.amount)]
+            holdings = [*self._kept(conn, others), (Paid(hold, rate), hold.amount)]
             lack = sum(wanted) - sum(held for _, held in holdings)
             if lack > 0:
                 raise NoCredit(self.account_id, plan.least, Micros(plan.least - lack))
@@ -230,15 +230,18 @@ class Purse:
         """Ask for more money; a database that fails or dawdles changes nothing, least of all the moment of the cut."""
         call, legs = self._call, self._open()
         horizon = min(at for at in (end + self._foresight.ahead_s, self._limit_at) if at is not None)
-        wanted = sum(max(needs(paid.metered, horizon), paid.held if not paid.answered else 0) for paid in legs)
-        more, at = Micros(wanted - self.held), call.exchange.steady(call.now())
+        at, metered = call.exchange.steady(call.now()), [paid.metered for paid in legs]
 
         def job(conn: Connection) -> Holdings:
-            granted = Micros(max(0, more if self._room is None else min(more, self._room(conn))))
-            granted = ledger.extend_hold(conn, legs[-1].hold_id, granted, at)
-            holdings = [(paid, paid.held) for paid in legs[:-1]] + [(legs[-1], Micros(legs[-1].held + granted))]
-            metered, total = [paid.metered for paid in legs], Micros(sum(held for _, held in holdings))
-            until = min(horizon, last_moment(metered, total) or horizon)
+            kept = self._kept(conn, legs)
+            lacks = [needs(leg, horizon) - held for leg, (_, held) in zip(metered, kept, strict=True)]
+            # one that rings keeps what it holds
+            more = sum(max(0, lack) if leg.began is None else lack for leg, lack in zip(metered, lacks, strict=True))
+            more = max(0, more if self._room is None else min(more, self._room(conn)))
+            *others, (last, held) = kept
+            granted = ledger.extend_hold(conn, last.hold_id, Micros(more), at)
+            holdings = [*others, (last, Micros(held + granted))]
+            until = min(horizon, last_moment(metered, Micros(sum(held for _, held in holdings))) or horizon)
             return _shared(conn, holdings, [needs(leg, until) for leg in metered])
 
         try:
@@ -268,7 +271,7 @@ class Purse:
         wanted = [*(needs(other.metered, self._call.now()) for other in others), paid.due]
 
         def job(conn: Connection) -> Holdings:
-            holdings = _shared(conn, [(each, each.held) for each in (*others, paid)], wanted)
+            holdings = _shared(conn, self._kept(conn, (*others, paid)), wanted)
             ledger.settle(conn, paid.hold_id, wanted[-1], at)
             return holdings
 
@@ -295,6 +298,11 @@ class Purse:
         ]
 
     # Inside
+
+    def _kept(self, conn: Connection, legs: Sequence[Paid]) -> Holdings:
+        """What the legs hold by the database, which a job must trust: a reduction may be unheard (SPEC H9)."""
+        amounts = {hold.id: hold.amount for hold in ledger.holds_of(conn, self._call.id)}
+        return [(paid, amounts.get(paid.hold_id, Micros(0))) for paid in legs]
 
     def _open(self) -> list[Paid]:
         return [paid for paid in self.paid if paid.due is None]

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from b2bua.call import Call
 from b2bua.outcome import Outcome
 from media.prompt import Library, wav_bytes
-from store import callers, journal
+from store import callers, journal, ledger
 from store.database import connect
 from store.tables import holds
 from store.values import Micros
@@ -283,6 +283,30 @@ def test_a_reduction_moves_the_cut_and_takes_nothing_spent(credit: str, at_s: fl
         assert world.last.charged == cut_s / 30 * 100_000
 
     play(scenario, callback_plan(FREE_BACK, credit=credit))
+
+
+@pytest.mark.parametrize("job", ["more", "another"])
+def test_a_reduction_is_not_forgotten_for_a_job_done_together_with_the_heartbeat_that_learns_it(job: str) -> None:
+    """Both are done before anything of either is heard, as in one group of the thread that writes."""
+
+    async def scenario(world: World) -> None:
+        back, far = await Caller(world).talks()
+        call = next(iter(world.exchange.live.values()))
+        purse, began = call.purse, world.loop.time()
+        assert purse is not None
+        await asyncio.sleep(58.5)
+        recharges(world, -10_000_000)
+        world.exchange.keep(world.exchange._beat())
+        await asyncio.sleep(0)
+        world.database.takes_s += 1e-10
+        world.exchange.keep(purse._ask(began + 150) if job == "more" else purse.hold(MOBILE))
+        await asyncio.sleep(0.1)
+        kept = {hold.id: hold.amount for hold in world.read(lambda conn: ledger.holds_of(conn, call.id))}
+        assert {paid.hold_id: paid.held for paid in purse.paid} == kept
+        assert sum(kept.values()) == 300_000
+        assert await cut(world, back, far) == pytest.approx(90 if job == "more" else 60, abs=0.05)
+
+    play(scenario, callback_plan(FREE_BACK, credit="3.00"))
 
 
 def test_at_21_unlimited_less_ten_is_nothing_and_five_more_are_five() -> None:
