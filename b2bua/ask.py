@@ -77,23 +77,27 @@ async def ask_digits(leg: Leg, question: str, *, within_s: float, digit_s: float
 
 
 async def ask_secrets(
-    leg: Leg, secrets: Sequence[tuple[str, str]], settings: CallbackSettings, failed: Callable[[], Awaitable[None]]
-) -> Outcome | None:
+    leg: Leg, secrets: Sequence[tuple[str, str]], settings: CallbackSettings, *,
+    locked: Callable[[], Awaitable[bool]], failed: Callable[[], Awaitable[bool]],
+) -> Outcome | None:  # fmt: skip
     """Ask for each secret (question, hash) in turn; None: all were right (SPEC H3, H12).
 
-    `failed` is awaited at each wrong one. No digit of a secret is shown in ladders, or logged.
+    `locked` tells before each try, and `failed` of each wrong one, whether the number may try no more, be it for what
+    was typed in other calls. No digit of a secret is shown in ladders, or logged.
     """
     left, outcome = settings.tries, Outcome.NOTHING_DIALLED
     leg.masked = bool(secrets)
     for question, hashed in secrets:
         while True:
             typed = await ask_digits(leg, question, within_s=settings.dial_s, digit_s=settings.digit_s)
-            if typed and await leg.call.exchange.verify(hashed, typed):
+            if not typed:
+                left -= 1
+            elif await locked():
+                left, outcome = 0, Outcome.LOCKED
+            elif await leg.call.exchange.verify(hashed, typed):
                 break
-            left -= 1
-            if typed:
-                outcome = Outcome.WRONG_SECRET
-                await failed()
+            else:
+                left, outcome = 0 if await failed() else left - 1, Outcome.WRONG_SECRET
             if left == 0:
                 await leg.say("too-many-tries" if typed else "goodbye")
                 return outcome

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from b2bua.ask import ask_number, ask_secrets, double_star, tell_credit
 from b2bua.call import Call
@@ -71,7 +72,9 @@ async def _serve(want: CallbackRequest, served: Served, call: Call, back: Leg) -
     secrets = needs_secret(settings, served.row)
     back.masked = bool(secrets)  # keys may come before they are asked for
     await back.say(call.exchange.sound(settings.greeting_sound, want.account) or "callback-greeting", until_key=True)
-    refused = await ask_secrets(back, secrets, settings, lambda: _note_failure(want, call))
+    refused = await ask_secrets(
+        back, secrets, settings, locked=partial(_locked, want, call), failed=partial(_note_failure, want, call)
+    )
     if refused is not None:
         return refused
     if settings.credit_enquiry and served.row is not None and not await tell_credit(back, settings):
@@ -83,11 +86,22 @@ async def _serve(want: CallbackRequest, served: Served, call: Call, back: Leg) -
     return Outcome.NOTHING_DIALLED if call.talk_began is None else Outcome.TALKED
 
 
-async def _note_failure(want: CallbackRequest, call: Call) -> None:
-    """A wrong password or PIN counts towards the lock of the number (SPEC H12)."""
+async def _note_failure(want: CallbackRequest, call: Call) -> bool:
+    """A wrong password or PIN counts towards the lock of the number (SPEC H12); whether it is locked now."""
     at = call.exchange.wall()
     call.log_event("wrong-secret")
     await call.database.run(lambda conn: lockouts.note_failure(conn, want.extension.id, want.number, at))
+    return await _locked(want, call)
+
+
+async def _locked(want: CallbackRequest, call: Call) -> bool:
+    """Whether the number has used up its tries, in this call or in others at the same time."""
+    after, lock_s, at = want.settings.lock_after, want.settings.lock_s, call.exchange.wall()
+    return await call.database.read(
+        lambda conn: lockouts.locked_until(
+            conn, want.extension.id, want.number, lock_after=after, lock_s=lock_s, at=at
+        ) is not None
+    )  # fmt: skip
 
 
 async def _connect(want: CallbackRequest, call: Call, back: Leg, typed: str) -> str:

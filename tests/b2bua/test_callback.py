@@ -132,30 +132,51 @@ def test_three_wrong_passwords_end_the_call_and_five_lock_the_number(caplog: pyt
 
     async def scenario(world: World) -> None:
         caller = Caller(world)
-        for wrong in (["1111", "22220", "7777"], ["1111", "2222", "4321"]):
+        for wrong in (["1111", "22220", "7777"], ["1111", "2222"]):
             back = await caller.called_back()
             await back.hears("ask-password")
             for digits in wrong:
                 back.presses(f"{digits}#")
                 await asyncio.sleep(5)
-            if wrong[-1] != "4321":
-                await back.hears("too-many-tries")
-                await back.left_alone()
-                assert (await world.over()).outcome is Outcome.WRONG_SECRET
-            else:
-                back.hangs_up()
-                await world.over()
+            await back.hears("too-many-tries")
+            await back.left_alone()
+            assert (await world.over()).outcome is Outcome.WRONG_SECRET
         assert caller.trunk.invited == 2, "nobody was called by this"
         await caller.rings().told(486)
         await world.over()
-        assert [r.reason for r in reversed(world.requests())] == ["wrong-secret", "caller-left", "number-locked"]
+        assert [r.reason for r in reversed(world.requests())] == ["wrong-secret", "wrong-secret", "number-locked"]
         rows = [row.title + row.text for call in world.exchange.recent.values() for row in call.ladder.rows()]
         for digits in ("key 1", "key 7", "22220", "7777"):
             assert not any(digits in row for row in rows)
         assert not any("7777" in record.getMessage() for record in caplog.records)
-        assert sum("wrong-secret" in record.getMessage() for record in caplog.records) == 6  # 5 and the reason of one
+        assert sum("wrong-secret" in record.getMessage() for record in caplog.records) == 7  # 5 and two reasons
 
     play(scenario, callback_plan(password="4321"))
+
+
+def test_legs_up_at_once_have_no_more_tries_than_one() -> None:
+    """Six calls to one number, in turn: after the fifth wrong password not even the right one is heard (SPEC H12)."""
+
+    async def scenario(world: World) -> None:
+        caller = Caller(world)
+        backs = [await caller.called_back() for _ in range(6)]
+        for digits, back in zip(("1111", "2222", "3333", "5555", "6666", "4321"), backs, strict=True):
+            back.presses(f"{digits}#")
+            await asyncio.sleep(8)
+        for back in backs[4:]:
+            await back.hears("too-many-tries")
+            await back.left_alone()
+        assert len(world.exchange.live) == 4, "who has tries left meets the lock at the next"
+        backs[0].presses("4321#")
+        await backs[0].hears("too-many-tries")
+        await backs[0].left_alone()
+        for back in backs[1:4]:
+            back.hangs_up()
+        await world.over()
+        reasons = sorted(request.reason for request in world.requests())
+        assert reasons == ["caller-left"] * 3 + ["number-locked"] * 2 + ["wrong-secret"]
+
+    play(scenario, callback_plan(password="4321").replace("dial_s = 5", "dial_s = 100"))
 
 
 def test_an_answering_machine_is_not_listened_to_for_long() -> None:
