@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-_REAL = [Path(__file__).parent / folder for folder in ("acceptance", "peers")]
+pytest_plugins = ["tests.interop.table"]
+
+_REAL = [Path(__file__).parent / folder for folder in ("acceptance", "interop", "peers")]
 
 
 def _no_skip() -> bool:

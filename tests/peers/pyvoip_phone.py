@@ -1,107 +1,57 @@
 """pyVoIP as a phone in its own process (GPL, threaded): JSON lines in, JSON lines out.
 
-`python tests/peers/pyvoip_phone.py '{"server": …}'` is the phone; class PyVoipPhone is its remote control.
+`python -m tests.peers.pyvoip_phone '{"server": …}'` is the phone; class PyVoipPhone is its remote control.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sys
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from tests.peers.child import Child
 
 __all__ = ["PyVoipPhone"]
 
 
-class PyVoipPhone:
+class PyVoipPhone(Child):
     """One phone: `async with PyVoipPhone(…) as phone: await phone.event("registered")`; ended by its pid on exit.
 
-    It can answer, refuse, dial, hang up and count what it hears; it cannot press keys (pyVoIP 1.6.8 sends none).
+    Its events are `registered`, `incoming`, `answered`, `ended`. It can answer, refuse, dial, hang up, tell the keys
+    and count the sound it hears; it cannot press keys (pyVoIP 1.6.8 sends none).
     """
 
     def __init__(
         self, folder: Path, *, user: str, password: str, server: str, address: str, sip_port: int,
-        auto_answer: bool = True,
+        auto_answer: bool = True, prefix: tuple[str, ...] = (),
     ) -> None:
         host, _, port = server.rpartition(":")
-        self._said = json.dumps({
+        super().__init__("tests.peers.pyvoip_phone", {
             "server": host, "port": int(port), "username": user, "password": password, "myIP": address,
             "sipPort": sip_port, "rtpPortLow": sip_port + 10, "rtpPortHigh": sip_port + 48, "auto": auto_answer,
-        })
-        self._log = folder / "pyvoip.log"
-        self.events: list[dict[str, Any]] = []
-        self._changed = asyncio.Condition()
-        self._process: asyncio.subprocess.Process | None = None
-        self._reading: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        with self._log.open("wb") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, __file__, self._said, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-            )
-        self._reading = asyncio.create_task(self._read(self._process))
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._process is not None
-        assert self._reading is not None
-        if self._process.returncode is None:
-            self._command("quit")
-            try:
-                async with asyncio.timeout(5):
-                    await self._process.wait()
-            except TimeoutError:
-                self._process.kill()
-                await self._process.wait()
-        await self._reading
-
-    async def event(self, kind: str, within_s: float = 10.0, *, times: int = 1) -> dict[str, Any]:
-        """Wait for `registered`, `incoming`, `answered`, `ended` or `heard`.  Raises: TimeoutError with what came."""
-
-        def found() -> list[dict[str, Any]]:
-            return [event for event in self.events if event["event"] == kind]
-
-        try:
-            async with asyncio.timeout(within_s), self._changed:
-                await self._changed.wait_for(lambda: len(found()) >= times)
-        except TimeoutError as late:
-            came = [event["event"] for event in self.events]
-            raise TimeoutError(f"no {kind} within {within_s} s; came {came}; {self._log}") from late
-        return found()[times - 1]
+        }, log=folder / "pyvoip.log", prefix=prefix)
 
     def answer(self) -> None:
         """Accept the call that rings."""
-        self._command("answer")
+        self.command("answer")
 
     def refuse(self) -> None:
         """Say busy to the call that rings."""
-        self._command("deny")
+        self.command("deny")
 
     def hangup(self) -> None:
         """End the call."""
-        self._command("hangup")
+        self.command("hangup")
 
     def dial(self, number: str) -> None:
         """Call a number."""
-        self._command("dial", number)
+        self.command("dial", number)
 
-    def _command(self, name: str, value: str = "") -> None:
-        assert self._process is not None
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps([name, value]).encode() + b"\n")
-
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
-        while line := await process.stdout.readline():
-            async with self._changed:
-                self.events.append(json.loads(line))
-                self._changed.notify_all()
+    def register(self) -> None:
+        """Register anew."""
+        self.command("register")
 
 
 def _phone(said: dict[str, Any]) -> None:
@@ -126,6 +76,8 @@ def _phone(said: dict[str, Any]) -> None:
             frame = call.read_audio(160, blocking=True)
             heard += 1
             loud += max(frame) - min(frame) > 16
+            if key := call.get_dtmf():
+                tell("key", key=key)
         tell("ended", frames=heard, loud=loud)
 
     def answer(call: Any) -> None:
@@ -155,7 +107,10 @@ def _phone(said: dict[str, Any]) -> None:
         name, value = json.loads(line)
         if name == "quit":
             break
-        if name == "dial":
+        if name == "register":
+            phone.sip.register()
+            tell("registered")
+        elif name == "dial":
             threading.Thread(target=dial, args=(value,), daemon=True).start()
         elif name == "answer":
             answer(calls[-1])
