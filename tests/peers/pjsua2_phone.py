@@ -20,7 +20,8 @@ __all__ = ["Pjsua2Phone"]
 class Pjsua2Phone(Child):
     """One phone: `async with Pjsua2Phone(…) as phone: await phone.event("registered")`; ended by its pid on exit.
 
-    Its events are `registered` and `refused` (with `status`), `incoming`, `ringing`, `answered`, `ended`, `key`.
+    Its commands are `register`, `dial`, `answer`, `hangup`, `press` (RFC 4733), `inform` (INFO), `hold`, `resume`; its events
+    `registered` and `refused` (with `status`), `incoming`, `ringing`, `answered`, `ended`, `key`.
     It speaks the WAV `speaks` and records what it hears to `folder`/heard-N.wav, whole once a call has ended.
     """
 
@@ -32,18 +33,6 @@ class Pjsua2Phone(Child):
             "user": user, "password": password, "server": server, "address": address, "port": sip_port,
             "speaks": str(speaks), "folder": str(folder),
         }, log=folder / "pjsua2.log", prefix=prefix)
-
-    def press(self, keys: str) -> None:
-        """Send keys by RFC 4733."""
-        self.command("press", keys)
-
-    def inform(self, keys: str) -> None:
-        """Send keys by SIP INFO."""
-        self.command("inform", keys)
-
-    def transfer(self, target: str) -> None:
-        """Send REFER: the far end is to call `target`."""
-        self.command("transfer", target)
 
 
 def _phone(said: dict[str, Any]) -> None:
@@ -148,8 +137,6 @@ def _phone(said: dict[str, Any]) -> None:
         elif name == "resume":
             settings.opt.flag = pj.PJSUA_CALL_UNHOLD
             kept[-1].reinvite(settings)
-        elif name == "transfer":
-            kept[-1].xfer(value, settings)
 
     waiting = b""
     while True:
