@@ -107,7 +107,7 @@ class Phone(abc.ABC):
         raise NotImplementedError
 
     def tone_s(self) -> float:
-        """Seconds of the far end's tone that it heard in its last call."""
+        """Seconds of the far end's tone that it heard in its last call; whole a moment after the call."""
         raise NotImplementedError
 
 

@@ -11,7 +11,7 @@ from typing import Self
 
 import pytest
 
-from media.prompt import read_wav
+from media.prompt import BadClip, read_wav
 from tests.acceptance.sound import seconds_of
 from tests.interop.phone import Phone, Seat, library
 from tests.peers import baresip
@@ -39,7 +39,10 @@ def program(name: str, option: str) -> str:
 
 
 def _tone_s(wav: Path) -> float:
-    return seconds_of(read_wav(wav), TONE_HZ)
+    try:
+        return seconds_of(read_wav(wav), TONE_HZ)
+    except BadClip:  # its header is written a moment after the end of the call
+        return 0.0
 
 
 class _Running(Phone):

@@ -20,9 +20,9 @@ __all__ = ["Pjsua2Phone"]
 class Pjsua2Phone(Child):
     """One phone: `async with Pjsua2Phone(…) as phone: await phone.event("registered")`; ended by its pid on exit.
 
-    Its commands are `register`, `dial`, `answer`, `hangup`, `press` (RFC 4733), `inform` (INFO), `hold`, `resume`; its events
-    `registered` and `refused` (with `status`), `incoming`, `ringing`, `answered`, `ended`, `key`.
-    It speaks the WAV `speaks` and records what it hears to `folder`/heard-N.wav, whole once a call has ended.
+    Its commands are `register`, `dial`, `answer`, `hangup`, `press` (RFC 4733), `inform` (INFO), `hold`, `resume`; its
+    events `registered` and `refused` (with `status`), `incoming`, `ringing`, `answered`, `ended`, `key`.
+    It speaks the WAV `speaks` and records what it hears to `folder`/heard-N.wav, whole a moment after a call.
     """
 
     def __init__(
