@@ -53,7 +53,7 @@ class Scene:
         self._ports = [free_port(SIP) for _ in range(3)]
         self.t1, self.t2, self.t3 = (f"127.0.0.{2 + n}:{port}" for n, port in enumerate(self._ports))
         self.ph = f"127.0.0.5:{free_port(SIP)}"
-        self.wire = Capture(folder / "wire.pcap", only=WIRE)
+        self.wire = Capture(folder / "wire.pcap", only=WIRE, marker=("127.0.0.1", PEER_RTP.stop - 1))
         self._servers: list[Server] = []
 
     async def serve(

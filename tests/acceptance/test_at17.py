@@ -21,7 +21,7 @@ async def test_at17_the_credit_is_spoken(scene: Scene, credit: str, pay: str, sa
     server = await scene.serve(
         callback(trigger_s=1, dial_s=3, credit_enquiry=True, pay_call_back=pay), more=caller(credit=credit),
     )
-    back = await scene.trunk(HANGS_UP, does=does((0.3, "4321#"), (2.8, "1"), (5.6, "2")), talk="800")
+    back = await scene.trunk(HANGS_UP, does=does((0.6, "4321#"), (2.8, "1"), (5.6, "2")), talk="800")
     await (await ring(scene)).sipp.passed()
     await back.passed()
     await server.request_over()

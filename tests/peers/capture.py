@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
+import socket
 import struct
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -176,11 +179,15 @@ def relayed_share(sent: RtpStream, heard: RtpStream, start: float, end: float, l
 class Capture:
     """tcpdump on one interface: `async with Capture(path) as wire:` … `wire.sip()` after its end; needs root.
 
-    Give each capture its own filter: the loopback also carries other tests.
+    Give each capture its own filter: the loopback also carries other tests. `marker`: a UDP address that passes the
+    filter and that nobody needs; what was on the wire before a look is then in the file, however busy tcpdump is.
     """
 
-    def __init__(self, path: Path, *, interface: str = "lo", only: str = "udp") -> None:
+    def __init__(
+        self, path: Path, *, interface: str = "lo", only: str = "udp", marker: tuple[str, int] | None = None
+    ) -> None:
         self.path = path
+        self._marker = marker
         # a slot of the kernel's ring is as long as a snapshot: of 64-KiB frames it held 128, and a burst lost some
         self._words = ["tcpdump", "-i", interface, "-n", "-s", str(SNAPSHOT), "-U", "-B", "65536", "--immediate-mode",
                        "-Z", "root", "-w", str(path), only]
@@ -212,7 +219,20 @@ class Capture:
 
     def datagrams(self) -> list[Datagram]:
         """Everything seen so far."""
+        if self._marker is not None and self._process is not None and self._process.returncode is None:
+            self._catch_up(self._marker)
         return list(read_pcap(self.path.read_bytes()))
+
+    def _catch_up(self, marker: tuple[str, int]) -> None:
+        """Wait for a datagram of our own: packets are written in their order.  Raises: TimeoutError."""
+        mark = b"mark " + secrets.token_hex(8).encode()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(mark, marker)
+        limit = time.monotonic() + 5
+        while mark not in self.path.read_bytes():
+            if time.monotonic() > limit:
+                raise TimeoutError(f"tcpdump wrote nothing for 5 s: {self.path}")
+            time.sleep(0.005)
 
     def sip(self) -> list[SipMessage]:
         """SIP messages so far."""
