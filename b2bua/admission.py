@@ -12,15 +12,15 @@ from enum import StrEnum
 from typing import Generic, Literal, TypeVar
 
 from b2bua.desk import Refused
+from b2bua.fence import Fence, crossed
 from b2bua.meter import first_hold, talk_limit
 from b2bua.numbers import BadNumber
 from b2bua.sources import source_of
-from store.rates import price_a_minute
-from store.values import CallNowSettings, Extension, Micros, Rate
+from store.values import Extension, Micros, Rate
 
 __all__ = [
-    "Facts", "LimitNumbers", "Limits", "Reason", "RecentRequests", "TooMany", "admit_callnow", "fence",
-    "refuse", "refuse_number",
+    "Facts", "LimitNumbers", "Limits", "Reason", "RecentRequests", "TooMany", "admit_callnow", "refuse",
+    "refuse_number",
 ]
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -98,6 +98,13 @@ class Facts:
     """As the account's dial plan keeps it."""
 
 
+_FENCED = {
+    Fence.FORBIDDEN: Reason.NUMBER_FORBIDDEN,
+    Fence.NOT_ALLOWED: Reason.NUMBER_NOT_ALLOWED,
+    Fence.PRICE: Reason.PRICE_TOO_HIGH,
+}
+
+
 def admit_callnow(extension: Extension | None, name: str, facts: Facts) -> Reason | None:
     """The one reason against this call, None when it may begin. `extension` is Directory.callnow's answer."""
     if extension is None:
@@ -115,23 +122,12 @@ def admit_callnow(extension: Extension | None, name: str, facts: Facts) -> Reaso
         return Reason.NO_ROUTE
     if facts.rate is None:
         return Reason.NO_RATE
-    if (fenced := fence(settings, facts.number, facts.rate)) is not None:
-        return fenced
+    if (fence := crossed(settings, facts.number, facts.rate)) is not None:
+        return _FENCED[fence]
     if facts.available is not None and facts.available < first_hold(facts.rate).least:
         return Reason.NO_CREDIT
     if talk_limit(settings, facts.rate, facts.spent_today) == 0:
         return Reason.LINK_MONEY_TODAY
-    return None
-
-
-def fence(settings: CallNowSettings, number: str, rate: Rate) -> Reason | None:
-    """Why the owner's own settings keep this number from being called at this price (SPEC A12.2)."""
-    if number.startswith(settings.forbidden):
-        return Reason.NUMBER_FORBIDDEN
-    if settings.allowed and not number.startswith(settings.allowed):
-        return Reason.NUMBER_NOT_ALLOWED
-    if settings.highest_price_a_minute is not None and price_a_minute(rate) > settings.highest_price_a_minute:
-        return Reason.PRICE_TOO_HIGH
     return None
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from b2bua.fence import Fence, crossed
 from b2bua.numbers import BadNumber, from_trunk, read_number
 from b2bua.outcome import Outcome
 from sip_stack.identity import Caller
 from store.directory import Directory
-from store.rates import price_a_minute
 from store.values import AuthorisedCaller, CallbackSettings, DialPlan, Micros, Rate, Trunk
 
 __all__ = [
@@ -134,13 +134,10 @@ def too_poor(settings: CallbackSettings, available: Micros | None) -> bool:
 
 def firewall(settings: CallbackSettings, number: str, rate: Rate | None) -> Outcome | None:
     """Why a number that could be called is not (SPEC A12.2)."""
-    if number.startswith(settings.forbidden) or (settings.allowed and not number.startswith(settings.allowed)):
-        return Outcome.NOT_ALLOWED
-    if rate is None:
-        return Outcome.NO_RATE
-    if settings.highest_price_a_minute is not None and price_a_minute(rate) > settings.highest_price_a_minute:
-        return Outcome.PRICE_TOO_HIGH
-    return None
+    fence = crossed(settings, number, rate)
+    if fence is None:
+        return Outcome.NO_RATE if rate is None else None
+    return Outcome.PRICE_TOO_HIGH if fence is Fence.PRICE else Outcome.NOT_ALLOWED
 
 
 def needs_secret(settings: CallbackSettings, row: AuthorisedCaller | None) -> list[tuple[str, str]]:

@@ -9,8 +9,7 @@ from itertools import count
 from b2bua.trunk_checks import split_host
 from b2bua.trunk_rules import contact_user
 from sip_stack.core import Hop, SipCore
-from sip_stack.digest import Challenge, Credentials, answer, parse_challenge
-from sip_stack.errors import BadMessage
+from sip_stack.digest import Credentials, answer, challenge_of
 from sip_stack.headers import NameAddr
 from sip_stack.message import Request, Response
 from sip_stack.uri import Uri, sip_uri
@@ -23,7 +22,6 @@ Locate = Callable[[str, int | None], Awaitable[list[Hop]]]
 Headers = Callable[[Hop], list[tuple[str, str]]]
 """What a request has beside the usual, by where it goes."""
 _MOST_TRIES = 3
-_PROOFS = {401: ("WWW-Authenticate", "Authorization"), 407: ("Proxy-Authenticate", "Proxy-Authorization")}
 
 
 async def servers_of(trunk: Trunk, locate: Locate) -> list[Hop]:
@@ -97,7 +95,7 @@ class TrunkClient:
                 request.fields["Call-ID"] = [self._call_id]
                 request.fields["CSeq"] = [f"{next(self._seq)} {method}"]
             response = await self._final(request, hop, within_s)
-            found = _challenge(response)
+            found = challenge_of(response) if response is not None else None
             if found is None or not self.trunk.user or tries == _MOST_TRIES or (proof and not found[1].stale):
                 return response
             name, challenge = found
@@ -116,18 +114,3 @@ class TrunkClient:
         client = self._core.request(request, hop, heard)
         self._core.arm(client, "F", within_s)
         return await answered
-
-
-def _challenge(response: Response | None) -> tuple[str, Challenge] | None:
-    """The first challenge that we can answer, with the header its answer goes into."""
-    if response is None or response.status not in _PROOFS:
-        return None
-    asked, given = _PROOFS[response.status]
-    for value in response.fields.get(asked, ()):
-        try:
-            challenge = parse_challenge(value)
-        except BadMessage:
-            continue
-        if challenge is not None:
-            return given, challenge
-    return None

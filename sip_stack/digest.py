@@ -10,6 +10,7 @@ from itertools import count
 
 from sip_stack.errors import BadMessage
 from sip_stack.grammar import quote, unquote
+from sip_stack.message import Response
 
 __all__ = [
     "Challenge",
@@ -17,6 +18,7 @@ __all__ = [
     "NonceMaker",
     "Proof",
     "answer",
+    "challenge_of",
     "ha1",
     "parse_challenge",
     "parse_proof",
@@ -114,6 +116,21 @@ def parse_challenge(value: str) -> Challenge | None:
         opaque=pairs.get("opaque", ""),
         stale=pairs.get("stale", "").lower() == "true",
     )
+
+
+def challenge_of(response: Response) -> tuple[str, Challenge] | None:
+    """The first challenge of a 401 or 407 that we can answer, with the header its answer goes into (RFC 8760 2.4)."""
+    if response.status not in (401, 407):
+        return None
+    for asked, given in (("WWW-Authenticate", "Authorization"), ("Proxy-Authenticate", "Proxy-Authorization")):
+        for value in response.fields.get(asked, ()):
+            try:
+                challenge = parse_challenge(value)
+            except BadMessage:
+                continue
+            if challenge is not None:
+                return given, challenge
+    return None
 
 
 def answer(challenge: Challenge, who: Credentials, method: str, uri: str, cnonce: str) -> str:

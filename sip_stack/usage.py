@@ -12,8 +12,7 @@ from typing import Protocol
 
 from sip_stack.core import ALLOW, Hop, Incoming, SipCore
 from sip_stack.dialog import Dialog
-from sip_stack.digest import Challenge, Credentials, answer, parse_challenge
-from sip_stack.errors import BadMessage
+from sip_stack.digest import Credentials, answer, challenge_of
 from sip_stack.message import Request, Response
 from sip_stack.transaction import OnResponse
 
@@ -269,7 +268,7 @@ class Usage:
 
         A second proof is given only for a nonce that was too old, which says nothing against the password (22.4).
         """
-        found = _challenge(response)
+        found = challenge_of(response)
         if found is None or self.credentials is None:
             return None
         name, challenge = found
@@ -304,19 +303,6 @@ def send_ack(core: SipCore, dialog: Dialog, hop: Hop, seq: int, proof: tuple[str
     data = request.encode()
     core.send(data, hop, dialog.call_id)
     return data
-
-
-def _challenge(response: Response) -> tuple[str, Challenge] | None:
-    """The strongest challenge we can answer, with the header its answer goes into (RFC 8760 2.4: the first we know)."""
-    for asked, given in (("WWW-Authenticate", "Authorization"), ("Proxy-Authenticate", "Proxy-Authorization")):
-        for value in response.fields.get(asked, ()):
-            try:
-                challenge = parse_challenge(value)
-            except BadMessage:
-                continue
-            if challenge is not None:
-                return given, challenge
-    return None
 
 
 @lru_cache(1024)
