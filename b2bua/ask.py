@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from enum import Enum
@@ -77,13 +78,14 @@ async def ask_digits(leg: Leg, question: str, *, within_s: float, digit_s: float
 
 
 async def ask_secrets(
-    leg: Leg, secrets: Sequence[tuple[str, str]], settings: CallbackSettings, *,
+    leg: Leg, secrets: Sequence[tuple[str, str]], settings: CallbackSettings, *, turn: asyncio.Lock,
     locked: Callable[[], Awaitable[bool]], failed: Callable[[], Awaitable[bool]],
 ) -> Outcome | None:  # fmt: skip
     """Ask for each secret (question, hash) in turn; None: all were right (SPEC H3, H12).
 
     `locked` tells before each try, and `failed` of each wrong one, whether the number may try no more, be it for what
-    was typed in other calls. No digit of a secret is shown in ladders, or logged.
+    was typed in other calls; `turn` lets one try at a time be judged. No digit of a secret is shown in ladders, or
+    logged.
     """
     left, outcome = settings.tries, Outcome.NOTHING_DIALLED
     leg.masked = bool(secrets)
@@ -92,12 +94,14 @@ async def ask_secrets(
             typed = await ask_digits(leg, question, within_s=settings.dial_s, digit_s=settings.digit_s)
             if not typed:
                 left -= 1
-            elif await locked():
-                left, outcome = 0, Outcome.LOCKED
-            elif await leg.call.exchange.verify(hashed, typed):
-                break
             else:
-                left, outcome = 0 if await failed() else left - 1, Outcome.WRONG_SECRET
+                async with turn:
+                    if await locked():
+                        left, outcome = 0, Outcome.LOCKED
+                    elif await leg.call.exchange.verify(hashed, typed):
+                        break
+                    else:
+                        left, outcome = 0 if await failed() else left - 1, Outcome.WRONG_SECRET
             if left == 0:
                 await leg.say("too-many-tries" if typed else "goodbye")
                 return outcome

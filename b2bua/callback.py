@@ -14,7 +14,7 @@ from b2bua.ladder import EXTENSION, PSTN
 from b2bua.leg import Leg
 from b2bua.numbers import BadNumber, read_number
 from b2bua.outcome import CallError, CreditRefused, LegGone, MoneySpent, NewNumber, NotAdmitted, Outcome
-from b2bua.triggers import CallbackRequest, Served, admit
+from b2bua.triggers import CallbackRequest, Served, admit, note_ringing
 from store import lockouts
 from store.values import CallbackSettings
 
@@ -37,6 +37,7 @@ async def callback(want: CallbackRequest, call: Call) -> Outcome:
     """Let the trigger ring, refuse it, ring its caller back, then call what he dials while he likes and can pay."""
     settings = want.settings
     with want.triggers.wait(want):
+        await note_ringing(want, call)
         await _ring(want.rung, settings, call)
         served = await admit(want, call)
         call.pack = call.exchange.pack_of(served.language or settings.language)
@@ -73,8 +74,9 @@ async def _serve(want: CallbackRequest, served: Served, call: Call, back: Leg) -
     back.masked = bool(secrets)  # keys may come before they are asked for
     await back.say(call.exchange.sound(settings.greeting_sound, want.account) or "callback-greeting", until_key=True)
     refused = await ask_secrets(
-        back, secrets, settings, locked=partial(_locked, want, call), failed=partial(_note_failure, want, call)
-    )
+        back, secrets, settings, turn=want.triggers.turn(want),
+        locked=partial(_locked, want, call), failed=partial(_note_failure, want, call),
+    )  # fmt: skip
     if refused is not None:
         return refused
     if settings.credit_enquiry and served.row is not None and not await tell_credit(back, settings):

@@ -10,6 +10,7 @@ __all__ = ["SENTENCES", "cost_lines", "cost_parts", "paid_seconds", "sentence"]
 
 SENTENCES: dict[str, str] = {
     "": "It is still under way.",
+    "ringing": "It still rings; whether it is called back is not yet decided.",
     # how a call ended
     "talked": "They talked, and one of them hung up.",
     "credit-spent": "The talk was cut at the second the money, or the longest allowed talk, ended.",

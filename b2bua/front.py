@@ -111,7 +111,7 @@ class FrontDesk:
         """Count again what was accepted in the day before this start, so that a restart lifts no limit."""
         since = self._exchange.wall() - _DAY_S
         for record in reversed(await self._exchange.database.read(lambda conn: journal.recent_requests(conn, since))):
-            if record.call_id and record.ip:
+            if record.kind == "callnow" and record.call_id and record.ip:
                 self._limits.note(record.at, ip=record.ip, number=record.number, page_id=record.page_id)
 
     @property

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from sqlalchemy import Connection
 
@@ -16,13 +18,14 @@ from b2bua.payment import Paid, Purse
 from b2bua.routing import route
 from sip_stack.incoming import Incoming
 from store import callers, journal, ledger, lockouts
+from store.errors import StoreError
 from store.values import Account, AuthorisedCaller, CallbackSettings, Extension, Micros, Rate, Trunk
 
 if TYPE_CHECKING:
     from b2bua.call import Call
     from b2bua.leg import Leg
 
-__all__ = ["MOST_RINGING", "CallbackRequest", "Served", "Triggers", "admit", "turned_away", "written"]
+__all__ = ["MOST_RINGING", "CallbackRequest", "Served", "Triggers", "admit", "note_ringing", "turned_away", "written"]
 
 MOST_RINGING = 1000
 """Triggers that ring or wait for their call back at once: a flood of them cannot exhaust us."""
@@ -34,6 +37,7 @@ class Triggers:
 
     def __init__(self) -> None:
         self._taken: dict[tuple[int, str], CallbackRequest] = {}
+        self._turns: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
         self.waiting = 0
 
     @contextmanager
@@ -55,6 +59,10 @@ class Triggers:
         """This trigger is the one that is called back.  Raises: NotAdmitted where another is."""
         if self._taken.setdefault(want.key, want) is not want:
             raise NotAdmitted(Outcome.ALREADY_PENDING)
+
+    def turn(self, want: CallbackRequest) -> asyncio.Lock:
+        """To be held while a secret of the number is judged: legs up at once have no more tries than one (SPEC H12)."""
+        return self._turns.setdefault(want.key, asyncio.Lock())
 
 
 @dataclass(slots=True, eq=False)
@@ -96,6 +104,15 @@ class Served:
         return self.row.language if self.row else ""
 
 
+async def note_ringing(want: CallbackRequest, call: Call) -> None:
+    """Write the trigger down before it is heard to ring, so that not even `kill -9` leaves one without a record."""
+    record = replace(_record(want, call), reason=journal.RINGING)
+    try:
+        await call.database.run(lambda conn: journal.open_request(conn, record))
+    except StoreError as error:  # it may be well again when the ringing ends
+        call.log_error("ringing-not-noted", error)
+
+
 async def admit(want: CallbackRequest, call: Call) -> Served:
     """Decide now; where the caller is called back, hold the money and open the record in one transaction.
 
@@ -110,9 +127,9 @@ async def admit(want: CallbackRequest, call: Call) -> Served:
     call.purse = _purse(want, call, row.account_id if row else want.account.id)
     record = _record(want, call)
     if want.settings.pay_call_back == "no":
-        await call.database.run(lambda conn: journal.open_request(conn, record))
+        await call.database.run(lambda conn: journal.serve_request(conn, record))
         return Served(row, None)
-    return Served(row, await call.purse.hold(want.number, "back", lambda conn: journal.open_request(conn, record)))
+    return Served(row, await call.purse.hold(want.number, "back", lambda conn: journal.serve_request(conn, record)))
 
 
 def _facts(want: CallbackRequest, call: Call) -> Callable[[Connection], Facts]:

@@ -15,21 +15,27 @@ from store.text import storable
 from store.values import Micros
 
 __all__ = [
-    "INSERT_CALL", "INSERT_LEG", "INSERT_REQUEST", "LADDERS", "RESTARTED", "CallRecord", "LegRecord", "RequestRecord",
+    "INSERT_CALL", "INSERT_LEG", "INSERT_REQUEST", "LADDERS", "RESTARTED", "RINGING", "CallRecord", "LegRecord",
+    "RequestRecord",
     "calls_of", "close_open_requests", "close_request", "count_triggers", "find_call", "legs_of", "open_request",
     "open_requests", "read_ladder", "recent_calls", "recent_requests", "record_crash", "request_of", "requests_of",
-    "row", "spent_since", "write_call", "write_ladder",
+    "row", "serve_request", "spent_since", "write_call", "write_ladder",
 ]
 
 RESTARTED = "server-restarted"
 """The reason of what a dead server left open."""
+RINGING = "ringing"
+"""Of a trigger that is not yet decided on: it rings us, and counts as nothing."""
 LADDERS = 10_000
 """Most ladders kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """One CallNow request or callback trigger, served or refused; `reason` is its one end, empty while under way."""
+    """One CallNow request or callback trigger, served or refused; `reason` is its one end, empty while under way.
+
+    A trigger begins as RINGING.
+    """
 
     token: str
     at: float
@@ -92,6 +98,7 @@ class LegRecord:
 
 
 INSERT_REQUEST, INSERT_CALL, INSERT_LEG = insert(requests), insert(calls), insert(call_legs)
+_OPEN = requests.c.reason.in_(("", RINGING))
 
 
 def row(record: RequestRecord | CallRecord | LegRecord) -> dict[str, Any]:
@@ -105,16 +112,23 @@ def open_request(conn: Connection, request: RequestRecord) -> None:
     conn.execute(INSERT_REQUEST, row(request))
 
 
+def serve_request(conn: Connection, request: RequestRecord) -> None:
+    """It is decided to serve what rang: from here on it is under way, and counts."""
+    ringing = update(requests).where(requests.c.token == request.token, requests.c.reason == RINGING)
+    if not conn.execute(ringing.values(reason="")).rowcount:
+        open_request(conn, request)
+
+
 def close_request(conn: Connection, token: str, reason: str, cost: Micros, at: float) -> bool:
     """Give an open request its one reason; False when there was none: a closed one keeps what it has."""
-    return bool(conn.execute(update(requests).where(requests.c.token == token, requests.c.reason == "").values(
+    return bool(conn.execute(update(requests).where(requests.c.token == token, _OPEN).values(
         reason=reason, cost=cost, ended=at,
     )).rowcount)
 
 
 def open_requests(conn: Connection) -> list[RequestRecord]:
-    """What is under way, oldest first."""
-    return _read(conn, RequestRecord, requests, requests.c.reason == "", newest=requests.c.at)[::-1]
+    """What rings or is under way, oldest first."""
+    return _read(conn, RequestRecord, requests, _OPEN, newest=requests.c.at)[::-1]
 
 
 def request_of(conn: Connection, call_id: str) -> RequestRecord | None:
@@ -125,7 +139,7 @@ def request_of(conn: Connection, call_id: str) -> RequestRecord | None:
 
 def close_open_requests(conn: Connection, at: float) -> None:
     """End the requests that a dead server left open."""
-    conn.execute(update(requests).where(requests.c.reason == "").values(reason=RESTARTED, ended=at))
+    conn.execute(update(requests).where(_OPEN).values(reason=RESTARTED, ended=at))
 
 
 def write_call(conn: Connection, call: CallRecord, legs: Sequence[LegRecord]) -> None:

@@ -35,6 +35,7 @@ from b2bua.plan import (
 )
 from b2bua.plan_reader import parse
 from store.database import transact
+from store.journal import RESTARTED, RINGING
 from store.values import CallerId, DialPlan, Micros
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -101,7 +102,7 @@ def test_no_table_of_settings_is_forgotten() -> None:
 
 def test_every_outcome_and_reason_is_explained() -> None:
     words = set(re.findall(r"`([a-z0-9-]+)`", CONFIGURATION.split("\n## Outcomes and reasons\n")[1]))
-    assert words == {*Outcome, *Reason, *NumberFault}
+    assert words == {*Outcome, *Reason, *NumberFault, RESTARTED, RINGING}
 
 
 def run_words() -> set[str]:

@@ -224,9 +224,9 @@ per_number_day = 1000
         return -sum(entry.amount for entry in self.read(lambda conn: ledger.entries(conn, 1)) if entry.kind == "call")
 
     async def request_over(self, count: int = 1, within_s: float = 10.0) -> RequestRecord:
-        """Wait until so many requests have their reason; the last of them."""
+        """Wait until so many requests have ended; the last of them."""
         ended = await until(
-            lambda: found if len(found := [r for r in self.requests() if r.reason]) >= count else None,
+            lambda: found if len(found := [r for r in self.requests() if r.ended]) >= count else None,
             f"{count} ended requests", within_s,
         )
         return ended[-1]

@@ -34,6 +34,7 @@ LEAVES = "trunk_called_back_bye_after"
 
 async def rings(scene: Scene) -> None:
     await until(lambda: scene.said("SIP/2.0 180", source=scene.server.sip), "180")
+    assert [request.reason for request in scene.server.requests()] == ["ringing"], "written before it is heard"
 
 
 async def is_called_back(scene: Scene) -> None:
@@ -130,7 +131,7 @@ async def test_a_crash_is_settled_once(scene: Scene, step: Step) -> None:
         left, held = wallet(server, CALLER)
         requests, calls = server.requests(), server.calls()
         legs = [leg for call in calls for leg in server.legs(call.id) if leg.direction == "out"]
-        assert [request.kind for request in requests if request.reason] == ["callback"] * len(spans[0] or requests)
+        assert [request.kind for request in requests if request.ended] == ["callback"], "one record of each trigger"
         assert (held, 0 <= left) == (0, True)
         costs = [sum(each.cost for each in records) for records in (requests, calls, legs)]
         assert costs == [opened - left] * 3

@@ -179,6 +179,38 @@ def test_legs_up_at_once_have_no_more_tries_than_one() -> None:
     play(scenario, callback_plan(password="4321").replace("dial_s = 5", "dial_s = 100"))
 
 
+def test_legs_that_press_in_one_moment_have_no_more_tries_than_one() -> None:
+    """Judging a password takes 30 ms: who comes in between waits for his turn, and meets the lock (SPEC H12)."""
+
+    async def scenario(world: World) -> None:
+        judged, verify = [], world.exchange.verify
+
+        async def counted(hashed: str, text: str) -> bool:
+            judged.append(text)
+            return await verify(hashed, text)
+
+        world.exchange.verify = counted
+        caller = Caller(world)
+        backs = [await caller.called_back() for _ in range(12)]
+        for back in backs:
+            await back.hears("ask-password")
+        for back in backs[:11]:
+            back.presses("1111#")
+        backs[11].hangs_up()
+        await asyncio.sleep(15)
+        assert sum(bool(back.gone) for back in backs) == 8, "all but the four that were just wrong"
+        assert len(judged) == 5, "the lock is after five, and nothing is judged then"
+        for back in backs:
+            if not back.gone:
+                back.hangs_up()
+        await world.over()
+        reasons = sorted(request.reason for request in world.requests())
+        assert reasons == ["caller-left"] * 5 + ["number-locked"] * 6 + ["wrong-secret"]
+
+    more = "calls_a_number_a_day = 20"
+    play(scenario, callback_plan(more, password="4321").replace("dial_s = 5", "dial_s = 100"))
+
+
 def test_an_answering_machine_is_not_listened_to_for_long() -> None:
     async def scenario(world: World) -> None:
         back = (await Caller(world).called_back()).speaks()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from b2bua.outcome import Outcome
 from b2bua.triggers import MOST_RINGING
-from store import callers, journal, lockouts
+from store import callers, journal, ledger, lockouts
 from tests.callback import CALLER, CB, Caller, callback_plan
-from tests.world import SERVER, Far, Peer, World, play
+from tests.world import PHONE, SERVER, Far, Peer, World, play
 
 STRANGER, FIXED = "5552222222", "5553333333"
 T3 = ("192.0.2.23", 5060)
@@ -287,6 +288,74 @@ def test_repeated_triggers_are_one() -> None:
         assert sorted(reasons(world)) == ["already-pending", "already-pending", "caller-left", "no-answer"]
 
     play(scenario, callback_plan())
+
+
+def test_a_trigger_is_written_down_when_it_rings_and_counts_when_it_is_called_back() -> None:
+    async def scenario(world: World) -> None:
+        def counted() -> int:
+            return world.read(lambda conn: journal.count_triggers(conn, "001*900", CALLER, 0.0))
+
+        caller = Caller(world)
+        trigger = caller.rings()
+        await trigger.told(180)
+        ringing, = world.requests()
+        assert (ringing.reason, ringing.number, ringing.trunk, ringing.ended) == ("ringing", CALLER, "R1", None)
+        assert counted() == 0
+        await trigger.told(486)
+        back = await caller.trunk.expects_call()
+        assert world.requests() == [replace(ringing, reason="")]
+        assert counted() == 1
+        back.refuses(486)
+        await world.over()
+        assert reasons(world) == ["busy"]
+        assert counted() == 1
+
+    play(scenario, callback_plan())
+
+
+def test_a_database_that_fails_while_it_rings_and_not_after_it_changes_nothing() -> None:
+    async def scenario(world: World) -> None:
+        caller = Caller(world)
+        world.database.broken = True
+        trigger = caller.rings()
+        await trigger.told(180)
+        world.database.broken = False
+        await trigger.told(486)
+        (await caller.trunk.expects_call()).refuses(486)
+        await world.over()
+        assert reasons(world) == ["busy"]
+
+    play(scenario, callback_plan())
+
+
+def test_a_server_that_dies_while_it_rings_leaves_one_record() -> None:
+    async def scenario(world: World) -> None:
+        trigger = Caller(world).rings()
+        await trigger.told(180)
+        await world.database.run(lambda conn: ledger.settle_after_crash(conn, world.wall()))
+        request, = world.requests()
+        assert (request.reason, request.ended) == (journal.RESTARTED, world.wall())
+        trigger.hangs_up()
+        await world.over()
+
+    play(scenario, callback_plan())
+
+
+def test_triggers_count_against_no_limit_of_the_pages_after_a_restart() -> None:
+    async def scenario(world: World) -> None:
+        caller = Caller(world)
+        for _ in range(10):
+            caller.rings("5555555555")
+            (await caller.trunk.expects_call()).refuses(486)
+            await world.over()
+        await world.desk.open()
+        phone = Peer(world, PHONE)
+        await phone.register("001*002", "secret")
+        await world.callnow(number="5555555555")
+        (await phone.expects_call()).refuses(486)
+        await world.over()
+
+    play(scenario, callback_plan(ANYONE, password="4321"))
 
 
 def test_a_trigger_given_up_does_not_stand_in_the_way_of_the_next() -> None:
