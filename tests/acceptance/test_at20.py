@@ -10,12 +10,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import time
 
+from media.prompt import Pack
 from store import ledger
 from tests.acceptance.callback import (
     B_BY_T2,
     CALLER,
     OWNER,
     TENTH,
+    A,
     callback,
     caller,
     does,
@@ -26,6 +28,7 @@ from tests.acceptance.callback import (
 from tests.acceptance.scene import Scene
 from tests.acceptance.server import Server, until
 from tests.peers.capture import SipMessage
+from tests.peers.heard import find_clips, sound_of
 
 OPEN = {"trigger_s": 1, "password": None, "pay_call_back": "no", "dial_s": 7}
 TOGETHER = "trunk_called_back_together"
@@ -111,7 +114,7 @@ async def test_at20_kill_9_while_two_calls_of_one_caller_talk(scene: Scene) -> N
 
 
 async def test_at20_fifty_calls_on_credit_for_one(scene: Scene) -> None:
-    """Fifty strangers, called back at the owner's expense, dial at the same moment: one talks; AT-19 has the prompt."""
+    """Fifty strangers, called back at the owner's expense, dial at the same moment: one talks, the others are told."""
     server = await scene.serve(
         callback(**OPEN | {"password": "4321", "return_to": "caller", "dial_s": 3}), *TENTH,
         ('credit = "100.00"', 'credit = "0.10"'), more=B_BY_T2,
@@ -130,3 +133,14 @@ async def test_at20_fifty_calls_on_credit_for_one(scene: Scene) -> None:
     assert abs(end - begin - 3.0) <= 0.3
     assert wallet(server, OWNER) == (0, 0)
     assert sorted(request.cost for request in server.requests()) == [0] * (CALLS - 1) + [100_000]
+    assert told_no_credit(scene) == CALLS - 1
+
+
+def told_no_credit(scene: Scene) -> int:
+    """To how many of those called back the clip `no-credit` was sent, by the timestamps of its packets.
+
+    Not by when they came: fifty who key at once on one machine keep each other waiting.
+    """
+    clip = {"no-credit": Pack.load("en").samples("no-credit")}
+    sent = [s for s in scene.rtp() if s.source.startswith(scene.server.host) and s.target.startswith(f"{A}:")]
+    return sum(bool(find_clips(sound_of(stream.packets), clip)) for stream in sent)
