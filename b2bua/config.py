@@ -37,6 +37,12 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Address and port for SIP over TCP, usually those of `sip`; none where empty."""
     tls: str = ""
     """Address and port for SIP over TLS, usually with port 5061; none where empty."""
+    ws: str = ""
+    """Address and port for SIP over WebSocket; none where empty."""
+    wss: str = ""
+    """The same over TLS, with the certificate of `tls`; none where empty."""
+    ws_origins: tuple[str, ...] = ()
+    """Pages whose scripts may connect by WebSocket, `https://call.example.org`; all where there are none."""
     tls_certificate: str = ""
     """PEM file: the certificate of the server's name, and those above it."""
     tls_key: str = ""
@@ -161,7 +167,10 @@ def _faults(config: Config) -> Iterator[tuple[str, str, str]]:
         ("server", "sip", lambda: split_address(server.sip)),
         ("server", "tcp", lambda: server.tcp and split_address(server.tcp)),
         ("server", "tls", lambda: server.tls and split_address(server.tls)),
-        ("server", "tls", lambda: _with_certificate(server)),
+        ("server", "ws", lambda: server.ws and split_address(server.ws)),
+        ("server", "wss", lambda: server.wss and split_address(server.wss)),
+        ("server", "wss" if server.wss else "tls", lambda: _with_certificate(server)),
+        ("server", "ws_origins", lambda: [_origin(origin) for origin in server.ws_origins]),
         ("server", "public_address", lambda: server.public_address and _told(server.public_address)),
         ("server", "database", lambda: _database(server.database)),
         ("media", "address", lambda: media.address and ip_address(media.address)),
@@ -178,8 +187,14 @@ def _faults(config: Config) -> Iterator[tuple[str, str, str]]:
 
 
 def _with_certificate(server: ServerConfig) -> None:
-    if server.tls and not (server.tls_certificate and server.tls_key):
+    if (server.tls or server.wss) and not (server.tls_certificate and server.tls_key):
         raise ValueError("TLS needs tls_certificate and tls_key, PEM files")
+
+
+def _origin(text: str) -> str:
+    if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]+)?", text):  # RFC 6454 6.2: as browsers write it
+        raise ValueError(f'"{text}" is not as in "https://call.example.org", in small letters and without a path')
+    return text
 
 
 def _told(address: str) -> str:

@@ -35,6 +35,7 @@ from media.engine import Engine
 from media.prompt import BadClip, Pack
 from sip_stack.core import ALLOW, Hop, Incoming, SipCore
 from sip_stack.errors import PeerError
+from sip_stack.hop import WEBSOCKET
 from sip_stack.identity import Caller
 from sip_stack.invite import IncomingInvite
 from store import directory as directories
@@ -287,6 +288,14 @@ class Exchange:
         if wire is not None:
             call, lane = wire
             call.ladder.sip(self.now(), lane, received, data)
+
+    def connection_gone(self, hop: Hop) -> None:
+        """A connection ended: phones that nothing else leads to are gone, and no call waits for them."""
+        if self._closing:
+            return
+        self.locations.flow_gone(hop)
+        if hop.transport in WEBSOCKET:
+            self.core.gone(hop)
 
     def on_request(self, incoming: Incoming) -> None:
         """REGISTER and OPTIONS."""

@@ -27,10 +27,13 @@ from b2bua.trunk_requests import Locate
 from media.engine import MediaEngine
 from media.prompt import Pack
 from sip_stack.core import SipCore
+from sip_stack.framing import Framer
+from sip_stack.hop import WEBSOCKET
 from sip_stack.resolver import Resolver
-from sip_stack.streams import StreamTransport
+from sip_stack.streams import StreamLimits, StreamTransport
 from sip_stack.transport import Alarm, UdpTransport
 from sip_stack.transports import Certificate, by_transport
+from sip_stack.websocket import websocket_framing
 from store.database import Database
 from store.lock import ServerLock
 from webform.app import create_app
@@ -42,6 +45,8 @@ Transport = Callable[[asyncio.AbstractEventLoop, str, int], UdpTransport]
 log = logging.getLogger(__name__)
 
 _RENEW_S = 60.0
+_WEBSOCKET = StreamLimits(idle_s=60.0, ping_s=25.0)
+"""A page that is gone without a word is noticed in a minute; NATs and proxies forget sooner than phones speak."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,17 +152,21 @@ async def run_server(
 async def _streams(
     config: Config, exchange: Exchange, stack: AsyncExitStack
 ) -> AsyncIterator[tuple[StreamTransport, int]]:
-    """SIP over TCP and TLS where it is configured, and the ports.  Raises: BadConfig."""
+    """SIP over TCP, TLS and WebSocket where it is configured, and the ports.  Raises: BadConfig."""
     server, loop = config.server, asyncio.get_running_loop()
-    for name, where in (("TCP", server.tcp), ("TLS", server.tls)):
+    for name, where in (("TCP", server.tcp), ("TLS", server.tls), ("WS", server.ws), ("WSS", server.wss)):
         if not where:
             continue
         try:
-            certificate = Certificate(Path(server.tls_certificate), Path(server.tls_key)) if name == "TLS" else None
+            secure, web = name in ("TLS", "WSS"), name in WEBSOCKET
+            certificate = Certificate(Path(server.tls_certificate), Path(server.tls_key)) if secure else None
             stream = StreamTransport(
                 loop, name, lost=lambda hop: exchange.core.lost(hop),  # the core comes after its transports
                 served=certificate.context if certificate else None,
                 trusted=ssl.create_default_context() if certificate else None,
+                limits=_WEBSOCKET if web else StreamLimits(),
+                framing=websocket_framing(server.ws_origins) if web else Framer,
+                opens=not web, gone=exchange.connection_gone,
             )  # fmt: skip
             _, port = await stream.listen(*split_address(where))
         except OSError as error:  # ssl.SSLError too
@@ -191,7 +200,7 @@ async def serve_web(running: Running, config: Config, listener: socket.socket, s
     )
     settings = uvicorn.Config(
         app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1, proxy_headers=False,
-        server_header=False,
+        server_header=False, ws="none",
     )  # fmt: skip
     server = _Web(settings)
     task = asyncio.get_running_loop().create_task(server.serve(sockets=[listener]))

@@ -122,11 +122,22 @@ class SipCore:
 
     def lost(self, hop: Hop) -> None:
         """Nothing can be delivered to this hop: whoever waits for an answer from there is told (17.1.4, 18.4)."""
-        for client in [client for client in self._clients.values() if client.hop == hop]:
+        for client in self._waiting_for(hop):
             try:
                 client.lost()
             except Exception as error:
                 self._bug(error)
+
+    def gone(self, hop: Hop) -> None:
+        """The connection of this hop has ended, and there is no other way: whoever waits for anything is told."""
+        for client in self._waiting_for(hop):
+            try:
+                client.gone()
+            except Exception as error:
+                self._bug(error)
+
+    def _waiting_for(self, hop: Hop) -> list[InviteClient | NonInviteClient]:
+        return [client for client in self._clients.values() if client.hop == hop]
 
     @property
     def load(self) -> dict[str, int]:
@@ -143,7 +154,8 @@ class SipCore:
 
     def contact(self, transport: str) -> str:
         """Our Contact; it names no user, so that nothing leaks through it."""
-        suffix = "" if transport == "UDP" else f";transport={transport.lower()}"
+        # RFC 7118 5.2.1: `ws` is the one word there is for WebSocket, over TLS too
+        suffix = "" if transport == "UDP" else f";transport={'ws' if transport == 'WSS' else transport.lower()}"
         return f"<sip:{self._sent_by[transport]}{suffix}>"
 
     def new_via(self, transport: str, branch: str) -> str:

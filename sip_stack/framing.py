@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
-__all__ = ["MOST_BODY", "MOST_HEAD", "PING", "PONG", "BadFrame", "Framer"]
+__all__ = ["MOST_BODY", "MOST_HEAD", "PING", "PONG", "BadFrame", "Framer", "Framing"]
 
 PING, PONG = b"\r\n\r\n", b"\r\n"
 MOST_HEAD = 16_384
@@ -22,10 +23,39 @@ class BadFrame(Exception):
         self.head = head
 
 
+class Framing(Protocol):
+    """How messages lie in the bytes of one connection."""
+
+    @property
+    def opened(self) -> bool:
+        """It may be silent before its first message."""
+
+    @property
+    def waiting(self) -> bool:
+        """Something has begun and is not complete."""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Complete messages.  Raises: BadFrame, after which nothing can be read."""
+
+    def wrap(self, message: bytes) -> bytes:
+        """The bytes that carry a message of ours; none where it cannot be sent."""
+
+    def ping(self) -> bytes:
+        """The bytes that ask whether the far end is there; none where nothing does."""
+
+    def farewell(self) -> bytes:
+        """The bytes before we close."""
+
+    def answers(self) -> bytes:
+        """The bytes that what came wants at once."""
+
+
 class Framer:
-    """The bytes of one connection that are not yet a message."""
+    """The bytes of one TCP or TLS connection that are not yet a message: a Framing."""
 
     __slots__ = ("_buffer", "_need", "pings")
+
+    opened = False
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -55,6 +85,23 @@ class Framer:
             message, self._need = bytes(self._buffer[:whole]), 0
             del self._buffer[:whole]
             yield message
+
+    def wrap(self, message: bytes) -> bytes:
+        """As it is."""
+        return message
+
+    def ping(self) -> bytes:
+        """Only clients ask here (RFC 5626 4.4.1)."""
+        return b""
+
+    def farewell(self) -> bytes:
+        """None."""
+        return b""
+
+    def answers(self) -> bytes:
+        """A PONG for each keep-alive."""
+        pongs, self.pings = PONG * self.pings, 0
+        return pongs
 
     def _skip_blank_lines(self) -> None:
         """7.5: blank lines before a start line are ignored; RFC 5626 4.4.1: two in a row are a ping."""

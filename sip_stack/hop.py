@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["RELIABLE", "Hop"]
+__all__ = ["RELIABLE", "WEBSOCKET", "Hop"]
 
 RELIABLE = frozenset({"TCP", "TLS", "WS", "WSS"})
 """Transports that repeat by themselves."""
+WEBSOCKET = frozenset({"WS", "WSS"})
+"""Transports on which nobody can be reached but by the connection that he opened."""
 
 
 class Hop(NamedTuple):

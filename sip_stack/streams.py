@@ -1,4 +1,4 @@
-"""SIP over TCP and TLS: connections that are accepted, opened, used again and given up (RFC 3261 18, RFC 5923)."""
+"""SIP over connections (TCP, TLS, WebSocket): accepted, opened, used again and given up (RFC 3261 18, RFC 5923)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from sip_stack.framing import PONG, BadFrame, Framer
+from sip_stack.framing import BadFrame, Framer, Framing
 from sip_stack.hop import Hop
 
 __all__ = ["StreamLimits", "StreamTransport"]
@@ -28,6 +28,8 @@ class StreamLimits:
     """Without a byte from it; a phone's keep-alive comes every 2 minutes (RFC 5626 4.4.1)."""
     half_s: float = 10.0
     """From the first byte of a message to its last, and from the accept to the first message."""
+    ping_s: float | None = None
+    """After so long without a byte it is asked whether it is there, where the transport has a way to."""
     connect_s: float = 5.0
     most: int = 4000
     most_a_source: int = 100
@@ -36,19 +38,26 @@ class StreamLimits:
 
 
 class StreamTransport:
-    """All connections of one transport, TCP or TLS."""
+    """All connections of one transport."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, name: str = "TCP", *, lost: Callable[[Hop], None],
         served: ssl.SSLContext | None = None, trusted: ssl.SSLContext | None = None,
-        limits: StreamLimits = StreamLimits(),
+        limits: StreamLimits = StreamLimits(), framing: Callable[[], Framing] = Framer, opens: bool = True,
+        gone: Callable[[Hop], None] = lambda hop: None,
     ) -> None:
-        """`lost(hop)` is told of messages that reached nobody; TLS has a context for each direction."""
+        """`lost(hop)` is told of messages that reached nobody; TLS has a context for each direction.
+
+        `framing` begins a connection; without `opens` the far end alone can; `gone(hop)` is told of each that ended.
+        """
         self.name = name
         self.limits = limits
         self._receive: Receive | None = None
         self._loop = loop
         self._lost = lost
+        self._gone = gone
+        self._opens = opens
+        self.framing = framing
         self._served, self._trusted = served, trusted
         self._server: asyncio.Server | None = None
         self._flows: dict[int, _Connection] = {}
@@ -79,9 +88,14 @@ class StreamTransport:
     def send(self, data: bytes, hop: Hop) -> None:
         """Send on the connection of the hop, else on one to its address, else open one (18.1.1, 18.2.2)."""
         peer = (hop.host, hop.port)
-        connection = self._flows.get(hop.flow) or self._by_peer.get(peer)
+        connection = self._flows.get(hop.flow)
+        if connection is None and self._opens:  # who cannot be connected to may have left its port to another
+            connection = self._by_peer.get(peer)
         if connection is not None:
             connection.write(data)
+            return
+        if not self._opens:
+            self._loop.call_soon(self._lost, hop)
             return
         self._queues.setdefault(peer, []).append((data, hop))
         if peer not in self._opening:
@@ -131,6 +145,7 @@ class StreamTransport:
         self._sources[hop.host] -= 1
         if not self._sources[hop.host]:
             del self._sources[hop.host]
+        self._gone(hop)
 
     def new_flow(self) -> int:
         """A number that no connection had before."""
@@ -171,6 +186,8 @@ class StreamTransport:
         for connection in list(self._flows.values()):
             if connection.dawdles(now):
                 connection.close()
+            else:
+                connection.ask(now)
         if self._flows:
             self._arm()
 
@@ -180,9 +197,9 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self, owner: StreamTransport) -> None:
         self._owner = owner
-        self._framer = Framer()
+        self._framing = owner.framing()
         self._transport: asyncio.Transport | None = None
-        self._heard_at = self._began_at = 0.0
+        self._heard_at = self._began_at = self._asked_at = 0.0
         self._spoke = False
         self.hop = Hop(owner.name, "", 0)
 
@@ -198,22 +215,22 @@ class _Connection(asyncio.Protocol):
         receive = self._owner._receive
         assert receive is not None
         self._heard_at = self._owner._loop.time()
-        if not self._framer.waiting:
+        if not self._framing.waiting:
             self._began_at = self._heard_at
         try:
-            for message in self._framer.feed(data):
+            for message in self._framing.feed(data):
                 self._spoke, self._began_at = True, self._heard_at
                 receive(message, self.hop)
         except BadFrame as error:
             log.info("transport=%s peer=%s:%d event=bad-frame error=%s", self.hop.transport, *self.hop[1:3], error)
             if error.head:
                 receive(error.head, self.hop)  # the core answers 400 for the length
+            self._put(self._framing.answers())
             self.close()
             return
-        for _ in range(self._framer.pings):
+        if answers := self._framing.answers():
             self._spoke = True
-            self.write(PONG)
-        self._framer.pings = 0
+            self._put(answers)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._owner.closed(self)
@@ -221,10 +238,16 @@ class _Connection(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         """Send; a far end that does not read is given up."""
         transport = self._transport
-        if transport is None or transport.is_closing():
+        if transport is None or transport.is_closing() or not (wrapped := self._framing.wrap(data)):
             self._owner._loop.call_soon(self._owner._lost, self.hop)  # who sends must not be told while it sends
             return
         self._spoke = True  # whoever we speak to may take its time
+        self._put(wrapped)
+
+    def _put(self, data: bytes) -> None:
+        transport = self._transport
+        if transport is None or not data or transport.is_closing():
+            return
         transport.write(data)
         if transport.get_write_buffer_size() > self._owner.limits.most_unsent:
             transport.abort()
@@ -232,10 +255,18 @@ class _Connection(asyncio.Protocol):
     def dawdles(self, now: float) -> bool:
         """Nothing came for too long, or the rest of something."""
         limits = self._owner.limits
-        half = self._framer.waiting or not self._spoke
+        half = self._framing.waiting or not (self._spoke or self._framing.opened)
         return now - self._heard_at > limits.idle_s or (half and now - self._began_at > limits.half_s)
+
+    def ask(self, now: float) -> None:
+        """Ask one that is silent whether it is there."""
+        ping_s = self._owner.limits.ping_s
+        if ping_s is not None and now - max(self._heard_at, self._asked_at) > ping_s:
+            self._asked_at = now
+            self._put(self._framing.ping())
 
     def close(self) -> None:
         """Send what waits, and end."""
         if self._transport is not None:
+            self._put(self._framing.farewell())
             self._transport.close()

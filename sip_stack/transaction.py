@@ -111,6 +111,10 @@ class _Client(Transaction):
     def lost(self) -> None:
         """17.1.4: the transport could not deliver the request: nobody will answer it."""
 
+    def gone(self) -> None:
+        """The only connection to the far end has ended (RFC 5626 4.5): no answer can come, whatever came before."""
+        self.lost()
+
 
 def _nobody(message: object) -> None:
     """Who is told where nobody waits."""
@@ -188,6 +192,10 @@ class InviteClient(_Client):
     def lost(self) -> None:
         """17.1.4; what is in the hands of the far end is not given up for an ACK or CANCEL that was lost."""
         if self.state == CALLING:
+            self._give_up()
+
+    def gone(self) -> None:
+        if self.state in (CALLING, PROCEEDING):
             self._give_up()
 
     def _give_up(self) -> None:

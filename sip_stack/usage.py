@@ -13,6 +13,7 @@ from typing import Protocol
 from sip_stack.core import ALLOW, Hop, Incoming, SipCore
 from sip_stack.dialog import Dialog
 from sip_stack.digest import Credentials, answer, challenge_of
+from sip_stack.hop import WEBSOCKET
 from sip_stack.message import Request, Response
 from sip_stack.transaction import OnResponse
 
@@ -170,6 +171,8 @@ class Usage:
             incoming.respond(481)
             return
         self.dialog.receive(request)
+        if self.hop.transport in WEBSOCKET:
+            self.hop = incoming.source  # it came back by another connection: there is no other way to it
         if request.method == "BYE":
             incoming.respond(200)
             if not self.over:

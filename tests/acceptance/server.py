@@ -46,7 +46,10 @@ class Server:
         self.host = host
         self.sip = f"{host}:{free_port(SIP)}"
         self.tls = f"{host}:{free_port(SIP)}"
+        self.ws = f"{host}:{free_port(SIP)}"
+        self.wss = f"{host}:{free_port(SIP)}"
         public, private = certificate(folder, "pbx.test")
+        self.certificate = public
         self.http = f"127.0.0.1:{free_port(SIP)}"
         self.url = f"http://{self.http}"
         self.database = f"sqlite:///{folder}/ringback.db"
@@ -63,6 +66,8 @@ class Server:
 sip = "{self.sip}"
 tcp = "{self.sip}"
 tls = "{self.tls}"
+ws = "{self.ws}"
+wss = "{self.wss}"
 tls_certificate = "{public}"
 tls_key = "{private}"
 database = "{self.database}"

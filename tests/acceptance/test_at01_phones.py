@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -16,20 +17,27 @@ from tests.acceptance.sound import seconds_of
 from tests.peers.addresses import namespace
 from tests.peers.baresip import TONE_HZ, Baresip
 from tests.peers.pyvoip_phone import PyVoipPhone
+from tests.peers.websocket_bridge import websocket_bridge
 
 TRUNK_TONE_HZ = 440
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls", "ws"])
 async def test_at01_baresip_confirms_by_key_and_hears_the_visitor(
     scene: Scene, tmp_path: Path, transport: str
 ) -> None:
-    with namespace() as space:
+    async with AsyncExitStack() as stack:
+        space = stack.enter_context(namespace())
         server = await scene.serve(NO_CAPTCHA, host=space.host_address)
+        domain = server.tls if transport == "tls" else server.sip
+        if transport == "ws":
+            port, phone = free_port(SIP), f"{space.address}:5060"
+            bridge = websocket_bridge(space.host_address, port, server=server.ws, phone=phone)
+            domain = (await stack.enter_async_context(bridge)).at
         async with Baresip(
-            tmp_path / "john", user="001*002", password="secret", address=space.address, sip_port=5060,
-            domain=server.tls if transport == "tls" else server.sip, prefix=space.prefix, transport=transport,
+            tmp_path / "john", user="001*002", password="secret", address=space.address, sip_port=5060, domain=domain,
+            prefix=space.prefix, transport="tcp" if transport == "ws" else transport,
         ) as john:
             await john.registered()
             trunk, visitor = await scene.trunk("trunk_rtp_stops"), await scene.visitor()

@@ -17,9 +17,12 @@ _ROOT = Path(__file__).parents[2]
 class Child:
     """A module that is run, and its remote control; told `quit` on exit, ended by its pid where that does not help."""
 
-    def __init__(self, module: str, said: dict[str, Any], *, log: Path, prefix: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, module: str, said: dict[str, Any], *, log: Path, prefix: tuple[str, ...] = (),
+        by: tuple[str, ...] = (sys.executable, "-m"),
+    ) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
-        self._words = [*prefix, sys.executable, "-m", module, json.dumps(said)]
+        self._words = [*prefix, *by, module, json.dumps(said)]
         self._log = log
         self.events: list[dict[str, Any]] = []
         self._changed = asyncio.Condition()

@@ -300,18 +300,20 @@ def test_a_request_nobody_answers_is_told_once(wire, a) -> None:
     assert a.core.load["clients"] == 0
 
 
-def test_18_4_a_hop_that_cannot_be_reached_is_told_to_who_waits_for_it(wire, a, b) -> None:
+@pytest.mark.parametrize("verb", ["lost", "gone"])
+def test_18_4_a_hop_that_cannot_be_reached_is_told_to_who_waits_for_it(wire, a, b, verb) -> None:
     heard: list[object] = []
     gone, there = Hop("TCP", "10.0.0.9", 5060), Hop("TCP", "10.0.0.8", 5060)
     for hop in (gone, there, gone):
         from_, to = NameAddr("", sip_uri("a", "10.0.0.1")), NameAddr("", sip_uri("b", hop.host))
         options = a.core.build("OPTIONS", to.uri, from_, to)
         a.core.request(options, hop, lambda answer, hop=hop: heard.append((hop, answer)))
-    a.core.lost(gone)
+    getattr(a.core, verb)(gone)
     assert heard == [(gone, None)] * 2
 
 
-def test_a_bug_of_one_who_is_told_of_a_loss_leaves_the_others(wire, a) -> None:
+@pytest.mark.parametrize("verb", ["lost", "gone"])
+def test_a_bug_of_one_who_is_told_of_a_loss_leaves_the_others(wire, a, verb) -> None:
     heard: list[object] = []
     gone = Hop("TCP", "10.0.0.9", 5060)
 
@@ -321,7 +323,7 @@ def test_a_bug_of_one_who_is_told_of_a_loss_leaves_the_others(wire, a) -> None:
     for tell in (broken, heard.append):
         from_, to = NameAddr("", sip_uri("a", "10.0.0.1")), NameAddr("", sip_uri("b", "10.0.0.9"))
         a.core.request(a.core.build("OPTIONS", to.uri, from_, to), gone, tell)
-    a.core.lost(gone)
+    getattr(a.core, verb)(gone)
     assert (heard, [type(bug) for bug in a.bugs]) == ([None], [RuntimeError])
 
 

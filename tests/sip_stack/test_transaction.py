@@ -156,6 +156,13 @@ def test_17_1_4_what_could_not_be_delivered_is_told_at_once_and_only_while_nothi
     assert does(ringing, ringing.lost) == []
 
 
+def test_5626_4_5_who_rings_by_a_connection_that_has_ended_will_not_answer() -> None:
+    ringing = calling(World(TCP))
+    gets(ringing, 180)
+    assert does(ringing, ringing.gone) == [ENDED, Told(None)]
+    assert (does(ringing, ringing.gone), gets(ringing, 200)) == ([], [])
+
+
 def test_17_1_1_2_timer_b_must_not_fire_in_proceeding() -> None:
     machine = calling()
     assert gets(machine, 180) == [Told(180)]
