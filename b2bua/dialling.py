@@ -48,7 +48,7 @@ async def dial_extension(
             dialling,
             target=binding.uri,
             hop=_hop_of(binding),
-            nat=binding.uri.host != binding.source_ip,
+            nat=not binding.direct,
             shown=NameAddr(shown.name, sip_uri(shown.number, domain)),
             to=NameAddr("", sip_uri(extension.number, domain)),
             codecs=CODECS,
@@ -216,7 +216,7 @@ def _hop_of(binding: Binding) -> Hop:
 
     Either by the connection of its REGISTER while that is open.
     """
-    uri = binding.uri
-    if uri.host == binding.source_ip:
-        return Hop(binding.transport, uri.host, uri.port or default_port(binding.transport), binding.flow)
+    if binding.direct:
+        port = binding.uri.port or default_port(binding.transport)
+        return Hop(binding.transport, binding.source_ip, port, binding.flow)
     return Hop(binding.transport, binding.source_ip, binding.source_port, binding.flow)

@@ -297,6 +297,10 @@ class Exchange:
         if hop.transport in WEBSOCKET:
             self.core.gone(hop)
 
+    def stays_on_udp(self, hop: Hop) -> bool:
+        """Whether what is too big for UDP goes there by UDP even so."""
+        return self.locations.behind_a_nat(hop.host, hop.port)
+
     def on_request(self, incoming: Incoming) -> None:
         """REGISTER and OPTIONS."""
         if incoming.request.method == "REGISTER":

@@ -47,6 +47,11 @@ class Locations:
         now = self._wall()
         return tuple(b for b in self._bindings.get(number, ()) if b.expires_at > now)
 
+    def behind_a_nat(self, ip: str, port: int) -> bool:
+        """Whether a phone is registered from there whose own address is another: no connection can be opened to it."""
+        everyone = (binding for bindings in self._bindings.values() for binding in bindings)
+        return any((b.source_ip, b.source_port) == (ip, port) and not b.direct for b in everyone)
+
     def register(self, number: str, incoming: Incoming) -> None:
         """Serve one authenticated REGISTER.  Raises: PeerError."""
         now = self._wall()
@@ -77,7 +82,7 @@ def _lost_with(binding: Binding, hop: Hop) -> bool:
 
 def _usable(contact: str) -> bool:
     """Whether an INVITE can be sent there."""
-    return len(contact) <= _LONGEST_CONTACT and contact.startswith("sip:")
+    return len(contact) <= _LONGEST_CONTACT and contact.startswith(("sip:", "sips:"))
 
 
 def _write(conn: Connection, number: str, bindings: tuple[Binding, ...]) -> None:

@@ -62,8 +62,7 @@ class TrunkClient:
         def binding(hop: Hop) -> list[tuple[str, str]]:
             if expires_s is None:
                 return []
-            contact = self._core.contact(hop.transport).replace("<sip:", f"<sip:{contact_user(self.trunk)}@", 1)
-            return [("Contact", contact), ("Expires", str(expires_s))]
+            return [("Contact", self._core.contact(hop, user=contact_user(self.trunk))), ("Expires", str(expires_s))]
 
         return await self._ask("REGISTER", who, who, binding, within_s)
 

@@ -132,6 +132,7 @@ async def run_server(
         bug=_bug,
         tap=exchange.tap,
     )
+    core.stays_on_udp = exchange.stays_on_udp
     alarm.wakes(core)
     stack.callback(alarm.close)
     stack.callback(sip.close)

@@ -5,15 +5,17 @@ Sans-IO: the shell gives it bytes, a clock, a way to send and a way to be woken;
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 from zlib import crc32
 
 from sip_stack.errors import BadMessage, PeerError
 from sip_stack.grammar import comma_list, param
 from sip_stack.headers import CSeq, NameAddr, Via
-from sip_stack.hop import RELIABLE, Hop
+from sip_stack.hop import RELIABLE, Hop, bracketed
 from sip_stack.incoming import Incoming
+from sip_stack.listening import Listening
+from sip_stack.locating import default_port
 from sip_stack.message import Request, Response, parse, reply
 from sip_stack.timers import RFC, TimerSettings, Wheel
 from sip_stack.transaction import (
@@ -32,6 +34,7 @@ ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER"
 _SERVED = frozenset(ALLOW.split(", "))
 _KNOWN = _SERVED | {"MESSAGE", "NOTIFY", "PRACK", "PUBLISH", "REFER", "SUBSCRIBE", "UPDATE"}
 _MAGIC = "z9hG4bK"
+_NO_TCP_S, _MOST_REFUSALS = 600.0, 4096
 _SDP = "application/sdp"
 _ALLOWED = (("Allow", ALLOW),)
 
@@ -70,7 +73,7 @@ class SipCore:
         user: CoreUser,
         *,
         send: Callable[[bytes, Hop], None],
-        local: dict[str, tuple[str, int]],
+        local: Mapping[str, tuple[str, int]] | Listening,
         new_id: Callable[[], str],
         clock: Callable[[], float],
         alarm: Callable[[float], None],
@@ -79,7 +82,10 @@ class SipCore:
         timers: TimerSettings = RFC,
         tap: Callable[[bool, bytes, Hop, str], None] | None = None,
     ) -> None:
-        """`local`: our address by transport; `alarm(when)` asks for a `wake`; `tap(received, data, hop, call_id)`."""
+        """`local`: our address by transport, or all where there are several; `alarm(when)` asks for a `wake`.
+
+        `tap(received, data, hop, call_id)` sees every message.
+        """
         self._user = user
         self._send = send
         self.new_id = new_id
@@ -91,12 +97,19 @@ class SipCore:
         self._servers: dict[object, InviteServer | NonInviteServer] = {}
         self._merged: set[tuple[str, str, CSeq]] = set()
         self._usages: dict[str, DialogUser] = {}
+        self.stays_on_udp: Callable[[Hop], bool] = lambda hop: False
+        """Whether not even what is too big for UDP shall go there by TCP."""
+        self._no_tcp: dict[tuple[str, int], float] = {}
+        """Where no TCP connection came about, and when it may be tried again."""
+        self._clock = clock
         self._wheel = Wheel(clock, alarm)
         self.arm = self._wheel.arm
-        self._sent_by = {
-            transport: f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-            for transport, (host, port) in local.items()
-        }
+        if isinstance(local, Listening):
+            self._several = None if local.simple else local
+            local = {each.transport: (each.told, each.port) for each in reversed(local.listeners)}
+        else:
+            self._several = None
+        self._sent_by = {name: f"{bracketed(host)}:{port}" for name, (host, port) in local.items()}
 
     # What the shell calls
 
@@ -137,7 +150,7 @@ class SipCore:
                 self._bug(error)
 
     def _waiting_for(self, hop: Hop) -> list[InviteClient | NonInviteClient]:
-        return [client for client in self._clients.values() if client.hop == hop]
+        return [client for client in self._clients.values() if _same_way(client.hop, hop)]
 
     @property
     def load(self) -> dict[str, int]:
@@ -152,15 +165,39 @@ class SipCore:
             self.tap(False, data, hop, call_id)
         self._send(data, hop)
 
-    def contact(self, transport: str) -> str:
-        """Our Contact; it names no user, so that nothing leaks through it."""
-        # RFC 7118 5.2.1: `ws` is the one word there is for WebSocket, over TLS too
-        suffix = "" if transport == "UDP" else f";transport={'ws' if transport == 'WSS' else transport.lower()}"
-        return f"<sip:{self._sent_by[transport]}{suffix}>"
+    def sent_by(self, hop: Hop) -> str:
+        """Our host and port as this far end is told them."""
+        if self._several is None:
+            return self._sent_by[hop.transport]
+        listener = self._several.of(hop)
+        return f"{bracketed(listener.told)}:{listener.port}"
 
-    def new_via(self, transport: str, branch: str) -> str:
+    def contact(self, hop: Hop, *, user: str = "", secure: bool = False) -> str:
+        """Our Contact towards `hop`; without a user nothing leaks through it.  `secure`: a SIPS URI (8.1.1.8)."""
+        at = f"{user}@" if user else ""
+        if secure:
+            return f"<sips:{at}{self.sent_by(hop)}>"
+        # RFC 7118 5.2.1: `ws` is the one word there is for WebSocket, over TLS too
+        word = "ws" if hop.transport == "WSS" else hop.transport.lower()
+        suffix = "" if hop.transport == "UDP" else f";transport={word}"
+        return f"<sip:{at}{self.sent_by(hop)}{suffix}>"
+
+    def new_via(self, hop: Hop, branch: str) -> str:
         """A Via with rport (RFC 3581 3)."""
-        return f"SIP/2.0/{transport} {self._sent_by[transport]};branch={branch};rport"
+        return f"SIP/2.0/{hop.transport} {self.sent_by(hop)};branch={branch};rport"
+
+    def wider(self, hop: Hop) -> Hop | None:
+        """TCP to the same address (18.1.1); None where it was refused not long ago, or is not wanted."""
+        there = (hop.host, hop.port)
+        if "TCP" not in self._sent_by or self._no_tcp.get(there, 0.0) > self._clock() or self.stays_on_udp(hop):
+            return None
+        return hop._replace(transport="TCP", flow=0)
+
+    def narrow(self, hop: Hop) -> None:
+        """No connection came about."""
+        if len(self._no_tcp) >= _MOST_REFUSALS:
+            self._no_tcp.clear()
+        self._no_tcp[hop.host, hop.port] = self._clock() + _NO_TCP_S
 
     def new_branch(self) -> str:
         """A branch nobody had before (8.1.1.7)."""
@@ -173,7 +210,7 @@ class SipCore:
             branch = _branch(fields["Via"][0])
         else:
             branch = self.new_branch()
-            request.fields = fields = {"Via": [self.new_via(hop.transport, branch)], **fields}
+            request.fields = fields = {"Via": [self.new_via(hop, branch)], **fields}
         fields["User-Agent"] = [self.agent]
         key = (branch, request.method)
         machine = InviteClient if request.method == "INVITE" else NonInviteClient
@@ -265,7 +302,10 @@ class SipCore:
     @staticmethod
     def _response_hop(via: Via, source: Hop) -> Hop:
         """18.2.2 and RFC 3581 4: back to the source; to the Via's port where the peer did not ask for rport."""
-        if source.transport in RELIABLE or param(via.params, "rport") is not None:
+        if source.transport in RELIABLE:  # the connection itself; were it gone, another to the port of the Via
+            port = via.port or default_port(source.transport)
+            return source if port == source.port else source._replace(port=port)
+        if param(via.params, "rport") is not None:
             return source
         return Hop(source.transport, source.host, via.port or 5060, source.flow)
 
@@ -374,6 +414,15 @@ def _refuse_what_we_lack(request: Request) -> None:
         kind = fields.get("Content-Type", [_SDP])[0]
         if kind != _SDP and kind.partition(";")[0].strip().lower() != _SDP:
             raise PeerError("Unsupported Media Type", 415, (("Accept", _SDP),))
+
+
+def _same_way(one: Hop, other: Hop) -> bool:
+    """The same connection, or the same far end where one of them names none."""
+    if one.transport != other.transport:
+        return False
+    if one.flow and other.flow:
+        return one.flow == other.flow
+    return (one.host, one.port, one.name, one.line) == (other.host, other.port, other.name, other.line)
 
 
 def _branch(via: str) -> str:

@@ -17,6 +17,7 @@ from sip_stack.grammar import (
     unquote,
     write_params,
 )
+from sip_stack.hop import bare
 from sip_stack.uri import Uri, parse_uri
 
 __all__ = [
@@ -85,7 +86,7 @@ class Via(NamedTuple):
         """The same Via with `received` and `rport` filled by what the packet showed (18.2.1, RFC 3581 4)."""
         params = [(k, v) for k, v in self.params if k not in ("received", "rport")]
         asked = param(self.params, "rport") is not None
-        if asked or self.host.strip("[]") != host:
+        if asked or bare(self.host) != host:
             params.append(("received", host))
         if asked:
             params.append(("rport", str(port)))

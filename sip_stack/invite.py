@@ -9,6 +9,7 @@ from sip_stack.dialog import Dialog
 from sip_stack.digest import Credentials
 from sip_stack.errors import BadMessage
 from sip_stack.headers import NameAddr
+from sip_stack.hop import bare
 from sip_stack.message import Fields, Request, Response
 from sip_stack.transaction import InviteClient
 from sip_stack.uri import Uri
@@ -42,7 +43,8 @@ class OutgoingInvite(Usage):
         call_id: str = "",
     ) -> None:
         """Send an INVITE with an offer to `target` through `hop`; `call_id` where the caller wants to know it first."""
-        super().__init__(core, hop, call_id or core.new_id() + core.new_id(), core.new_id(), credentials)
+        super().__init__(core, hop, call_id or core.new_id() + core.new_id(), core.new_id(), credentials,
+                         secure=target.scheme == "sips")
         self.request: Request | None = None
         """Our INVITE, until it is answered."""
         self.owner = owner
@@ -57,7 +59,7 @@ class OutgoingInvite(Usage):
             "To": [str(to)],
             "Call-ID": [self.call_id],
             "CSeq": ["1 INVITE"],
-            "Contact": [core.contact(hop.transport)],
+            "Contact": [self.contact],
             "Allow": [ALLOW],
         }
         for name, value in extra:
@@ -87,7 +89,7 @@ class OutgoingInvite(Usage):
         fields["CSeq"] = [f"{invite.cseq.number} CANCEL"]
         if self.reason:
             fields["Reason"] = [self.reason]
-        self.core.request(Request("CANCEL", invite.uri_text, fields), self.hop, lambda _: None)
+        self.core.request(Request("CANCEL", invite.uri_text, fields), self._client.hop, lambda _: None)  # 9.1: as it
         self._client.cancelled()
 
     def _on_response(self, response: Response | None) -> None:
@@ -175,10 +177,10 @@ class IncomingInvite(Usage):
 
     def __init__(self, core: SipCore, incoming: Incoming) -> None:
         request = incoming.request
-        super().__init__(core, incoming.source, request.call_id, incoming.tag)
+        super().__init__(core, incoming.source, request.call_id, incoming.tag, secure=request.uri.scheme == "sips")
         self.incoming = incoming
         self.dialog = Dialog.from_request(request, self.local_tag)
-        self.nat = request.via.host.strip("[]") != incoming.source.host
+        self.nat = bare(request.via.host) != incoming.source.host
         self._offered = incoming
 
     @property
@@ -194,7 +196,7 @@ class IncomingInvite(Usage):
         """180, or 183 with a body: early media."""
         if self.over:
             return
-        extra = [("Contact", self.core.contact(self.hop.transport)), ("Allow", ALLOW)]
+        extra = [("Contact", self.contact), ("Allow", ALLOW)]
         if body:
             self.incoming.respond(183, extra=[*extra, ("Content-Type", SDP)], body=body)
         else:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sip_stack.errors import PeerError
 from sip_stack.grammar import param
-from sip_stack.hop import Hop
+from sip_stack.hop import Hop, bare
 from sip_stack.message import Request
 from sip_stack.uri import Uri, parse_uri
 
@@ -36,6 +36,11 @@ class Binding:
     def uri(self) -> Uri:
         """The contact, read."""
         return parse_uri(self.contact)
+
+    @property
+    def direct(self) -> bool:
+        """It is where its Contact says: no NAT is between."""
+        return bare(self.uri.host) == self.source_ip
 
 
 def register(

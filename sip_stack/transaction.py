@@ -16,13 +16,16 @@ from sip_stack.message import Fields, Request, Response
 from sip_stack.timers import Timed, TimerSettings
 
 __all__ = [
-    "InviteClient", "InviteServer", "NonInviteClient", "NonInviteServer", "OnAck", "OnResponse", "Shell", "Transaction",
+    "MOST_DATAGRAM", "InviteClient", "InviteServer", "NonInviteClient", "NonInviteServer", "OnAck", "OnResponse",
+    "Shell", "Transaction",
 ]  # fmt: skip
 
 CALLING, TRYING, PROCEEDING, COMPLETED, ACCEPTED, CONFIRMED, TERMINATED = (
     "calling", "trying", "proceeding", "completed", "accepted", "confirmed", "terminated",
 )  # fmt: skip
 
+MOST_DATAGRAM = 1300
+"""18.1.1: the most bytes of a request over UDP where the path MTU is unknown."""
 OnResponse = Callable[[Response | None], None]
 """Who is told of each response, or None when nobody answered."""
 OnAck = Callable[[Request | None], None]
@@ -42,6 +45,15 @@ class Shell(Protocol):
 
     def forget(self, transaction: Transaction) -> None:
         """The machine is over."""
+
+    def new_via(self, hop: Hop, branch: str) -> str:
+        """Our Via towards `hop`."""
+
+    def wider(self, hop: Hop) -> Hop | None:
+        """The way for what is too big for UDP; None where there is no other."""
+
+    def narrow(self, hop: Hop) -> None:
+        """The wider way led nowhere: it is not tried again for a while."""
 
 
 class Transaction:
@@ -90,9 +102,36 @@ class Transaction:
 class _Client(Transaction):
     """A client transaction; `on_response` gets each response, or None when nobody answered."""
 
-    __slots__ = ("on_response",)
+    __slots__ = ("_udp", "on_response")
 
     on_response: OnResponse
+    _udp: Hop | None
+    """Where the request goes should TCP, which it is big enough for, lead nowhere."""
+
+    def _written(self, request: Request) -> bytes:
+        """The bytes of a request; 18.1.1: one that is big MUST be sent by TCP."""
+        data = request.encode()
+        wider = self._shell.wider(self.hop) if len(data) > MOST_DATAGRAM and self.hop.transport == "UDP" else None
+        if wider is None:
+            self._udp = None
+            return data
+        self._udp, self.hop = self.hop, wider
+        request.fields["Via"] = [self._via(), *request.fields["Via"][1:]]
+        return request.encode()
+
+    def _falls_back(self) -> bool:
+        """18.1.1: where the connection is refused the request SHOULD be sent by UDP; False for one that never was."""
+        if self._udp is None:
+            return False
+        before = self._via()
+        self._shell.narrow(self.hop)
+        self.hop, self._udp = self._udp, None
+        self._data = self._data.replace(f"Via: {before}".encode(), f"Via: {self._via()}".encode(), 1)
+        return True
+
+    def _via(self) -> str:
+        assert isinstance(self.key, tuple)
+        return self._shell.new_via(self.hop, self.key[0])
 
     def _tell_last(self, response: Response | None) -> None:
         """Only repeats follow: whoever asked is not held for their sake."""
@@ -132,11 +171,14 @@ class InviteClient(_Client):
 
     def start(self) -> None:
         assert self._request is not None
-        self._data = self._request.encode()
+        self._data = self._written(self._request)
+        self._begin()
+        self._shell.arm(self, "B", self._shell.timers.t64)
+
+    def _begin(self) -> None:
         self._send()
         if not self._reliable:
             self._shell.arm(self, "A", self._shell.timers.t1)
-        self._shell.arm(self, "B", self._shell.timers.t64)
 
     def receive(self, response: Response) -> None:
         state, status = self.state, response.status
@@ -191,8 +233,14 @@ class InviteClient(_Client):
 
     def lost(self) -> None:
         """17.1.4; what is in the hands of the far end is not given up for an ACK or CANCEL that was lost."""
-        if self.state == CALLING:
+        if self.state != CALLING:
+            return
+        if not self._falls_back():
             self._give_up()
+            return
+        assert self._request is not None
+        self._request.fields["Via"] = [self._via(), *self._request.fields["Via"][1:]]  # ACK and CANCEL repeat it
+        self._begin()
 
     def gone(self) -> None:
         if self.state in (CALLING, PROCEEDING):
@@ -227,14 +275,17 @@ class NonInviteClient(_Client):
 
     def __init__(self, request: Request, on_response: OnResponse, shell: Shell, hop: Hop, key: object) -> None:
         super().__init__(TRYING, shell, hop, key, request.call_id)
-        self._data = request.encode()
+        self._data = self._written(request)
         self.on_response = on_response
 
     def start(self) -> None:
+        self._begin()
+        self._shell.arm(self, "F", self._shell.timers.t64)
+
+    def _begin(self) -> None:
         self._send()
         if not self._reliable:
             self._shell.arm(self, "E", self._shell.timers.t1)
-        self._shell.arm(self, "F", self._shell.timers.t64)
 
     def receive(self, response: Response) -> None:
         if self.state not in (TRYING, PROCEEDING):
@@ -255,15 +306,22 @@ class NonInviteClient(_Client):
             if timer == "E":
                 self._repeat("E", self._shell.timers.t2)
             elif timer == "F":
-                self.lost()
+                self._give_up()
         elif timer == "K":
             self._end()
 
     def lost(self) -> None:
-        """17.1.2.2 and 17.1.4."""
-        if self.state in (TRYING, PROCEEDING):
-            self._end()
-            self._tell_last(None)
+        """17.1.4."""
+        if self.state not in (TRYING, PROCEEDING):
+            return
+        if self._falls_back():
+            self._begin()
+        else:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        self._end()
+        self._tell_last(None)
 
 
 class _Server(Transaction):

@@ -13,7 +13,8 @@ from typing import Protocol
 from sip_stack.core import ALLOW, Hop, Incoming, SipCore
 from sip_stack.dialog import Dialog
 from sip_stack.digest import Credentials, answer, challenge_of
-from sip_stack.hop import WEBSOCKET
+from sip_stack.hop import WEBSOCKET, bare
+from sip_stack.locating import default_port
 from sip_stack.message import Request, Response
 from sip_stack.transaction import OnResponse
 
@@ -52,16 +53,19 @@ class Usage:
     """What both directions share once there is a dialog."""
 
     __slots__ = (
-        "_accepted", "_farewell", "_inviting", "_offered", "call_id", "core", "credentials", "dialog",
+        "_accepted", "_farewell", "_inviting", "_offered", "call_id", "contact", "core", "credentials", "dialog",
         "hop", "local_tag", "nat", "over", "owner",
     )  # fmt: skip
 
     owner: InviteUser
 
     def __init__(
-        self, core: SipCore, hop: Hop, call_id: str, local_tag: str, credentials: Credentials | None = None
+        self, core: SipCore, hop: Hop, call_id: str, local_tag: str, credentials: Credentials | None = None, *,
+        secure: bool = False,
     ) -> None:
+        """`secure`: the Request-URI that begins it is a SIPS URI."""
         self.core = core
+        self.contact = core.contact(hop, secure=secure)
         self.hop = hop
         self.call_id = call_id
         self.local_tag = local_tag
@@ -119,7 +123,7 @@ class Usage:
         for name, value in extra:
             request.fields[name] = [value]
         if method == "INVITE":
-            request.fields["Contact"] = [self.core.contact(self.hop.transport)]
+            request.fields["Contact"] = [self.contact]
             request.fields["Allow"] = _ALLOW
         if body:
             request.fields["Content-Type"] = [content_type]
@@ -154,8 +158,7 @@ class Usage:
         assert self.dialog is not None
         self.dialog.refresh(incoming.request)  # 12.2.2: only what is accepted changes the dialog
         self._accepted = incoming
-        contact = self.core.contact(self.hop.transport)
-        incoming.accept([("Contact", contact), ("Allow", ALLOW), ("Content-Type", SDP)], body, self._confirmed)
+        incoming.accept([("Contact", self.contact), ("Allow", ALLOW), ("Content-Type", SDP)], body, self._confirmed)
 
     # What the core tells
 
@@ -291,16 +294,16 @@ def next_hop(dialog: Dialog, hop: Hop, *, nat: bool) -> Hop:
     if nat and not dialog.route_set:
         return hop
     uri = dialog.next_hop
-    host, port = uri.host.strip("[]"), uri.port or 5060
+    host, port = bare(uri.host), uri.port or default_port(hop.transport)
     if (host == hop.host and port == hop.port) or not _is_address(host):
         return hop
-    return Hop(hop.transport, host, port, hop.flow)
+    return hop._replace(host=host, port=port)
 
 
 def send_ack(core: SipCore, dialog: Dialog, hop: Hop, seq: int, proof: tuple[str, str] | None = None) -> bytes:
     """Send the ACK to a 2xx: a new branch, through the route set (13.2.2.4); the bytes, to send again."""
     request = dialog.request("ACK", seq=seq)
-    request.fields = {"Via": [core.new_via(hop.transport, core.new_branch())], **request.fields}
+    request.fields = {"Via": [core.new_via(hop, core.new_branch())], **request.fields}
     if proof is not None:
         request.fields[proof[0]] = [proof[1]]
     data = request.encode()

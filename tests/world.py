@@ -354,7 +354,7 @@ class Peer:
     async def _ask(self, user: str, expires: int, proof: list[tuple[str, str]]) -> Response:
         answered: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
         who = NameAddr("", sip_uri(user, SERVER[0]))
-        extra = [("Contact", self.core.contact("UDP")), ("Expires", str(expires)), *proof]
+        extra = [("Contact", self.core.contact(Hop("UDP", *SERVER))), ("Expires", str(expires)), *proof]
         request = self.core.build("REGISTER", sip_uri("", SERVER[0]), who, who, extra)
         self.core.request(request, Hop("UDP", *SERVER), lambda r: answered.done() or answered.set_result(r))
         response = await answered

@@ -141,7 +141,7 @@ class Phone:
 
     @property
     def _contact(self) -> str:
-        return self.agent.core.contact("UDP")
+        return self.agent.core.contact(self._server)
 
     async def _refresh(self) -> None:
         wait = _REFRESH_S
