@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from sip_stack.errors import BadMessage
-from sip_stack.grammar import param
+from sip_stack.grammar import number, param
 from sip_stack.message import Response
 from store.values import Trunk
 
@@ -77,7 +77,8 @@ def granted_s(response: Response, contact: str, asked_s: int) -> int:
         bindings = ()
     ours = next((binding for binding in bindings if binding.uri.user == contact), None)
     text = (param(ours.params, "expires") if ours else None) or response.get("Expires") or ""
-    return min(int(text), _LONGEST_S) if text.strip().isdecimal() else asked_s
+    granted = number(text.strip(), _LONGEST_S)
+    return asked_s if granted is None else granted
 
 
 def retry_after_s(response: Response | None) -> float:

@@ -193,11 +193,18 @@ def _connection(lines: Sequence[tuple[str, str]]) -> str:
 
 def _media(lines: Sequence[tuple[str, str]], session_address: str) -> MediaDescription:
     words = lines[0][1].split()
-    port = words[1].partition("/")[0] if len(words) >= 4 else ""
-    if not (port.isascii() and port.isdecimal() and int(port) <= 0xFFFF):
-        raise BadSdp(f"the line 'm={lines[0][1]}' is not `kind port protocol formats`")
+    port = _number(words[1].partition("/")[0], 0xFFFF) if len(words) >= 4 else None
+    if port is None:
+        raise BadSdp(f"the line 'm={lines[0][1][:60]}' is not `kind port protocol formats`")
     address = _connection(lines) or session_address
-    return MediaDescription(words[0], int(port), words[2], tuple(words[3:]), address, _attributes(lines))
+    return MediaDescription(words[0], port, words[2], tuple(words[3:]), address, _attributes(lines))
+
+
+def _number(text: str, most: int) -> int | None:
+    """A decimal number up to `most` (of ten digits at the longest), None for anything else."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 10):
+        return None
+    return int(text) if int(text) <= most else None
 
 
 def _formats(audio: MediaDescription) -> Iterator[tuple[int, str]]:
@@ -206,7 +213,7 @@ def _formats(audio: MediaDescription) -> Iterator[tuple[int, str]]:
     for value in audio.values("rtpmap"):
         text, _, encoding = value.partition(" ")
         named.setdefault(text, encoding.strip().upper())
-    for number in (int(text) for text in audio.formats if text.isascii() and text.isdecimal() and int(text) < 128):
+    for number in (number for text in audio.formats if (number := _number(text, 127)) is not None):
         name, _, rate = named.get(str(number), f"{_STATIC.get(number, '')}/8000").partition("/")
         if rate.partition("/")[0] == "8000":
             yield number, name
@@ -258,13 +265,13 @@ def _peer(
 
 def _rtcp_port(audio: MediaDescription) -> int:
     """RFC 3605: the port of a=rtcp, else the one after RTP's."""
-    port = next(audio.values("rtcp"), "").partition(" ")[0]
-    return int(port) if port.isascii() and port.isdecimal() and int(port) <= 0xFFFF else min(audio.port + 1, 0xFFFF)
+    port = _number(next(audio.values("rtcp"), "").partition(" ")[0], 0xFFFF)
+    return min(audio.port + 1, 0xFFFF) if port is None else port
 
 
 def _ptime_ms(audio: MediaDescription) -> int:
-    text = next(audio.values("ptime"), "")
-    return int(text) if text.isascii() and text.isdecimal() and 10 <= int(text) <= 200 else 20
+    ptime = _number(next(audio.values("ptime"), ""), 200)
+    return ptime if ptime is not None and ptime >= 10 else 20
 
 
 def _head(address: str, session_id: int, version: int, timing: str = "0 0") -> list[str]:

@@ -410,7 +410,11 @@ def _refuse_what_we_lack(request: Request) -> None:
         raise PeerError("Bad Extension", 420, (("Unsupported", ", ".join(required)),))
     if "Content-Encoding" in fields and request.tokens("Content-Encoding") != ["identity"]:
         raise PeerError("Unsupported Media Type", 415, (("Accept-Encoding", "identity"),))
-    if request.method == "INVITE" and request.body:
+    if request.method != "INVITE":
+        return
+    if "Accept" in fields and not _takes_sdp(request):
+        raise PeerError("Not Acceptable", 406)  # 21.4.7: what we answer is a session description
+    if request.body:
         kind = fields.get("Content-Type", [_SDP])[0]
         if kind != _SDP and kind.partition(";")[0].strip().lower() != _SDP:
             raise PeerError("Unsupported Media Type", 415, (("Accept", _SDP),))
@@ -423,6 +427,11 @@ def _same_way(one: Hop, other: Hop) -> bool:
     if one.flow and other.flow:
         return one.flow == other.flow
     return (one.host, one.port, one.name, one.line) == (other.host, other.port, other.name, other.line)
+
+
+def _takes_sdp(request: Request) -> bool:
+    kinds = {kind.partition(";")[0].strip().lower() for kind in request.tokens("Accept")}
+    return not kinds.isdisjoint((_SDP, "application/*", "*/*"))
 
 
 def _branch(via: str) -> str:

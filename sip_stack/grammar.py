@@ -13,7 +13,8 @@ from typing import TypeVar
 from sip_stack.errors import BadMessage
 
 __all__ = [
-    "Params", "comma_list", "is_token", "param", "parse_params", "quote", "remembered", "unquote", "write_params",
+    "Params", "comma_list", "is_token", "number", "param", "parse_params", "quote", "remembered", "unquote",
+    "write_params",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -62,6 +63,14 @@ def unquote(text: str) -> str:
     if len(text) >= 2 and text[0] == text[-1] == '"':
         return _ESCAPED.sub(r"\1", text[1:-1]) if "\\" in text else text[1:-1]
     return text
+
+
+def number(text: str, most: int) -> int | None:
+    """A decimal number, `most` where it is larger however long it is written; None for anything else."""
+    if not (text.isascii() and text.isdecimal()):
+        return None
+    digits = text.lstrip("0")
+    return most if len(digits) > 10 else min(int(digits or "0"), most)
 
 
 def comma_list(value: str) -> list[str]:

@@ -198,6 +198,7 @@ class Response(Message):
         self.reason = reason
         self.fields = {}
         self.body = b""
+        self.call_id = ""
         self.defect = None
 
     def check(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sip_stack.errors import PeerError
-from sip_stack.grammar import param
+from sip_stack.grammar import number, param
 from sip_stack.hop import Hop, bare
 from sip_stack.message import Request
 from sip_stack.uri import Uri, parse_uri
@@ -94,6 +94,6 @@ def _remove_all(live: dict[str, Binding], request: Request) -> tuple[Binding, ..
 
 def _seconds(request: Request, parameter: str | None) -> int:
     for text in (parameter, request.get("Expires")):
-        if text and text.strip().isascii() and text.strip().isdigit():
-            return min(int(text), 2**31)
+        if text and (seconds := number(text.strip(), 2**31)) is not None:
+            return seconds
     return DEFAULT_EXPIRES_S  # 20.19: a malformed value counts as 3600

@@ -47,8 +47,8 @@ class Uri(NamedTuple):
         return (param(self.params, "transport") or "").upper()
 
     def __str__(self) -> str:
-        if self.scheme == "tel":
-            return f"tel:{self.userinfo}{write_params(self.params)}"
+        if not self.host:  # tel, and what is carried only
+            return f"{self.scheme}:{self.userinfo}{write_params(self.params)}"
         at = f"{self.userinfo}@" if self.userinfo else ""
         port = f":{self.port}" if self.port is not None else ""
         headers = f"?{self.headers}" if self.headers else ""

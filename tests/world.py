@@ -125,6 +125,8 @@ class Wire:
         self._random = Random(seed)
         self._cores: dict[tuple[str, int], SipCore] = {}
         self.loss = self.repeat = self.reorder = 0.0
+        self.travels: Callable[[int], tuple[float, ...]] = lambda n: (DELAY_S,)
+        """After how long the n-th message arrives: once, several times, never."""
         self.sent: list[tuple[float, tuple[str, int], tuple[str, int], bytes]] = []
 
     def plug(self, address: tuple[str, int], core: SipCore) -> None:
@@ -133,11 +135,12 @@ class Wire:
     def send_from(self, source: tuple[str, int]) -> Callable[[bytes, Hop], None]:
         def send(data: bytes, hop: Hop) -> None:
             target = (hop.host, hop.port)
+            arrives = self.travels(len(self.sent))
             self.sent.append((self._loop.time(), source, target, data))
-            for _ in range(2 if self._random.random() < self.repeat else 1):
+            for delay in arrives * (2 if self._random.random() < self.repeat else 1):
                 if self._random.random() >= self.loss:
-                    delay = DELAY_S * (1 + 40 * (self._random.random() < self.reorder))
-                    self._loop.call_later(delay, self._deliver, data, source, target)
+                    late = 40 * DELAY_S * (self._random.random() < self.reorder)
+                    self._loop.call_later(delay + late, self._deliver, data, source, target)
 
         return send
 
@@ -311,7 +314,8 @@ class Peer:
         self.library = world.library
         self.silent = False
         self._calls: asyncio.Queue[Far] = asyncio.Queue()
-        self._everyone: list[Far] = []
+        self.rung: list[Far] = []
+        """Every call that reached it."""
         self.core = world.core_at(address, self)
 
     async def expects_call(self, within_s: float = 10.0) -> Far:
@@ -322,7 +326,7 @@ class Peer:
     @property
     def invited(self) -> int:
         """How many INVITEs came."""
-        return len(self._everyone)
+        return len(self.rung)
 
     def calls(
         self, number: str, user: str, password: str = "", display: str = "", offer: bytes | None = None,
@@ -373,7 +377,7 @@ class Peer:
         if self.silent:
             return
         far = Far(self).taken(IncomingInvite(self.core, incoming))
-        self._everyone.append(far)
+        self.rung.append(far)
         self._calls.put_nowait(far)
 
     def on_request(self, incoming: Incoming) -> None:

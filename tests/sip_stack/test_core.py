@@ -104,6 +104,13 @@ def test_what_is_never_answered(wire, b, data: bytes) -> None:
     assert (wire.messages, b.told, b.bugs) == ([], [], [])
 
 
+def test_a_response_without_call_id_breaks_no_tap(wire, b) -> None:
+    told = []
+    b.core.tap = lambda received, data, hop, call_id: told.append(call_id)
+    b.core.receive(b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK9\r\nCSeq: 1 INVITE\r\n\r\n", A)
+    assert told == [""]
+
+
 def test_8_2_7_a_refusal_without_a_transaction_has_the_same_tag_each_time(wire, b) -> None:
     for _ in range(2):
         b.core.receive(request("HELLO"), A)

@@ -39,6 +39,8 @@ def have(bindings: tuple[Binding, ...]) -> list[tuple[str, float]]:
     pytest.param(ask("<sip:a@10.0.0.1>;expires=99999999999999"), [("sip:b@10.0.0.2", 1500.0), ("sip:a@10.0.0.1",
                  4600.0)],
                  id="as long as we allow"),
+    pytest.param(ask("<sip:a@10.0.0.1>;expires=" + "9" * 5000), [("sip:b@10.0.0.2", 1500.0), ("sip:a@10.0.0.1",
+                 4600.0)], id="more digits than int takes at once"),
     pytest.param(ask("<sip:a@10.0.0.1>;expires=soon"), [("sip:b@10.0.0.2", 1500.0), ("sip:a@10.0.0.1", 4600.0)],
                  id="20.19: a malformed time is 3600"),
     pytest.param(ask("<sip:a@10.0.0.1>;expires=60", call_id="new", cseq=1),

@@ -1,4 +1,7 @@
-"""The situations of RFC 4475, section by section, in messages of our own: the valid are served, the others refused."""
+"""The situations of RFC 4475, section by section, in messages of our own: the valid are served, the others refused.
+
+`scripts/conformance.py` writes what comes of them into docs/conformance.md.
+"""
 
 from __future__ import annotations
 
@@ -55,6 +58,8 @@ VALID = [
             " over lines",
             "UnknownHeaderWithUnusualValue: ;;,,;;,;",
             "Content-Type: application/sdp",
+            "Route:",
+            " <sip:services.example.com;lr;unknownwith=value;unknown-no-value>",
             "v:  SIP  / 2.0  / TCP     spindle.example.com   ;",
             "  branch  =   z9hG4bK9ikj8  ,",
             " SIP  /    2.0   / UDP  192.168.255.111   ; branch=",
@@ -318,11 +323,25 @@ CONTEXT = [
     pytest.param(
         basic(
             "REGISTER sip:example.com SIP/2.0",
+            "Contact: <sip:+19725552222@gw1.example.net;unknownparam>",
+            method="REGISTER",
+        ),
+        200,
+        id="3.3.13 a parameter of the address, in brackets",
+    ),
+    pytest.param(
+        basic(
+            "REGISTER sip:example.com SIP/2.0",
             "Contact: <sip:user@example.com?Route=%3Csip:sip.example.com%3E>",
             method="REGISTER",
         ),
         200,
         id="3.3.14 headers in a registered Contact",
+    ),
+    pytest.param(
+        basic(INVITE, "Accept: text/nobodyKnowsThis", method="INVITE"),
+        406,
+        id="3.3.15 an Accept without session descriptions",
     ),
     pytest.param(
         lines(

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -408,3 +412,47 @@ def refused() -> InviteServer:
 ], ids=lambda machine: f"{type(machine).__name__} {machine.state}")  # fmt: skip
 def test_a_timer_of_nobody_does_nothing(machine: Transaction) -> None:
     assert fires(machine, "X") == []
+
+
+def test_17_2_1_a_server_is_silent_until_its_first_response_and_open_until_its_last() -> None:
+    machine = invite_server()
+    assert (machine.silent, machine.open) == (True, True)
+    answers(machine, 180)
+    assert (machine.silent, machine.open) == (False, True)
+    answers(machine, 486)
+    assert (machine.silent, machine.open) == (False, False)
+
+
+@pytest.mark.parametrize(("timers", "b", "d", "h", "k"), [
+    pytest.param(RFC, 32.0, 32.0, 32.0, 5.0, id="as the RFC has them"),
+    pytest.param(TimerSettings(t1=0.1, t2=1.0, t4=2.0), 6.4, 32.0, 6.4, 2.0, id="D is 32 s at least"),
+    pytest.param(TimerSettings(t1=1.0), 64.0, 64.0, 64.0, 5.0, id="D follows a longer T1"),
+])  # fmt: skip
+def test_17_1_1_1_all_timers_follow_from_t1_t2_and_t4(
+    timers: TimerSettings, b: float, d: float, h: float, k: float
+) -> None:
+    invite, bye = invite_client(World(timers=timers)), trying(World(timers=timers))
+    assert does(invite, invite.start)[1:] == [Arm("A", timers.t1), Arm("B", b)]
+    assert Arm("D", d) in gets(invite, 486)
+    assert gets(bye, 200)[0] == Arm("K", k)
+    server = InviteServer(World(timers=timers), UDP, "key", "c", "tag")
+    assert answers(server, 486)[1:] == [Arm("G", timers.t1), Arm("H", h)]
+    assert again(server, ACK) == [Arm("I", k)]
+
+
+def test_the_transcripts_reach_every_line_and_branch_of_the_machines(tmp_path: Path) -> None:
+    """In a process of its own: a module that is imported already cannot be covered."""
+    rows = [__file__, str(Path(__file__).with_name("test_timers.py"))]
+    of = "sip_stack/transaction.py,sip_stack/timers.py"
+    ran = coverage(tmp_path, "run", "--branch", f"--include={of}", "-m", "pytest", "-q", "-p", "no:cacheprovider",
+                   "-k", "not every_line_and_branch", *rows)  # fmt: skip
+    assert ran.returncode == 0, ran.stdout
+    told = coverage(tmp_path, "report", "--show-missing", "--fail-under=100")
+    assert told.returncode == 0, told.stdout
+
+
+def coverage(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "coverage", *words], cwd=Path(__file__).parents[2], capture_output=True, text=True,
+        env=os.environ | {"COVERAGE_FILE": str(folder / "covered"), "PYTEST_ADDOPTS": "", "PYTEST_XDIST_WORKER": ""},
+    )  # fmt: skip
