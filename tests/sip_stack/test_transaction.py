@@ -401,6 +401,68 @@ def test_17_2_2_over_tcp_timer_j_is_zero() -> None:
     assert answers(bye_server(TCP), 200) == [sends(200), ENDED]
 
 
+# 18.1.1 what is too big for a datagram
+
+
+class Wide(World):
+    """A far end that can be reached by TCP as well, until that is found to lead nowhere."""
+
+    def __init__(self, wide: Hop | None = TCP) -> None:
+        super().__init__()
+        self.wide = wide
+
+    def wider(self, hop: Hop) -> Hop | None:
+        return self.wide
+
+    def narrow(self, hop: Hop) -> None:
+        self.did.append(f"narrow {hop.transport}")
+
+    def new_via(self, hop: Hop, branch: str) -> str:
+        return f"SIP/2.0/{hop.transport} me;branch={branch}"
+
+    def send(self, data: bytes, hop: Hop, call_id: str) -> None:
+        message = parse(data)
+        assert isinstance(message, Request)
+        assert message.fields["Via"][1:] in ([], ["SIP/2.0/UDP other"])
+        self.did.append(f"{message.method} by {hop.transport}, Via {message.via.transport} {message.via.branch}")
+
+
+def big(method: str, world: World) -> InviteClient | NonInviteClient:
+    message = request(method)
+    message.body = b"x" * 1301
+    kind = InviteClient if method == "INVITE" else NonInviteClient
+    return kind(message, world.tell, world, UDP, ("z9hG4bK1", method))
+
+
+@pytest.mark.parametrize(("method", "timers"), [("INVITE", "AB"), ("BYE", "EF")])
+def test_18_1_1_a_big_request_goes_by_tcp_and_by_udp_where_tcp_leads_nowhere(method: str, timers: str) -> None:
+    again, end = (Arm(timers[0], 0.5), Arm(timers[1], 32.0))
+    machine = big(method, Wide())
+    assert does(machine, machine.start) == [f"{method} by TCP, Via TCP z9hG4bK1", end]
+    assert does(machine, machine.lost) == ["narrow TCP", f"{method} by UDP, Via UDP z9hG4bK1", again]
+    assert does(machine, machine.lost) == [ENDED, Told(None)]
+    assert does(machine, machine.lost) == []
+
+
+def test_18_1_1_the_ack_has_the_via_that_the_invite_left_with() -> None:
+    machine = big("INVITE", Wide())
+    machine.start()
+    machine.lost()
+    assert gets(machine, 486)[0] == "ACK by UDP, Via UDP z9hG4bK1"
+
+
+@pytest.mark.parametrize("method", ["INVITE", "BYE"])
+def test_18_1_1_where_there_is_no_tcp_a_big_request_is_a_big_datagram(method: str) -> None:
+    machine = big(method, Wide(wide=None))
+    assert does(machine, machine.start)[0] == f"{method} by UDP, Via UDP z9hG4bK1"
+    assert does(machine, machine.lost) == [ENDED, Told(None)]
+
+
+def test_5626_4_5_a_question_by_a_connection_that_has_ended_will_not_be_answered() -> None:
+    machine = trying(World(TCP))
+    assert does(machine, machine.gone) == [ENDED, Told(None)]
+
+
 def refused() -> InviteServer:
     machine = invite_server()
     answers(machine, 486)
