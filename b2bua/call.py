@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection
 
 from b2bua.audio import CODECS
-from b2bua.ladder import EXTENSION, RINGBACK, Kind, Ladder
+from b2bua.ladder import EXTENSION, RINGBACK, Kind
 from b2bua.leg import Leg
 from b2bua.outcome import MEDIA_FAULTS, CallError, LegGone, Outcome, refusal
 from b2bua.payment import Paid, Purse
@@ -72,7 +72,7 @@ class Call:
         self._recordings = 0
         self.started = exchange.now()
         self._started_wall = exchange.wall()
-        self.ladder = Ladder(self.started)
+        self.ladder = exchange.ladders.new(self.started, plain=kind not in _KEPT)
         self._task: asyncio.Task[None] | None = None
         self._running = False
         self._cancelled_for: Outcome | None = None
@@ -353,6 +353,7 @@ class Call:
 
     def forget(self) -> None:
         """Nobody looks at it any more: without its circle of legs the memory is free now, not at some collection."""
+        self.exchange.ladders.drop(self.ladder)
         for leg in self.legs:
             leg.forget()
         self.legs.clear()

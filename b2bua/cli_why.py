@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from b2bua.cli_common import OPERATOR, ConfigOption, DatabaseOption, order
-from b2bua.demo.text_ladder import heading, text_line
 from b2bua.desk import LegView, StoryView
+from b2bua.text_ladder import heading, text_line
 
 __all__ = ["why"]
 
@@ -33,6 +33,8 @@ def why(
 def _lines(story: StoryView) -> Iterator[str]:
     yield f"{story.at}  {story.kind}  {story.caller or '(hidden)'} -> {story.called}  {story.cost}"
     yield f"    {story.reason or 'open'}: {story.sentence}"
+    if story.call_id:
+        yield f"    call {story.call_id}"
     if story.source:
         yield f"    from {story.source}"
     for leg in story.legs:

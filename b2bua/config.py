@@ -16,9 +16,10 @@ import msgspec
 from msgspec import Meta
 
 from b2bua.admission import LimitNumbers
+from b2bua.ladder import LadderLimits
 from b2bua.toml_lines import key_lines, line_of
 
-__all__ = ["BadConfig", "Config", "own_address", "read_config", "split_address"]
+__all__ = ["BadConfig", "Config", "own_address", "read_config", "split_address", "split_host"]
 
 
 class BadConfig(Exception):
@@ -52,6 +53,15 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     digest: tuple[Literal["MD5", "SHA-256"], ...] = ("MD5",)
     """What phones are challenged with, in this order; many know MD5 alone."""
+    recent_calls: Annotated[int, Meta(ge=0, le=10_000)] = 200
+    """Ended calls that stay on the pages and in memory, with their ladders."""
+    ladder_messages: Annotated[int, Meta(ge=0, le=10_000)] = 400
+    ladder_plain: Annotated[int, Meta(ge=0, le=100_000)] = 100
+    ladder_mb: Annotated[int, Meta(ge=0, le=1024)] = 16
+    hep: str = ""
+    """A Homer server that is sent every SIP message, `192.0.2.5:9060` or `homer.example:9060`; none where empty."""
+    hep_id: Annotated[int, Meta(ge=0, le=0xFFFFFFFF)] = 2001
+    hep_password: str = ""
 
 
 class MediaConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,6 +103,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     media: MediaConfig = MediaConfig()
     web: WebConfig = WebConfig()
     limits: LimitsConfig = LimitsConfig()
+
+    def ladders(self) -> LadderLimits:
+        """How much of calls is kept in memory."""
+        server = self.server
+        return LadderLimits(server.ladder_messages, server.ladder_plain, server.ladder_mb)
 
     def limit_numbers(self) -> LimitNumbers:
         """As admission takes them."""
@@ -173,6 +188,7 @@ def _faults(config: Config) -> Iterator[tuple[str, str, str]]:
         ("server", "ws_origins", lambda: [_origin(origin) for origin in server.ws_origins]),
         ("server", "public_address", lambda: server.public_address and _told(server.public_address)),
         ("server", "database", lambda: _database(server.database)),
+        ("server", "hep", lambda: server.hep and split_host(server.hep)),
         ("media", "address", lambda: media.address and ip_address(media.address)),
         ("media", "ports", lambda: _port_range(media.ports)),
         ("web", "http", lambda: split_address(web.http)),
@@ -234,6 +250,15 @@ def split_address(text: str) -> tuple[str, int]:
         raise ValueError(f'"{text}" is not ADDRESS:PORT')
     ip_address(host)
     return host, int(port)
+
+
+def split_host(text: str) -> tuple[str, int]:
+    """`homer.example:9060`, `192.0.2.5:9060` or `[2001:db8::5]:9060`.  Raises: ValueError with a sentence."""
+    host, colon, port = text.rpartition(":")
+    named = re.fullmatch(r"\[[\da-fA-F:.]+\]|[\w.-]+", host)
+    if not (colon and named and port.isdecimal() and 0 < int(port) <= 65535):
+        raise ValueError(f'"{text}" is not HOST:PORT')
+    return host.strip("[]"), int(port)
 
 
 def own_address(bound: str) -> str:

@@ -20,7 +20,7 @@ from b2bua.caller_id import Shown
 from b2bua.feed import Feed
 from b2bua.gate import Gate
 from b2bua.inbound import inbound
-from b2bua.ladder import EXTENSION, PSTN, Texts
+from b2bua.ladder import EXTENSION, PSTN, LadderLimits, Ladders
 from b2bua.locations import Locations
 from b2bua.numbers import BadNumber, NumberFault, from_trunk, is_emergency, read_number
 from b2bua.outbound import emergency, outbound
@@ -52,7 +52,6 @@ __all__ = ["Exchange"]
 
 log = logging.getLogger(__name__)
 
-_RECENT = 200
 _HEARTBEAT_S = 2.0
 _RELOAD_S = 0.5
 
@@ -85,6 +84,8 @@ class Exchange:
         recordings: Path | None = None,
         emergencies: bool = True,
         sounds: Path | None = None,
+        ladders: LadderLimits | None = None,
+        recent_calls: int = 200,
         verify: Callable[[str, str], Awaitable[bool]] | None = None,
     ) -> None:
         """`now` is the loop's clock, `wall` is Unix time, `domain` what we call ourselves in From and To.
@@ -120,7 +121,8 @@ class Exchange:
         self.unsettled: dict[str, Call] = {}
         """Ended calls that the database did not take yet."""
         self.wires: dict[str, tuple[Call, int]] = {}
-        self._texts = Texts()
+        self.ladders = Ladders(ladders or LadderLimits(), lambda hop: self.core.local[hop.transport])
+        self._most_recent = recent_calls
         self.moves: Feed[int] = Feed(0)
         """Counts every change of the list of calls."""
 
@@ -211,6 +213,8 @@ class Exchange:
                 log.exception("call=%s event=bug", call.id)
             else:
                 del self.unsettled[call.id]
+                if call.id not in self.recent:
+                    call.forget()
                 log.info("call=%s event=settled-late charged=%d", call.id, call.charged)
 
     async def _watch_configuration(self) -> None:
@@ -232,7 +236,7 @@ class Exchange:
         self.live.pop(call.id, None)
         call.forget_wires()
         self.recent[call.id] = call
-        if len(self.recent) > _RECENT:
+        if len(self.recent) > self._most_recent:
             _, oldest = self.recent.popitem(last=False)
             if oldest.id not in self.unsettled:
                 oldest.forget()
@@ -287,7 +291,7 @@ class Exchange:
         wire = self.wires.get(call_id)
         if wire is not None:
             call, lane = wire
-            call.ladder.sip(self.now(), lane, received, data)
+            call.ladder.sip(self.now(), lane, received, data, hop)
 
     def connection_gone(self, hop: Hop) -> None:
         """A connection ended: phones that nothing else leads to are gone, and no call waits for them."""
@@ -373,7 +377,7 @@ class Exchange:
             raise PeerError("Service Unavailable", 503, (("Retry-After", "10"),))
         incoming.trying()
         rung = call.rung_by(IncomingInvite(self.core, incoming), EXTENSION, trunk.name, silent=True)
-        call.ladder.sip(self.now(), EXTENSION, True, incoming.request.raw)
+        call.ladder.sip(self.now(), EXTENSION, True, incoming.request.raw, incoming.source)
         number, callable_ = number_to_ring(extension.callback, trigger, account.dial_plan, self.directory)
         want = CallbackRequest(extension, account, rung, trigger, number, callable_, self.triggers)
         call.on_outcome = written(want, call)
@@ -409,7 +413,6 @@ class Exchange:
     ) -> None:
         incoming.trying()
         invite = IncomingInvite(self.core, incoming)
-        self._texts.keep(call.ladder)
         try:
             leg = call.rung_by(invite, lane, party)
         except PeerError as error:
@@ -419,7 +422,7 @@ class Exchange:
             self._turn_away(call, 503)
             return
         # the ladder begins with the INVITE that came before the call was known
-        call.ladder.sip(self.now(), lane, True, incoming.request.raw)
+        call.ladder.sip(self.now(), lane, True, incoming.request.raw, incoming.source)
         self.begin(call, flow(leg))
 
     @staticmethod
@@ -428,6 +431,7 @@ class Exchange:
         for leg in call.legs:
             leg.hangup(status, reason=reason)
         call.forget_wires()
+        call.exchange.ladders.drop(call.ladder)
 
 
 async def _verify_in_thread(hashed: str, text: str) -> bool:

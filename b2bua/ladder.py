@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from b2bua.desk import LadderRow
+from b2bua.masking import masked
+from sip_stack.hop import Hop
 
-__all__ = ["EXTENSION", "PSTN", "RINGBACK", "Kind", "Ladder", "Texts"]
+__all__ = ["EXTENSION", "PSTN", "RINGBACK", "Kind", "Ladder", "LadderLimits", "Ladders", "address_text"]
 
 Kind = Literal["sip", "rtp", "dtmf", "prompt", "event"]
 EXTENSION, RINGBACK, PSTN = 0, 1, 2
 """The lanes: the extension's side, ourselves, the PSTN side."""
-_MOST_ROWS, _MOST_FIGURES = 400, 200
+
+@dataclass(frozen=True, slots=True)
+class LadderLimits:
+    """How much of calls is kept in memory."""
+
+    messages: int = 400
+    """Rows of one call; 0: there are no ladders."""
+    plain: int = 100
+    """Of so many plain calls, the newest, messages are kept whole: calls held for hours are many."""
+    mb: int = 16
+    """Of all calls together; beyond it the oldest keep the first lines of their messages."""
 
 
 class _Message(NamedTuple):
@@ -22,6 +35,7 @@ class _Message(NamedTuple):
     lane: int
     received: bool
     data: bytes
+    hop: Hop
 
 
 class _Fact(NamedTuple):
@@ -33,54 +47,86 @@ class _Fact(NamedTuple):
     detail: str
 
 
-class Texts:
-    """Whose messages are kept whole: the newest plain calls.  A call held for hours needs no texts of its own."""
+class Ladders:
+    """All ladders together: whose messages are kept whole."""
 
-    __slots__ = ("_most", "_newest")
+    def __init__(self, limits: LadderLimits, local: Callable[[Hop], tuple[str, int]]) -> None:
+        """`local`: our address where this far end is reached."""
+        self.limits = limits
+        self.local = local
+        self._plain: OrderedDict[Ladder, None] = OrderedDict()
+        self._others: OrderedDict[Ladder, None] = OrderedDict()
+        self._bytes = 0
 
-    def __init__(self, most: int = 100) -> None:
-        self._most = most
-        self._newest: deque[Ladder] = deque()
+    def new(self, start: float, *, plain: bool) -> Ladder:
+        """The ladder of a call that begins."""
+        return Ladder(self, start, plain=plain)
 
-    def keep(self, ladder: Ladder) -> Ladder:
-        """`ladder` is the newest; of the oldest call's messages the first lines are left."""
-        self._newest.append(ladder)
-        if len(self._newest) > self._most:
-            self._newest.popleft().shorten()
-        return ladder
+    def keep(self, ladder: Ladder) -> None:
+        """It has its first message."""
+        (self._plain if ladder.plain else self._others)[ladder] = None
+        if len(self._plain) > self.limits.plain:
+            self._shorten(self._plain)
+
+    def drop(self, ladder: Ladder) -> None:
+        """Nobody can look at it any more."""
+        kept = self._plain if ladder.plain else self._others
+        if ladder in kept:
+            del kept[ladder]
+            self._bytes -= ladder.size
+
+    def grown(self, size: int) -> None:
+        """A ladder has so many bytes more."""
+        self._bytes += size
+        while self._bytes > self.limits.mb << 20 and (oldest := self._plain or self._others):
+            self._shorten(oldest)
+
+    def _shorten(self, kept: OrderedDict[Ladder, None]) -> None:
+        ladder, _ = kept.popitem(last=False)
+        self._bytes -= ladder.size
+        ladder.shorten()
 
 
 class Ladder:
     """The rows of one call; they are made readable when somebody looks."""
 
-    __slots__ = ("_changed", "_facts", "_over", "_short", "_start")
+    __slots__ = ("_all", "_changed", "_facts", "_over", "_short", "_start", "plain", "size")
 
-    def __init__(self, start: float) -> None:
+    def __init__(self, ladders: Ladders, start: float, *, plain: bool) -> None:
+        self._all = ladders
+        self.plain = plain
         self._start = start
         self._facts: list[_Message | _Fact] = []
         self._changed: asyncio.Event | None = None
         self._over = False
         self._short = False
+        self.size = 0
+        """Bytes of whole messages."""
 
     def shorten(self) -> None:
         """Keep only the first line of messages from here on, and of those that came."""
         self._short = True
+        self.size = 0
         self._facts = [
-            fact if isinstance(fact, _Fact) else _Message(fact.at, fact.lane, fact.received, _first_line(fact.data))
-            for fact in self._facts
+            fact if isinstance(fact, _Fact) else fact._replace(data=_first_line(fact.data)) for fact in self._facts
         ]
 
-    def sip(self, at: float, lane: int, received: bool, data: bytes) -> None:
+    def sip(self, at: float, lane: int, received: bool, data: bytes, hop: Hop) -> None:
         """One SIP message of the leg in `lane`."""
-        if len(self._facts) < _MOST_ROWS:
-            self._facts.append(_Message(at, lane, received, _first_line(data) if self._short else data))
+        if len(self._facts) < self._all.limits.messages:
+            self._facts.append(_Message(at, lane, received, _first_line(data) if self._short else data, hop))
+            if not self._short:
+                if not self.size:
+                    self._all.keep(self)
+                self.size += len(data)
+                self._all.grown(len(data))
             if self._changed is not None:
                 self._wake()
 
     def row(self, at: float, kind: Kind, source: int, target: int, title: str, detail: str = "") -> None:
         """Anything else."""
-        most = _MOST_FIGURES if kind == "rtp" else _MOST_ROWS  # an hour of figures leaves room for the end
-        if len(self._facts) < most:
+        most = self._all.limits.messages
+        if len(self._facts) < (most // 2 if kind == "rtp" else most):  # an hour of figures leaves room for the end
             self._facts.append(_Fact(at, kind, source, target, title, detail))
             self._wake()
 
@@ -111,12 +157,21 @@ class Ladder:
             self._changed = None
 
     def _readable(self, n: int, fact: _Message | _Fact) -> LadderRow:
-        at_s = round(fact.at - self._start, 3)
+        at_s = round(fact.at - self._start, 6)
         if isinstance(fact, _Fact):
             return LadderRow(n, at_s, fact.kind, fact.source, fact.target, fact.title, fact.detail)
-        source, target = (fact.lane, RINGBACK) if fact.received else (RINGBACK, fact.lane)
-        title, text = _title(fact.data), fact.data.decode("utf-8", "replace")
-        return LadderRow(n, at_s, "sip", source, target, title, _masked(text, keys=title == "INFO"))
+        text, here = masked(fact.data).decode("utf-8", "replace"), address_text(*self._all.local(fact.hop))
+        there = address_text(fact.hop.host, fact.hop.port)
+        source, target, sent_from, sent_to = (
+            (fact.lane, RINGBACK, there, here) if fact.received else (RINGBACK, fact.lane, here, there)
+        )
+        title, transport = _title(fact.data), fact.hop.transport
+        return LadderRow(n, at_s, "sip", source, target, title, text, transport, sent_from, sent_to)
+
+
+def address_text(host: str, port: int) -> str:
+    """`192.0.2.1:5060`, `[2001:db8::1]:5060`."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _first_line(data: bytes) -> bytes:
@@ -127,15 +182,3 @@ def _title(data: bytes) -> str:
     """`INVITE`, `180 Ringing`: of the first line, which is all that may be left."""
     first, _, rest = _first_line(data).decode("utf-8", "replace").partition(" ")
     return rest if first.upper() == "SIP/2.0" else first
-
-
-def _masked(text: str, *, keys: bool) -> str:
-    """The proof of a password is not shown: it can be attacked offline.  Nor are keys: they may be somebody's PIN."""
-    head, blank, body = text.partition("\r\n\r\n")
-    shown = "\r\n".join(_masked_line(line) for line in head.split("\r\n"))
-    return shown + blank + ("(masked)" if keys and body else body)
-
-
-def _masked_line(line: str) -> str:
-    name = line.partition(":")[0]
-    return f"{name}: Digest (masked)" if name.lower() in ("authorization", "proxy-authorization") else line

@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 
 from sqlalchemy import Connection
 
+from b2bua.call_ladder import CallLadder, kept_ladder
 from b2bua.callback_change import callback_view, change_callback
 from b2bua.callback_settings import secret_fault
 from b2bua.caller_import import add_all, rehearse
@@ -23,6 +24,7 @@ from b2bua.desk import (
     CallerView,
     Holder,
     ImportView,
+    LadderRow,
     NewCaller,
     NewRecharge,
     NotDone,
@@ -49,6 +51,7 @@ from b2bua.office_jobs import (
     searched,
     seat,
 )
+from b2bua.pcap import capture
 from b2bua.secret_hash import hash_secret
 from b2bua.stories import stories
 from store import callers
@@ -72,6 +75,8 @@ class BackOffice:
     database: Database
     wall: Callable[[], float]
     sounds: Path | None = None
+    live: Callable[[Holder, str], CallLadder | None] = lambda who, call_id: None
+    """The ladder of a call in the memory of a running server."""
 
     async def holder(self, token: str) -> Holder | None:
         """Whose API token this is; None for an unknown or revoked one."""
@@ -212,6 +217,22 @@ class BackOffice:
     async def stories(self, who: Holder, number: str, *, limit: int = 20, ladder: bool = False) -> Sequence[StoryView]:
         """Why, or why not: what became of the requests, triggers and calls of a number, newest first."""
         return await self.database.read(lambda conn: stories(conn, who, number, limit=limit, ladder=ladder))
+
+    async def ladder(self, who: Holder, call_id: str) -> Sequence[LadderRow]:
+        """What happened on the wires of a call, under way or over."""
+        return (await self.call_ladder(who, call_id)).rows
+
+    async def pcap(self, who: Holder, call_id: str) -> bytes:
+        """Its SIP messages as a file for Wireshark."""
+        found = await self.call_ladder(who, call_id)
+        return capture(found.started, found.rows)
+
+    async def call_ladder(self, who: Holder, call_id: str) -> CallLadder:
+        """The ladder with its time.  Raises: NotDone."""
+        found = self.live(who, call_id) or await self.database.read(lambda conn: kept_ladder(conn, who, call_id))
+        if found is None:
+            raise NotDone("No ladder of this call is kept.", 404)
+        return found
 
     async def _run(self, job: Job[T]) -> T:
         with refusals():

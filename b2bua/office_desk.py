@@ -178,7 +178,12 @@ class LadderRow:
     target: int
     title: str
     text: str = ""
-    """The whole SIP message, or detail; empty when the title says all."""
+    """The SIP message without its secrets, or its first line alone where no more was kept; or detail."""
+    transport: str = ""
+    """Of a SIP message: `UDP`, `TCP`, `TLS`, ..."""
+    sent_from: str = ""
+    """`192.0.2.1:5060`"""
+    sent_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,3 +259,9 @@ class Office(Protocol):
 
     async def stories(self, who: Holder, number: str, *, limit: int = 20, ladder: bool = False) -> Sequence[StoryView]:
         """Why, or why not: what became of the requests, triggers and calls of a number, newest first."""
+
+    async def ladder(self, who: Holder, call_id: str) -> Sequence[LadderRow]:
+        """What happened on the wires of a call, under way or over; secrets are masked."""
+
+    async def pcap(self, who: Holder, call_id: str) -> bytes:
+        """Its SIP messages as a file for Wireshark; secrets are masked."""

@@ -12,17 +12,22 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import uvicorn
 
 from b2bua.admission import Limits
-from b2bua.config import BadConfig, Config, split_address
+from b2bua.call_ladder import live_ladder
+from b2bua.config import BadConfig, Config, ServerConfig, split_address, split_host
+from b2bua.control import control
 from b2bua.exchange import Exchange
 from b2bua.front import DemoControls, FrontDesk
 from b2bua.gate import Gate
+from b2bua.hep import HepSender
 from b2bua.office import BackOffice
 from b2bua.random_ids import RandomIds
+from b2bua.sip_trace import SipTrace
 from b2bua.trunk_requests import Locate
 from media.engine import MediaEngine
 from media.prompt import Pack
@@ -119,6 +124,8 @@ async def run_server(
         recordings=recordings,
         sounds=config.sounds(),
         emergencies=emergencies,
+        ladders=config.ladders(),
+        recent_calls=config.server.recent_calls,
     )
     alarm = Alarm(loop)
     streams = [each async for each in _streams(config, exchange, stack)]
@@ -130,10 +137,10 @@ async def run_server(
         clock=time.monotonic,
         alarm=alarm,
         bug=_bug,
-        tap=exchange.tap,
     )
     core.stays_on_udp = exchange.stays_on_udp
     alarm.wakes(core)
+    trace = SipTrace(exchange, ladders=config.server.ladder_messages > 0)
     stack.callback(alarm.close)
     stack.callback(sip.close)
     await exchange.open()
@@ -143,6 +150,8 @@ async def run_server(
         limits=Limits(config.limit_numbers()), demo=demo,
     )  # fmt: skip
     await front.open()
+    _send_to_homer(config.server, exchange, trace, stack)
+    await stack.enter_async_context(control(config.server.database, exchange, trace))
     _spare_the_collector()
     sip.start(core)
     for stream, _ in streams:
@@ -196,7 +205,9 @@ async def serve_web(running: Running, config: Config, listener: socket.socket, s
         secret=secrets.token_bytes(32),
         base_url=running.base_url,
         speak_digits=lambda digit: running.exchange.pack.wav([digit]),
-        office=BackOffice(running.exchange.database, time.time, config.sounds()),
+        office=BackOffice(
+            running.exchange.database, time.time, config.sounds(), partial(live_ladder, running.exchange),
+        ),
         proxies=config.web.proxies,
     )
     settings = uvicorn.Config(
@@ -243,6 +254,14 @@ class _Web(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def _send_to_homer(server: ServerConfig, exchange: Exchange, trace: SipTrace, stack: AsyncExitStack) -> None:
+    if server.hep:
+        sender = HepSender(split_host(server.hep), server.hep_id, server.hep_password)
+        exchange.keep(sender.follow())
+        stack.callback(sender.close)
+        stack.callback(trace.watch(sender))
 
 
 def _can_bind(media: str) -> None:

@@ -93,6 +93,7 @@ class SipCore:
         self.agent = agent
         self.timers = timers
         self.tap = tap
+        self.local = local
         self._clients: dict[object, InviteClient | NonInviteClient] = {}
         self._servers: dict[object, InviteServer | NonInviteServer] = {}
         self._merged: set[tuple[str, str, CSeq]] = set()

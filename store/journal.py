@@ -17,9 +17,9 @@ from store.values import Micros
 __all__ = [
     "INSERT_CALL", "INSERT_LEG", "INSERT_REQUEST", "LADDERS", "RESTARTED", "RINGING", "CallRecord", "LegRecord",
     "RequestRecord",
-    "calls_of", "close_open_requests", "close_request", "count_triggers", "find_call", "legs_of", "open_request",
-    "open_requests", "read_ladder", "recent_calls", "recent_requests", "record_crash", "request_of", "requests_of",
-    "row", "serve_request", "spent_since", "write_call", "write_ladder",
+    "calls_of", "close_open_requests", "close_request", "count_triggers", "find_call", "find_ladder", "legs_of",
+    "open_request", "open_requests", "read_ladder", "recent_calls", "recent_requests", "record_crash", "request_of",
+    "requests_of", "row", "serve_request", "spent_since", "write_call", "write_ladder",
 ]
 
 RESTARTED = "server-restarted"
@@ -225,8 +225,16 @@ def write_ladder(conn: Connection, call_id: str, at: float, rows: Sequence[Any])
 
 def read_ladder(conn: Connection, call_id: str) -> list[dict[str, Any]]:
     """The kept rows of a call's ladder; none when it was never kept or is too old."""
-    packed = conn.execute(select(ladders.c.rows).where(ladders.c.call_id == call_id)).scalar_one_or_none()
-    return [] if packed is None else msgspec.json.decode(zlib.decompress(packed), type=list[dict[str, Any]])
+    found = find_ladder(conn, call_id)
+    return found[1] if found else []
+
+
+def find_ladder(conn: Connection, call_id: str) -> tuple[float, list[dict[str, Any]]] | None:
+    """When the call of a kept ladder began, and its rows."""
+    kept = conn.execute(select(ladders.c.at, ladders.c.rows).where(ladders.c.call_id == call_id)).first()
+    if kept is None:
+        return None
+    return kept.at, msgspec.json.decode(zlib.decompress(kept.rows), type=list[dict[str, Any]])
 
 
 def _read(

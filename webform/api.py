@@ -21,6 +21,7 @@ from b2bua.desk import (
     CallerView,
     Holder,
     ImportView,
+    LadderRow,
     NewCaller,
     NewRecharge,
     NotDone,
@@ -29,7 +30,7 @@ from b2bua.desk import (
     StoryView,
 )
 from webform.api_guard import Bouncer, Json, on_http_error, read_body, read_count, read_json, read_switch
-from webform.api_schema import CHANGE, CSV, LIMIT, OFFSET, SEARCH, XLSX, Operation, Query, document
+from webform.api_schema import CHANGE, CSV, LIMIT, OFFSET, PCAP, SEARCH, XLSX, Operation, Query, document
 
 __all__ = ["Api"]
 
@@ -103,6 +104,11 @@ class Api:
                       gives=list[StoryView],
                       query=(Query("number", "in any notation", required=True), LIMIT,
                              Query("ladder", "with the kept SIP ladder of each call", "boolean"))),
+            Operation("GET", "/calls/{call}/ladder", "GetCallLadder",
+                      "What happened on the wires of a call, under way or over; secrets are masked", self._get_ladder,
+                      gives=list[LadderRow]),
+            Operation("GET", "/calls/{call}/pcap", "GetCallPcap",
+                      "Its SIP messages as a capture file; secrets are masked", self._get_pcap, gives=PCAP),
         ]  # fmt: skip
 
     def _guarded(self, methods: Mapping[str, Operation]) -> Callable[[Request], object]:
@@ -211,6 +217,13 @@ class Api:
         return await self._office.stories(
             who, number, limit=read_count(request, "limit", 20, 500), ladder=bool(read_switch(request, "ladder")),
         )  # fmt: skip
+
+    async def _get_ladder(self, request: Request, who: Holder) -> object:
+        return await self._office.ladder(who, request.path_params["call"])
+
+    async def _get_pcap(self, request: Request, who: Holder) -> Response:
+        data = await self._office.pcap(who, request.path_params["call"])
+        return Response(data, headers={"Content-Disposition": 'attachment; filename="call.pcap"'}, media_type=PCAP)
 
 
 def _extension(request: Request) -> str:

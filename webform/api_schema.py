@@ -12,10 +12,11 @@ from starlette.requests import Request
 
 from b2bua.desk import CallbackView, Holder
 
-__all__ = ["CHANGE", "CSV", "LIMIT", "OFFSET", "SEARCH", "XLSX", "Operation", "Query", "document"]
+__all__ = ["CHANGE", "CSV", "LIMIT", "OFFSET", "PCAP", "SEARCH", "XLSX", "Operation", "Query", "document"]
 
 CSV = "text/csv"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+PCAP = "application/vnd.tcpdump.pcap"
 JSON = "application/json"
 CHANGE = "CallbackChange"
 """The one body that is no type: any of the settings of a CallbackView."""

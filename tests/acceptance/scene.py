@@ -58,10 +58,12 @@ class Scene:
 
     async def serve(
         self, *changes: Change, more: str = "", host: str = "127.0.0.1", rtp_timeout_s: float = 60.0,
-        rtp: range = SERVER_RTP, media: str = "",
+        rtp: range = SERVER_RTP, media: str = "", settings: str = "",
     ) -> Server:
-        """Apply the changed fixture and start the server; `media`: more lines of [media]."""
-        self.server = Server(self._folder / "server", host=host, rtp_timeout_s=rtp_timeout_s, rtp=rtp, media=media)
+        """Apply the changed fixture and start the server; `media`, `settings`: more lines of [media], [server]."""
+        self.server = Server(
+            self._folder / "server", host=host, rtp_timeout_s=rtp_timeout_s, rtp=rtp, media=media, settings=settings,
+        )  # fmt: skip
         self._servers.append(self.server)
         await self.server.apply(plan(self._ports, *changes, more=more))
         await self.server.start()

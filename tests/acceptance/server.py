@@ -39,7 +39,7 @@ class Server:
 
     def __init__(
         self, folder: Path, *, host: str = "127.0.0.1", rtp_timeout_s: float = 60.0, rtp: range = SERVER_RTP,
-        media: str = "",
+        media: str = "", settings: str = "",
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
@@ -71,6 +71,7 @@ wss = "{self.wss}"
 tls_certificate = "{public}"
 tls_key = "{private}"
 database = "{self.database}"
+{settings}
 [media]
 ports = "{rtp.start}-{rtp.stop - 1}"
 rtp_timeout_s = {rtp_timeout_s}

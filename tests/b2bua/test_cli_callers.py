@@ -191,9 +191,10 @@ def called(conn: Connection) -> None:
 def test_why_tells_the_reason_the_legs_the_cost_and_the_ladder(database: str) -> None:
     transact(database, called)
     lines = said("why 555-111-1111 --ladder")
-    assert lines[:8] == [
+    assert lines[:9] == [
         f"1970-01-01T00:00:00Z  callback  {A} -> {B}  0.20 USD",
         "    talked: They talked, and one of them hung up.",
+        "    call c",
         "    from R1, 192.0.2.21, Mary",
         f"    called by {A} (R1): status 486, 0 s, 0.00 USD, ended by refused",
         f"    called {B} (R1): status 200, 31 s, 0.20 USD, ended by bye",
@@ -201,10 +202,10 @@ def test_why_tells_the_reason_the_legs_the_cost_and_the_ladder(database: str) ->
         "        1 x 30 s begun: 0.10",
         "        total: 0.20 USD",
     ]
-    assert "Ringback" in lines[8]
-    assert "INVITE" in lines[9]
-    assert len(lines) == 10
-    assert said(f"why {B}") == lines[:8]
+    assert "Ringback" in lines[9]
+    assert "INVITE" in lines[10]
+    assert len(lines) == 11
+    assert said(f"why {B}") == lines[:9]
 
 
 def test_a_request_under_way_of_a_hidden_caller_is_told_too(database: str) -> None:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from shutil import which
 
-__all__ = ["SIPPY", "kamailio", "kamailio_version", "sippy", "sippy_version"]
+__all__ = ["SIPPY", "homer", "kamailio", "kamailio_version", "sippy", "sippy_version"]
 
 SIPPY = Path(__file__).parents[2] / ".venv" / "sippy" / "bin"
 """Its own virtual environment: it installs a package that is called `tests`."""
@@ -55,6 +55,41 @@ async def kamailio(folder: Path, *, at: str, left: str, right: str = "", before:
     words = ["kamailio", "-DD", "-E", "-f", str(config), "-m", "32", "-M", "4", "-w", str(folder), "-Y", str(folder)]
     async with _running(words, folder / "kamailio.log", at):
         yield
+
+
+_CHUNKS = (3, 7, 4, 8, 2, 9, 10, 12, 14, 17)
+_HOMER = """\
+debug=1
+log_stderror=yes
+children=1
+disable_tcp=yes
+listen=udp:{at}
+loadmodule "pv.so"
+loadmodule "xlog.so"
+loadmodule "db_text.so"
+loadmodule "sipcapture.so"
+modparam("sipcapture", "db_url", "text://{folder}")
+modparam("sipcapture", "capture_on", 1)
+modparam("sipcapture", "hep_capture_on", 1)
+modparam("sipcapture", "nonsip_hook", 1)
+request_route {{ drop; }}
+event_route[sipcapture:request] {{
+    xlog("L_ALERT", "HEP|{chunks}|$(hep(0x00f){{s.encode.hexa}})\\n");
+}}
+"""
+
+
+@asynccontextmanager
+async def homer(folder: Path, *, at: str) -> AsyncIterator[Path]:
+    """A capture server at `host:port` (Kamailio's sipcapture).
+
+    Its log has a line for each packet, `HEP|source|port|target|port|protocol|s|us|agent|key|correlation|hex`.
+    """
+    text = _HOMER.format(at=at, folder=folder, chunks="|".join(f"$hep({kind:#05x})" for kind in _CHUNKS))
+    config = _file(folder / "homer.cfg", text)
+    words = ["kamailio", "-DD", "-E", "-f", str(config), "-m", "32", "-M", "4", "-w", str(folder), "-Y", str(folder)]
+    async with _running(words, folder / "homer.log", at):
+        yield folder / "homer.log"
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ from tests.webform.conftest import BASE, Clock, client_of, tone_for
 from tests.webform.desk import ScriptedDesk
 from webform.app import create_app
 
-__all__ = ["LIST", "OPERATOR", "TENANT", "api_app", "as_holder", "opened"]
+__all__ = ["LIST", "OPERATOR", "TENANT", "api_app", "as_holder", "filled_plan", "opened"]
 
 OPERATOR, TENANT = "operator-token", "tenant-token"
 LIST = "/api/v1/extensions/001*900/caller-ids"
@@ -60,16 +60,18 @@ async def opened(folder: Path) -> AsyncIterator[Database]:
         await database.close()
 
 
+def filled_plan(conn: Connection) -> None:
+    """The plan and both tokens."""
+    apply(conn, parse(PLAN, "plan.toml"), 0.0, BASE, lambda: "0" * 16)
+    new_token(conn, "operator", None, hashlib.sha256(OPERATOR.encode()).hexdigest(), 0.0)
+    new_token(conn, "tenant", 1, hashlib.sha256(TENANT.encode()).hexdigest(), 0.0)
+
+
 @cache
 def _filled() -> bytes:
     """Made once: migrations take longer than a test."""
-    def fill(conn: Connection) -> None:
-        apply(conn, parse(PLAN, "plan.toml"), 0.0, BASE, lambda: "0" * 16)
-        new_token(conn, "operator", None, hashlib.sha256(OPERATOR.encode()).hexdigest(), 0.0)
-        new_token(conn, "tenant", 1, hashlib.sha256(TENANT.encode()).hexdigest(), 0.0)
-
     with TemporaryDirectory() as folder:
-        transact(f"sqlite:///{folder}/filled.db", fill)
+        transact(f"sqlite:///{folder}/filled.db", filled_plan)
         return Path(folder, "filled.db").read_bytes()
 
 

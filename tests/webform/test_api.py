@@ -17,13 +17,16 @@ import pytest
 from sqlalchemy import func, select
 from starlette.applications import Starlette
 
+from b2bua.desk import LadderRow
+from b2bua.pcap import capture
 from b2bua.secret_hash import verify_secret
 from media.prompt import wav_bytes
-from store import tables
+from store import journal, tables
 from store.callers import find_caller
 from store.database import Database
 from store.directory import config_version, load
 from store.tokens import revoke_token
+from store.values import Micros
 from tests.webform.api import LIST, OPERATOR, TENANT, api_app, as_holder, opened
 from tests.webform.conftest import Clock, client_of, served, until
 
@@ -339,6 +342,30 @@ async def test_a_caller_is_found_by_what_no_dial_plan_reads(api: httpx.AsyncClie
 async def test_why_needs_a_number(api: httpx.AsyncClient) -> None:
     refused(await api.get("/api/v1/requests"), 422, "number", "which number?")
     assert (await api.get("/api/v1/requests?number=5559999999")).json() == []
+
+
+ROW = LadderRow(0, 0.0, "sip", 0, 1, "BYE", "BYE sip:b@h SIP/2.0\r\n\r\n", "UDP", "192.0.2.1:5070", "[::1]:5060")
+
+
+async def test_the_ladder_of_a_call_is_seen_by_who_owns_it(
+    api: httpx.AsyncClient, app: Starlette, database: Database
+) -> None:  # fmt: skip
+    for call_id, account, extension in (("c1", 1, "001*900"), ("c2", 2, "002*900")):
+        call = journal.CallRecord(
+            call_id, "callback", account, 0.0, extension, "1", "2", 5.0, "talked", 1, Micros(0), "USD",
+        )  # fmt: skip
+        await database.run(lambda conn, call=call: journal.write_call(conn, call, []))
+        await database.run(lambda conn, call=call: journal.write_ladder(conn, call.id, 1000.0, [ROW]))
+    answer = await api.get("/api/v1/calls/c2/ladder")
+    assert [(row["title"], row["transport"], row["sent_to"]) for row in answer.json()] == [("BYE", "UDP", "[::1]:5060")]
+    answer = await api.get("/api/v1/calls/c2/pcap")
+    assert answer.headers["content-type"] == "application/vnd.tcpdump.pcap"
+    assert answer.headers["content-disposition"] == 'attachment; filename="call.pcap"'
+    assert answer.content == capture(1000.0, [ROW])
+    async with as_holder(app, TENANT) as tenant:
+        assert (await tenant.get("/api/v1/calls/c1/ladder")).status_code == 200
+        for path in ("c2/ladder", "c2/pcap", "c9/ladder", "c9/pcap"):
+            refused(await tenant.get(f"/api/v1/calls/{path}"), 404, says="No ladder of this call is kept.")
 
 
 async def test_the_list_is_searched_and_paged(api: httpx.AsyncClient) -> None:

@@ -33,7 +33,7 @@ def requests(draw: st.DrawFn, document: dict[str, Any]) -> tuple[str, str, dict[
     path, methods = draw(st.sampled_from([*document["paths"].items()]))
     method, operation = draw(st.sampled_from([*methods.items()]))
     filled = path.replace("{extension}", quote(draw(EXTENSIONS), safe="")).replace(
-        "{number}", quote(draw(NUMBERS), safe=""))  # fmt: skip
+        "{number}", quote(draw(NUMBERS), safe="")).replace("{call}", quote(draw(NAMES), safe=""))  # fmt: skip
     query = {each["name"]: draw(st.sampled_from(["1", "true", "5551111111", ";"]) | TEXTS)
              for each in operation["parameters"] if each["in"] == "query" and draw(st.booleans())}  # fmt: skip
     sent: dict[str, Any] = {"params": query}

@@ -15,14 +15,16 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
-from b2bua.desk import CallbackView
+from b2bua.desk import CallbackView, LadderRow
 from b2bua.plan import CallbackEntry
+from store import journal
 from store.values import CallbackSettings
 from tests.webform.api import LIST, OPERATOR, api_app, as_holder, opened
 from tests.webform.conftest import Clock, client_of, served
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "api.md").read_text()
+ROW = LadderRow(0, 0.0, "sip", 0, 1, "BYE", "BYE sip:b@h SIP/2.0\r\n\r\n", "UDP", "192.0.2.1:5070", "192.0.2.9:5060")
 A = {"number": "5551111111", "credit": "5.00", "order_number": "A1"}
 
 
@@ -37,6 +39,7 @@ async def document(app: Starlette) -> dict[str, Any]:
 @pytest.fixture
 async def app(tmp_path: Path, clock: Clock) -> Any:
     async with opened(tmp_path) as database:
+        await database.run(lambda conn: journal.write_ladder(conn, "c1", 1000.0, [ROW]))
         yield api_app(database, clock)
 
 
@@ -105,6 +108,7 @@ async def test_answers_are_as_described(app: Starlette, document: dict[str, Any]
             ("GetAuthCallerIDRecharges", await api.get(f"{LIST}/5551111111/recharges")),
             ("ImportAuthCallerIDs", await api.post(f"{LIST}/import", content="5552222222",
                                                    headers={"Content-Type": "text/csv"})),
+            ("GetCallLadder", await api.get("/api/v1/calls/c1/ladder")),
             ("GetRequests", await api.get("/api/v1/requests?number=5551111111")),
         ]  # fmt: skip
     described = {operation["operationId"]: operation for _, _, operation in operations(document)}
@@ -131,11 +135,11 @@ async def test_every_example_of_the_guide_works(app: Starlette, document: dict[s
             done = await asyncio.create_subprocess_exec(
                 "bash", "-e", "-c", script, cwd=tmp_path, stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
-                env={"API": f"{url}/api/v1", "TOKEN": OPERATOR, "PATH": "/usr/bin:/bin"},
+                env={"API": f"{url}/api/v1", "TOKEN": OPERATOR, "CALL": "c1", "PATH": "/usr/bin:/bin"},
             )  # fmt: skip
             said = (await done.communicate())[0].decode()
             assert done.returncode == 0, f"{example}\n{said}"
-            used |= set(re.findall(r"\$API(/[^\"?]+)", example))
+            used |= set(re.findall(r"\$API(/[^\"?]+)", example.replace("$CALL", "c1")))
         async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {OPERATOR}"}) as api:
             assert [row["number"] for row in (await api.get(LIST)).json()["callers"]] == ["5551111111", "5552222222"]
     templates = {re.sub(r"\{\w+\}", "[^/]+", re.escape(path).replace(r"\{", "{").replace(r"\}", "}"))

@@ -2,8 +2,8 @@
 
 import pytest
 
-from b2bua.demo.text_ladder import heading, text_line
 from b2bua.desk import LadderRow
+from b2bua.text_ladder import heading, text_line
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from b2bua.desk import LadderRow
 
-__all__ = ["heading", "text_line"]
+__all__ = ["heading", "printable", "text_line"]
 
 _LANES = (0, 22, 44)
 _WIDTH = _LANES[-1] + 1
@@ -37,4 +37,9 @@ def text_line(row: LadderRow) -> str:
         head = f"<{shaft[1:]}" if row.target < row.source else f"{shaft[:-1]}>"
         cells[low + 1 : high] = head
     short = beside if len(beside) <= _BESIDE else f"{beside[: _BESIDE - 3]}..."
-    return f"{row.at_s:7.3f}  {''.join(cells)}  {short}".rstrip()
+    return printable(f"{row.at_s:7.3f}  {''.join(cells)}  {short}").rstrip()
+
+
+def printable(text: str) -> str:
+    """What strangers sent moves no cursor: control characters but the end of a line become U+FFFD."""
+    return "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in text)
