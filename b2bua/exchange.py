@@ -121,7 +121,7 @@ class Exchange:
         self.unsettled: dict[str, Call] = {}
         """Ended calls that the database did not take yet."""
         self.wires: dict[str, tuple[Call, int]] = {}
-        self.ladders = Ladders(ladders or LadderLimits(), lambda hop: self.core.local[hop.transport])
+        self.ladders = Ladders(ladders or LadderLimits(), lambda hop: self.core.local(hop))
         self._most_recent = recent_calls
         self.moves: Feed[int] = Feed(0)
         """Counts every change of the list of calls."""

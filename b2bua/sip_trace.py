@@ -127,7 +127,7 @@ class SipTrace:
     def _tell(self) -> None:
         turn, self._turn = self._turn, []
         for at, received, data, hop, call_id in turn:
-            local = self._exchange.core.local[hop.transport]
+            local = self._exchange.core.local(hop)
             seen = Seen(at, received, data, hop, local, self._call(call_id))
             for watcher in list(self._watchers):
                 watcher(seen)

@@ -93,7 +93,6 @@ class SipCore:
         self.agent = agent
         self.timers = timers
         self.tap = tap
-        self.local = local
         self._clients: dict[object, InviteClient | NonInviteClient] = {}
         self._servers: dict[object, InviteServer | NonInviteServer] = {}
         self._merged: set[tuple[str, str, CSeq]] = set()
@@ -110,7 +109,15 @@ class SipCore:
             local = {each.transport: (each.told, each.port) for each in reversed(local.listeners)}
         else:
             self._several = None
+        self._local = local
         self._sent_by = {name: f"{bracketed(host)}:{port}" for name, (host, port) in local.items()}
+
+    def local(self, hop: Hop) -> tuple[str, int]:
+        """What this far end knows as our address."""
+        if self._several is not None:
+            ours = self._several.of(hop)
+            return ours.told, ours.port
+        return self._local[hop.transport]
 
     # What the shell calls
 
