@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from hashlib import md5, sha256
 from typing import Any
 
@@ -21,7 +21,7 @@ from store.directory import DEFAULT_REALM, Directory, load, raise_version
 from store.ledger import balance, order_amount, recharge
 from store.meta import CALLER_QUOTA, REALM, read_meta, write_meta
 from store.rates import price, price_a_minute
-from store.values import Account, CallNowSettings, Extension, Micros, Rate
+from store.values import Account, CallerId, CallNowSettings, Extension, Micros, Rate
 
 __all__ = ["OPENING", "apply", "parse"]
 
@@ -48,6 +48,8 @@ def apply(conn: Connection, plan: Plan, at: float, base_url: str, new_id: Callab
     if sync.changed:
         raise_version(conn)
     directory = load(conn)
+    if faults := _numbers_of_others(plan, directory):
+        raise BadPlan(plan.filename, faults)
     return [*sync.report(), *notes, *_credit(conn, plan, at), *_links(conn, directory, base_url)]
 
 
@@ -68,7 +70,8 @@ def _unknown_names(conn: Connection, plan: Plan) -> list[Fault]:
     }
     references = [
         ("account", "parent", "account"), ("extension", "account", "account"), ("did", "extension", "extension"),
-        ("did", "trunk", "trunk"), ("route", "trunk", "trunk"), ("caller", "extension", "extension"),
+        ("did", "account", "account"), ("did", "trunk", "trunk"), ("route", "trunk", "trunk"),
+        ("caller", "extension", "extension"),
     ]
     return [
         plan.fault(f'{key}: there is no {target} "{name}"', kind, index, key)
@@ -131,13 +134,21 @@ def _extensions(sync: Sync, plan: Plan, realm: str, new_id: Callable[[], str]) -
     sync.write(EXTENSIONS, {(entry.number,): {
         "account_id": payers[entry.account], "kind": entry.kind, "name": entry.name,
         "public_number": entry.public_number, "ring_s": entry.ring_s, "confirm_s": entry.confirm_s,
-        "caller_id": _json(entry.caller_id), "callback": _callback(entry.callback, there.get((entry.number,))),
+        "caller_id": _caller_id(entry.caller_id, there.get((entry.number,))),
+        "callback": _callback(entry.callback, there.get((entry.number,))),
         **_digest_secrets(entry, realm),
     } for entry in plan.extension})
     numbers = {row["id"]: key[0] for key, row in sync.rows(EXTENSIONS).items()}
     sync.write(
         CALLNOW, _callnow_rows(sync, plan.extension, new_id), lambda key: f"callnow of {numbers[key[0]]}", keep=True,
     )
+
+
+def _caller_id(rules: CallerId, before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The rules as their column keeps them; a number that was approved stays so while it stays."""
+    kept = before["caller_id"] if before else {}
+    approved = rules.approved or (kept.get("approved", False) and kept.get("number") == rules.number)
+    return _json(replace(rules, approved=approved))
 
 
 def _digest_secrets(entry: ExtensionEntry, realm: str) -> dict[str, str]:
@@ -200,13 +211,35 @@ def _numbers(sync: Sync, plan: Plan) -> None:
     extensions, trunks = sync.ids(EXTENSIONS), sync.ids(TRUNKS)
     names = {trunk_id: name for name, trunk_id in trunks.items()}
     if plan.did is not None:
+        payers, rows = sync.ids(ACCOUNTS), sync.rows(EXTENSIONS)
         sync.write(DIDS, {(entry.number,): {
-            "extension_id": extensions[entry.extension], "trunk_id": trunks[entry.trunk] if entry.trunk else None,
+            "account_id": payers[entry.account] if entry.account else rows[entry.extension,]["account_id"],
+            "extension_id": extensions[entry.extension] if entry.extension else None,
+            "trunk_id": trunks[entry.trunk] if entry.trunk else None,
         } for entry in plan.did})
     if plan.route is not None:
         sync.write(ROUTES, {
             (entry.prefix, trunks[entry.trunk]): {"priority": entry.priority} for entry in plan.route
         }, lambda key: f"route {key[0] or '(any)'} {names[key[1]]}")
+
+
+def _numbers_of_others(plan: Plan, directory: Directory) -> list[Fault]:
+    """Public numbers that ring, or are shown by, an extension of an account that they do not belong to (SPEC 43)."""
+    found = []
+    for index, entry in enumerate(plan.did or ()):
+        did = directory.public_numbers[entry.number]
+        rung = directory.extension_by_id(did.extension_id or 0)
+        if rung is not None and rung.account_id != did.account_id:
+            found.append(plan.fault(f"account: {rung.number} is of another", "did", index, "account"))
+    at = {entry.number: index for index, entry in enumerate(plan.extension or ())}
+    for extension in directory.extensions.values():
+        for number in extension.caller_id.numbers:
+            of = directory.public_numbers.get(number)
+            if of is None or of.account_id != extension.account_id:
+                sentence = f"caller_id of {extension.number}: {number} is no public number of its account"
+                path = ("extension", at[extension.number], "caller_id") if extension.number in at else ("did", 0)
+                found.append(plan.fault(sentence, *path))
+    return found
 
 
 def _credit(conn: Connection, plan: Plan, at: float) -> list[str]:

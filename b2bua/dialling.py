@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from random import choice
 from typing import TYPE_CHECKING
 
 from b2bua.audio import CODECS
-from b2bua.caller_id import Shown, from_header, identity_headers, shown_on_trunk
+from b2bua.caller_id import Shown, from_header, identity_headers, numbers_to_show, shown_on_trunk
 from b2bua.ladder import EXTENSION, PSTN, RINGBACK
 from b2bua.leg import Hearer, Leg
 from b2bua.numbers import called_on_trunk
@@ -116,7 +117,8 @@ async def _dial_server(call: Call, trunk: Trunk, hop: Hop, number: str, way: Way
     if way.paid is not None:
         way.paid.leg = leg
     user = called_on_trunk(number, trunk)
-    shown = shown_on_trunk(line, trunk, way.equipment)
+    number_shown = choice(numbers_to_show(line, trunk, call.exchange.directory.public_numbers))
+    shown = shown_on_trunk(line, trunk, number_shown, way.equipment)
     domain = trunk.host if trunk.user else call.exchange.domain  # one that knows us by name wants its own
     leg.invite(
         dialling,
@@ -127,7 +129,7 @@ async def _dial_server(call: Call, trunk: Trunk, hop: Hop, number: str, way: Way
         codecs=trunk.codecs,
         beside=way.hear,
         credentials=Credentials(trunk.user, trunk.password) if trunk.user else None,
-        extra=_more_headers(trunk, line, shown, domain, way.equipment),
+        extra=_more_headers(trunk, line, shown, domain),
         silent_s=trunk.connect_s if more else None,
     )
     answered = await dialling.winner(trunk.ring_s)
@@ -136,11 +138,9 @@ async def _dial_server(call: Call, trunk: Trunk, hop: Hop, number: str, way: Way
     return answered
 
 
-def _more_headers(
-    trunk: Trunk, line: Extension, shown: Shown, domain: str, equipment: Shown | None
-) -> list[tuple[str, str]]:
+def _more_headers(trunk: Trunk, line: Extension, shown: Shown, domain: str) -> list[tuple[str, str]]:
     """What an INVITE to a trunk has beside what every INVITE has."""
-    identity = identity_headers(line, trunk, domain, equipment)
+    identity = identity_headers(line, trunk, shown, domain)
     written = {name for name, _ in identity}
     said = [] if line.caller_id.anonymous else caller_headers(trunk, shown, domain)
     carried = [(name, value) for name, value in said if name not in written]

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from b2bua.call import Call
 from b2bua.callback import callback
 from b2bua.callback_admission import number_to_ring, read_trigger
-from b2bua.caller_id import Shown
+from b2bua.caller_id import Shown, equipment_of
 from b2bua.feed import Feed
 from b2bua.gate import Gate
 from b2bua.inbound import inbound
@@ -348,7 +348,7 @@ class Exchange:
         request = incoming.request
         number = from_trunk(self.trunks.number_called(request), trunk)
         did = self.directory.did(number, trunk.id) or self.directory.callback_did(number)
-        extension = self.directory.extension_by_id(did.extension_id) if did else None
+        extension = self.directory.extension_by_id(did.extension_id or 0) if did else None
         if extension is None:
             raise PeerError("Not Found", 404)
         if not self.trunks.admits(trunk):
@@ -394,8 +394,9 @@ class Exchange:
             self._take(incoming, call, EXTENSION, extension.number, lambda leg: inbound(call, leg, called, shown, PSTN))
             return
         number, flow = self._read(dialled, account)
+        equipment = equipment_of(request.from_, extension)
         call = Call(self, "outbound", account, extension, extension.number, number, request.max_forwards - 1)
-        self._take(incoming, call, EXTENSION, extension.number, lambda leg: flow(call, leg, number))
+        self._take(incoming, call, EXTENSION, extension.number, lambda leg: flow(call, leg, number, equipment))
 
     def _read(self, dialled: str, account: Account) -> tuple[str, Callable[..., Coroutine[Any, Any, Outcome]]]:
         """What a phone dialled: the number and its flow.  Raises: PeerError for a number that is not called."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from b2bua.call import Call
+from b2bua.caller_id import Shown
 from b2bua.dialling import Way, dial_out
 from b2bua.leg import Leg
 from b2bua.outcome import Outcome
@@ -10,11 +11,11 @@ from b2bua.outcome import Outcome
 __all__ = ["emergency", "outbound"]
 
 
-async def outbound(call: Call, caller: Leg, number: str) -> Outcome:
+async def outbound(call: Call, caller: Leg, number: str, equipment: Shown) -> Outcome:
     """Hold the money, call the number, join; until someone leaves or the money is spent."""
     async with caller.alive():
         paid = await call.hold(number)
-        far = await dial_out(call, number, Way(paid, hear=caller))
+        far = await dial_out(call, number, Way(paid, hear=caller, equipment=equipment))
         async with far.alive():
             caller.answer(far.description if call.direct else b"")
             async with call.bridge(caller, far):
@@ -22,10 +23,10 @@ async def outbound(call: Call, caller: Leg, number: str) -> Outcome:
     return Outcome.CREDIT_SPENT
 
 
-async def emergency(call: Call, caller: Leg, number: str) -> Outcome:
+async def emergency(call: Call, caller: Leg, number: str, equipment: Shown) -> Outcome:
     """An emergency number is called whatever the credit (SPEC H20)."""
     async with caller.alive():
-        far = await dial_out(call, number, Way(hear=caller, urgent=True))
+        far = await dial_out(call, number, Way(hear=caller, equipment=equipment, urgent=True))
         async with far.alive():
             caller.answer(far.description if call.direct else b"")
             async with call.bridge(caller, far):

@@ -4,14 +4,15 @@
     [[account]]   name currency plan credit credit_limit call_api parent rate_table caller_quota
                   dial_plan = {mode, country, strip, refused, min_digits}
     [[extension]] number account kind name password public_number ring_s confirm_s
-                  caller_id = {name_by, name, number_by, number, identity_headers, anonymous}
+                  caller_id = {name_by, name, number_by, number, approved, numbers, default, identity_headers,
+                  anonymous}
     [extension.callnow]  enabled id paused reject_while_on_phone confirm show_name ask_name image_validation language
                   message announce_to_visitor calls_a_day longest_call_s money_a_day highest_price_a_minute allowed
                   forbidden
     [extension.callback]  what store.values.CallbackSettings has, with `password` for its hash
     [[caller]]    extension number pin enabled credit order_number language
     [[trunk]]     what store.values.Trunk has
-    [[did]]       number extension trunk
+    [[did]]       number extension account trunk
     [[route]]     prefix trunk priority
     [[rate]]      table prefix description connection_fee first_interval_s first_cost increment_s increment_cost
                   minimum maximum
@@ -177,7 +178,10 @@ class TrunkEntry:
 @dataclass(frozen=True, kw_only=True)
 class DidEntry:
     number: str
-    extension: str
+    extension: str = ""
+    """Rung by it; empty: nobody is."""
+    account: str = ""
+    """Empty: the extension's."""
     trunk: str = ""
 
 

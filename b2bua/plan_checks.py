@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from b2bua.callback_settings import callback_faults, prefix_faults, secret_fault, settings_of
+from b2bua.caller_id import caller_id_faults
 from b2bua.money import parse_credit
 from b2bua.plan import AccountEntry, CallbackEntry, CallNowEntry, ExtensionEntry, Fault, Plan
 from b2bua.toml_lines import line_of
@@ -80,8 +81,8 @@ def _extensions(plan: Plan) -> Iterable[Fault]:
             yield plan.fault('number: expected digits and *, as in "001*002"', *at, "number")
         if entry.public_number and not _PUBLIC.fullmatch(entry.public_number):
             yield plan.fault("public_number: expected digits, with + before them in E.164", *at, "public_number")
-        if entry.caller_id.number_by == "user" and not re.fullmatch(r"\+?[0-9]{3,18}", entry.caller_id.number):
-            yield plan.fault("caller_id: the number by user has three or more digits", *at, "caller_id", "number")
+        for key, sentence in caller_id_faults(entry.caller_id):
+            yield plan.fault(f"caller_id: {sentence}", *at, "caller_id", key)
         if entry.callnow is not None:
             yield from _callnow(plan, entry, entry.callnow, at)
         if entry.callback is not None:
@@ -131,6 +132,8 @@ def _others(plan: Plan) -> Iterable[Fault]:
     for index, did in enumerate(plan.did or ()):
         if not _PUBLIC.fullmatch(did.number):
             yield plan.fault("number: expected digits, with + before them in E.164", "did", index, "number")
+        if not did.extension and not did.account:
+            yield plan.fault("a number that rings no extension needs its account", "did", index)
     for kind in ("route", "rate"):
         for index, entry in enumerate(getattr(plan, kind) or ()):
             if not re.fullmatch(r"\+?[0-9]*", entry.prefix):

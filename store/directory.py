@@ -38,6 +38,8 @@ class Directory:
     trunks: Mapping[int, Trunk] = field(default_factory=dict)
     dids: Mapping[tuple[str, int | None], Did] = field(default_factory=dict)
     """By number and trunk; trunk None: whichever trunk it arrives on."""
+    public_numbers: Mapping[str, Did] = field(default_factory=dict)
+    """The same by number."""
     routes: Mapping[str, tuple[Route, ...]] = field(default_factory=dict)
     """By prefix, each in order of priority."""
     rate_tables: Mapping[str, Mapping[str, Rate]] = field(default_factory=dict)
@@ -108,7 +110,7 @@ def build(
     by_id = _by(everyone, "id")
     return Directory(
         version=version, realm=realm, accounts=payers, extensions=phones, trunks=lines,
-        dids={(did.number, did.trunk_id): did for did in public},
+        dids={(did.number, did.trunk_id): did for did in public}, public_numbers=_by(public, "number"),
         routes={
             prefix: tuple(sorted(group, key=lambda route: (route.priority, route.trunk_id)))
             for prefix, group in _groups((route.prefix, route) for route in routes).items()
@@ -122,7 +124,7 @@ def build(
         },
         _callback_dids={
             did.number: did for did in public
-            if (rung := by_id.get(did.extension_id)) is not None and rung.kind == "callback"
+            if (rung := by_id.get(did.extension_id or 0)) is not None and rung.kind == "callback"
         },
         _by_trunk_name=_by(lines.values(), "name"), **_sources(lines.values()),
     )

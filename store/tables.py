@@ -99,7 +99,8 @@ trunks = Table(
 )
 dids = Table(
     "dids", metadata, _id(), Column("number", sa.String(32), nullable=False, unique=True),
-    _ref("extension_id", "extensions.id"), _ref("trunk_id", "trunks.id", nullable=True),
+    _ref("extension_id", "extensions.id", nullable=True), _ref("trunk_id", "trunks.id", nullable=True),
+    _ref("account_id", "accounts.id"),
 )
 routes = Table(
     "routes", metadata, _id(), Column("prefix", sa.String(32), nullable=False), _ref("trunk_id", "trunks.id"),

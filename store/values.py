@@ -62,6 +62,12 @@ class CallerId:
     name: str = ""
     number_by: Literal["server", "user", "equipment"] = "server"
     number: str = ""
+    approved: bool = False
+    """The number by user is proven to be theirs: only then is it shown."""
+    numbers: tuple[str, ...] = ()
+    """Numbers of the account associated with the extension: those of the routing trunk are shown (SPEC 42-48)."""
+    default: str = ""
+    """Of `numbers`, the one shown where the routing trunk has none of them (SPEC 44, 49, H6)."""
     identity_headers: bool = False
     """P-Asserted-Identity and P-Preferred-Identity on external calls (SPEC 51)."""
     anonymous: bool = False
@@ -234,11 +240,14 @@ class Trunk:
 
 @dataclass(frozen=True, slots=True)
 class Did:
-    """A public number that arrives on a trunk and rings an extension."""
+    """A public number of an account: it arrives on a trunk, and may ring an extension."""
 
     number: str
-    extension_id: int
+    account_id: int
+    extension_id: int | None = None
+    """None: it rings nobody, but may be shown (SPEC 43)."""
     trunk_id: int | None = None
+    """None: it arrives on, and may be shown by, every trunk."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import md5, sha256
@@ -78,7 +79,7 @@ def test_the_first_run_creates_everything(conn: Connection) -> None:
     assert did is not None
     assert r1 is not None
     assert (did.trunk_id, r1.trusted) == (r1.id, True)
-    assert directory.extension_by_id(did.extension_id) == directory.extension("001*900")
+    assert directory.extension_by_id(did.extension_id or 0) == directory.extension("001*900")
     assert ledger.balance(conn, 1).balance == 100_000_000
     assert ledger.audit(conn) == []
 
@@ -412,3 +413,61 @@ def test_the_worst_case_knows_the_firewall(conn: Connection, settings: str, wors
     firewall = f"image_validation = false\ncalls_a_day = 1\n{settings}"
     lines = run(conn, changed(("announce_to_visitor = false", firewall)))
     assert f"Worst case {worst} USD a day (1 calls of 3600 s to the dearest number)" in lines[-1]
+
+
+PUBLIC = 'public_number = "5555550000"\n'
+BY_USER = (PUBLIC, f'{PUBLIC}caller_id = {{number_by = "user", number = "123"}}\n')
+OTHER = """
+[[account]]
+name = "other"
+[[did]]
+number = "1123"
+account = "other"
+[[did]]
+number = "345876"
+account = "client"
+trunk = "R1"
+"""
+
+
+def approved(conn: Connection) -> bool:
+    owner = load(conn).extension("001*002")
+    assert owner is not None
+    return owner.caller_id.approved
+
+
+def test_an_approved_number_stays_approved_while_it_is_the_same(conn: Connection) -> None:
+    run(conn, changed(BY_USER))
+    assert not approved(conn)
+    run(conn, changed((PUBLIC, BY_USER[1].replace('"123"', '"123", approved = true'))))
+    assert approved(conn)
+    assert SAME in run(conn, changed(BY_USER))
+    assert approved(conn)
+    run(conn, changed((PUBLIC, BY_USER[1].replace("123", "124"))))
+    assert not approved(conn)
+
+
+def test_numbers_of_the_account_may_ring_nobody_and_be_shown(conn: Connection) -> None:
+    shows = 'public_number = "5555550000"\ncaller_id = {numbers = ["345876", "5555559000"], default = "345876"}\n'
+    run(conn, changed((PUBLIC, shows)) + OTHER)
+    directory = load(conn)
+    owner, did = directory.extension("001*002"), directory.public_numbers["345876"]
+    assert owner is not None
+    assert (owner.caller_id.numbers, owner.caller_id.default) == (("345876", "5555559000"), "345876")
+    assert (did.account_id, did.extension_id, did.trunk_id) == (owner.account_id, None, 1)
+
+
+@pytest.mark.parametrize(("old", "new", "sentence"), [
+    pytest.param(PUBLIC, PUBLIC + 'caller_id = {numbers = ["1123"]}\n',
+                 "caller_id of 001*002: 1123 is no public number of its account", id="43: a number of others"),
+    pytest.param(PUBLIC, PUBLIC + 'caller_id = {numbers = ["999"]}\n',
+                 "caller_id of 001*002: 999 is no public number of its account", id="43: nobody's number"),
+    pytest.param('extension = "001*002"\n', 'extension = "001*002"\naccount = "other"\n',
+                 "account: 001*002 is of another",
+                 id="a number of one account that rings another's"),
+])  # fmt: skip
+def test_numbers_of_others_are_neither_shown_nor_rung(conn: Connection, old: str, new: str, sentence: str) -> None:
+    plan = changed((old, new)) + OTHER
+    line = 1 + plan[: plan.index(new)].count("\n") + 1
+    with pytest.raises(BadPlan, match=f"^{re.escape(f'f.toml:{line}: {sentence}')}$"):
+        run(conn, plan)

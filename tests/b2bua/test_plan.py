@@ -101,6 +101,8 @@ def test_windows_line_ends_and_caller_id() -> None:
     pytest.param('kind = "callback"', "callnow = 3", "callnow: expected a table, got a whole number", id="no table"),
     pytest.param('[[did]]\nnumber = "5555559000"', '[[did]]\nnumber = "x"',
                  "number: expected digits, with + before them in E.164", id="did"),
+    pytest.param('kind = "callback"', 'caller_id = { numbers = ["1123"], default = "3689" }',
+                 "caller_id: the default is one of the numbers", id="H6"),
     pytest.param('prefix = "04"', 'prefix = "04x"', "prefix: expected digits, with + before them in E.164",
                  id="prefix"),
     pytest.param('description = "mobile"', 'minimum = "2"\nmaximum = "1"', "maximum is below minimum", id="maximum"),
@@ -113,6 +115,11 @@ def test_a_fault_has_its_line(old: str, new: str, sentence: str) -> None:
     line += 1 if "\n" in new else 0
     told = sentence.replace("FIRST", str(line_of(new) if new in FIXTURE else 0))
     assert f"f.toml:{line}: {told}" in faults(text)
+
+
+def test_a_number_that_rings_nobody_has_an_account() -> None:
+    text, line = with_line('extension = "001*900"\n', "")
+    assert f"f.toml:{line - 2}: a number that rings no extension needs its account" in faults(text)
 
 
 def with_callback(keys: str, more: str = "") -> tuple[str, int]:

@@ -87,8 +87,8 @@ def test_trunks_by_id_and_name() -> None:
 
 
 def test_a_did_of_this_trunk_wins_over_one_of_any_trunk() -> None:
-    any_trunk, only_r2 = Did("555", 1), Did("555", 2, 2)
-    directory = build(dids=[any_trunk, only_r2, Did("556", 1, 2)])
+    any_trunk, only_r2 = Did("555", 1, 1), Did("555", 1, 2, 2)
+    directory = build(dids=[any_trunk, only_r2, Did("556", 1, 1, 2)])
     assert [directory.did("555", trunk_id) for trunk_id in (None, 1, 2)] == [any_trunk, any_trunk, only_r2]
     assert directory.did("556", 1) is None
 
@@ -148,7 +148,7 @@ def test_load_reads_back_every_field(conn: Connection) -> None:
           reject_while_on_phone=False, confirm=False, show_name=False, ask_name=False, image_validation=False,
           language="ro", message="hello", announce_to_visitor=False, calls_a_day=1, longest_call_s=2, money_a_day=3,
           highest_price_a_minute=4, allowed=["+44"], forbidden=["+4470"])
-    write(conn, tables.dids, number="555", extension_id=1, trunk_id=1)
+    write(conn, tables.dids, number="555", account_id=1, extension_id=1, trunk_id=1)
     write(conn, tables.routes, prefix="", trunk_id=1, priority=4)
     write(conn, tables.rates, rate_table="gold", prefix="555", description="local", connection_fee=1,
           first_interval_s=2, first_cost=3, increment_s=4, increment_cost=5, minimum=6, maximum=7)
@@ -159,7 +159,7 @@ def test_load_reads_back_every_field(conn: Connection) -> None:
             Account(1, "top", "EUR", "postpaid", True, DialPlan(), "gold", Micros(5)),
             Account(2, "client", "EUR", "prepaid", True, plan, "gold", None, 1, 6),
         ],
-        extensions=[owner], trunks=[line], dids=[Did("555", 1, 1)], routes=[Route("", 1, 4)], rates=[("gold", rate)],
+        extensions=[owner], trunks=[line], dids=[Did("555", 1, 1, 1)], routes=[Route("", 1, 4)], rates=[("gold", rate)],
         version=7, realm="example",
     )
 
@@ -205,7 +205,7 @@ def test_the_number_of_a_callback_extension_is_known_on_every_trunk() -> None:
     callback = Extension(2, "001*900", 1, kind="callback")
     phone = Extension(3, "001*002", 1)
     directory = build(
-        accounts=[Account(1, "a")], extensions=[callback, phone], dids=[Did("555", 2, 1), Did("556", 3, 1)],
+        accounts=[Account(1, "a")], extensions=[callback, phone], dids=[Did("555", 1, 2, 1), Did("556", 1, 3, 1)],
     )
-    assert directory.callback_did("555") == Did("555", 2, 1)
+    assert directory.callback_did("555") == Did("555", 1, 2, 1)
     assert directory.callback_did("556") is None
