@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
@@ -16,6 +15,7 @@ from b2bua.leg import Leg
 from b2bua.outcome import MEDIA_FAULTS, CallError, LegGone, Outcome, refusal
 from b2bua.payment import Paid, Purse
 from b2bua.record import call_record, leg_records
+from b2bua.talk import Talk
 from media.engine import Engine
 from media.g711 import Codec
 from sip_stack.core import SipCore
@@ -181,10 +181,13 @@ class Call:
         if a.audio and b.audio and not already:
             self.engine.bridge(a.audio.port, b.audio.port)
 
-    @asynccontextmanager
-    async def bridge(self, a: Leg, b: Leg) -> AsyncIterator[None]:
-        """The talk: both hear each other, silence is watched, and it may be recorded."""
+    def bridge(self, a: Leg, b: Leg) -> Talk:
+        """The talk: inside, both hear each other, silence is watched, and it may be recorded."""
         phone, far = sorted((a, b), key=lambda leg: leg.lane)
+        return Talk(self, phone, far)
+
+    def talk_begins(self, phone: Leg, far: Leg) -> None:
+        """See `bridge`."""
         self.join(phone, far)
         self._talks_before_s = self.talk_s
         self.talk_began, self.talk_ended = self.now(), None
@@ -193,13 +196,13 @@ class Call:
             leg.watch(self.exchange.rtp_timeout_s)
         self._record(phone, far)
         self.exchange.changed()
-        try:
-            yield
-        finally:
-            self.talk_ended = min(self.now() if leg.ended_at is None else leg.ended_at for leg in (phone, far))
-            phone.part()
-            if phone.audio and phone.ended_at is None:
-                self.engine.unbridge(phone.audio.port)
+
+    def talk_ends(self, phone: Leg, far: Leg) -> None:
+        """See `bridge`."""
+        self.talk_ended = min(self.now() if leg.ended_at is None else leg.ended_at for leg in (phone, far))
+        phone.part()
+        if phone.audio and phone.ended_at is None:
+            self.engine.unbridge(phone.audio.port)
 
     def _record(self, phone: Leg, far: Leg) -> None:
         """Each talk of a call has a file of its own."""

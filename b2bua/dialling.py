@@ -171,22 +171,22 @@ class _Dialling:
     async def winner(self, within_s: float) -> Leg:
         """The leg that answered.  Raises: NotReached."""
         won: Leg | None = None
+        bell = asyncio.get_running_loop().call_later(within_s, self._rung_out)
         try:
-            async with asyncio.timeout(within_s):
-                won = await self._won
-                return won
-        except TimeoutError:
-            if self._won.cancelled() or self._won.exception() is not None:
-                rang = any(leg.rang for leg in self.legs)
-                raise NotReached(480 if rang else 408, rang=rang) from None
-            won = self._won.result()  # in the last moment
+            won = await self._won
             return won
         finally:
+            bell.cancel()
             if self._won.done() and not self._won.cancelled():
                 self._won.exception()  # looked at, also where the caller left in the same moment
             for leg in self.legs:
                 if leg is not won:
                     leg.hangup()
+
+    def _rung_out(self) -> None:
+        if not self._won.done():
+            rang = any(leg.rang for leg in self.legs)
+            self._won.set_exception(NotReached(480 if rang else 408, rang=rang))
 
     def progressed(self, leg: Leg, body: bytes) -> None:
         if self._hear is not None:

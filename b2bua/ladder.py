@@ -30,12 +30,8 @@ class LadderLimits:
     """Of all calls together; beyond it the oldest keep the first lines of their messages."""
 
 
-class _Message(NamedTuple):
-    at: float
-    lane: int
-    received: bool
-    data: bytes
-    hop: Hop
+_Message = tuple[float, int, bool, bytes, Hop]
+"""When, on which lane, received or sent, the bytes, and where; a plain tuple, since every message makes one."""
 
 
 class _Fact(NamedTuple):
@@ -108,13 +104,13 @@ class Ladder:
         self._short = True
         self.size = 0
         self._facts = [
-            fact if isinstance(fact, _Fact) else fact._replace(data=_first_line(fact.data)) for fact in self._facts
+            fact if isinstance(fact, _Fact) else (*fact[:3], _first_line(fact[3]), fact[4]) for fact in self._facts
         ]
 
     def sip(self, at: float, lane: int, received: bool, data: bytes, hop: Hop) -> None:
         """One SIP message of the leg in `lane`."""
         if len(self._facts) < self._all.limits.messages:
-            self._facts.append(_Message(at, lane, received, _first_line(data) if self._short else data, hop))
+            self._facts.append((at, lane, received, _first_line(data) if self._short else data, hop))
             if not self._short:
                 if not self.size:
                     self._all.keep(self)
@@ -157,16 +153,16 @@ class Ladder:
             self._changed = None
 
     def _readable(self, n: int, fact: _Message | _Fact) -> LadderRow:
-        at_s = round(fact.at - self._start, 6)
+        at_s = round(fact[0] - self._start, 6)
         if isinstance(fact, _Fact):
             return LadderRow(n, at_s, fact.kind, fact.source, fact.target, fact.title, fact.detail)
-        text, here = masked(fact.data).decode("utf-8", "replace"), address_text(*self._all.local(fact.hop))
-        there = address_text(fact.hop.host, fact.hop.port)
+        _, lane, received, data, hop = fact
+        text, here = masked(data).decode("utf-8", "replace"), address_text(*self._all.local(hop))
+        there = address_text(hop.host, hop.port)
         source, target, sent_from, sent_to = (
-            (fact.lane, RINGBACK, there, here) if fact.received else (RINGBACK, fact.lane, here, there)
+            (lane, RINGBACK, there, here) if received else (RINGBACK, lane, here, there)
         )
-        title, transport = _title(fact.data), fact.hop.transport
-        return LadderRow(n, at_s, "sip", source, target, title, text, transport, sent_from, sent_to)
+        return LadderRow(n, at_s, "sip", source, target, _title(data), text, hop.transport, sent_from, sent_to)
 
 
 def address_text(host: str, port: int) -> str:

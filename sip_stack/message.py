@@ -52,10 +52,10 @@ class Message:
 
     __slots__ = ("_cseq", "_from", "_to", "_via", "body", "call_id", "defect", "fields", "raw")
 
-    _cseq: CSeq
-    _from: NameAddr
-    _to: NameAddr
-    _via: Via
+    _cseq: CSeq | None
+    _from: NameAddr | None
+    _to: NameAddr | None
+    _via: Via | None
     fields: Fields
     body: bytes
     call_id: str
@@ -88,38 +88,30 @@ class Message:
     @property
     def via(self) -> Via:
         """The topmost Via.  Raises: BadMessage where it is missing, as do the next three."""
-        try:
-            return self._via
-        except AttributeError:
-            self._via = parse_via(comma_list(self._one("Via"))[0])
-            return self._via
+        if (read := self._via) is None:
+            self._via = read = parse_via(comma_list(self._one("Via"))[0])
+        return read
 
     @property
     def from_(self) -> NameAddr:
         """From."""
-        try:
-            return self._from
-        except AttributeError:
-            self._from = parse_name_addr(self._one("From"))
-            return self._from
+        if (read := self._from) is None:
+            self._from = read = parse_name_addr(self._one("From"))
+        return read
 
     @property
     def to(self) -> NameAddr:
         """To."""
-        try:
-            return self._to
-        except AttributeError:
-            self._to = parse_name_addr(self._one("To"))
-            return self._to
+        if (read := self._to) is None:
+            self._to = read = parse_name_addr(self._one("To"))
+        return read
 
     @property
     def cseq(self) -> CSeq:
         """CSeq."""
-        try:
-            return self._cseq
-        except AttributeError:
-            self._cseq = parse_cseq(self._one("CSeq"))
-            return self._cseq
+        if (read := self._cseq) is None:
+            self._cseq = read = parse_cseq(self._one("CSeq"))
+        return read
 
     @abstractmethod
     def check(self) -> None:
@@ -139,6 +131,7 @@ class Request(Message):
         self.call_id = fields["Call-ID"][0] if "Call-ID" in fields else ""
         self.defect = None
         self.raw = b""
+        self._cseq = self._from = self._to = self._via = None
 
     @property
     def uri(self) -> Uri:
@@ -200,12 +193,14 @@ class Response(Message):
         self.body = b""
         self.call_id = ""
         self.defect = None
+        self._cseq = self._from = self._to = self._via = None
 
     def check(self) -> None:
         """What matching needs, and To where a dialog or an ACK may come of it; From is our own text, come back."""
         if self.defect is not None:
             raise self.defect
-        _ = self._one("Call-ID"), self._one("Via")
+        if "Call-ID" not in self.fields or "Via" not in self.fields:
+            raise BadMessage("Call-ID or Via is missing")
         if self.cseq.method == "INVITE":
             _ = self.to
 

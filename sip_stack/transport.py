@@ -26,6 +26,7 @@ class UdpTransport:
         self._core: SipCore | None = None
         self._hops: dict[tuple[str, int], Hop] = {}
         self._unsent: list[tuple[bytes, tuple[str, int]]] = []
+        self._draining = False
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         try:
@@ -55,7 +56,7 @@ class UdpTransport:
 
         A full buffer or a dead peer loses it, as UDP may.
         """
-        if not self._unsent:
+        if not self._unsent and not self._draining:
             self._loop.call_soon(self._flush)
         self._unsent.append((data, (hop.host, hop.port)))
 
@@ -69,6 +70,14 @@ class UdpTransport:
                 log.debug("sip send to %s:%s failed: %s", *address, error)
 
     def _readable(self) -> None:
+        self._draining = True
+        try:
+            self._drain()
+        finally:
+            self._draining = False
+        self._flush()  # what answers at once leaves at once: a turn of the loop costs as much as reading a message
+
+    def _drain(self) -> None:
         assert self._core is not None
         receive, recvfrom, hops = self._core.receive, self._socket.recvfrom, self._hops
         for _ in range(_AT_ONCE):
