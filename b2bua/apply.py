@@ -19,7 +19,7 @@ from b2bua.sync import ACCOUNTS, CALLNOW, DIDS, EXTENSIONS, RATES, ROUTES, TRUNK
 from store import tables
 from store.directory import DEFAULT_REALM, Directory, load, raise_version
 from store.ledger import balance, order_amount, recharge
-from store.meta import CALLER_QUOTA, REALM, read_meta, write_meta
+from store.meta import CALLER_QUOTA, EDGE_PROXIES, REALM, SERVICE_ROUTE, read_meta, write_meta
 from store.rates import price, price_a_minute
 from store.values import Account, CallerId, CallNowSettings, Extension, Micros, Rate
 
@@ -55,7 +55,10 @@ def apply(conn: Connection, plan: Plan, at: float, base_url: str, new_id: Callab
 
 def _server(sync: Sync, plan: Plan) -> str:
     """Keep what the file says of the whole server, and tell the realm that counts."""
-    for key, value in ((REALM, plan.realm), (CALLER_QUOTA, plan.caller_quota)):
+    for key, value in (
+        (REALM, plan.realm), (CALLER_QUOTA, plan.caller_quota), (EDGE_PROXIES, plan.edge_proxies),
+        (SERVICE_ROUTE, plan.service_route),
+    ):  # fmt: skip
         if value is not None and read_meta(sync.conn, key) != str(value):
             write_meta(sync.conn, key, str(value))
             sync.changed = True

@@ -160,13 +160,17 @@ class Call:
     # Legs
 
     def rung_by(
-        self, invite: IncomingInvite, lane: int, party: str, codecs: Sequence[Codec] = CODECS, *, silent: bool = False
+        self, invite: IncomingInvite, lane: int, party: str, codecs: Sequence[Codec] = CODECS, *, silent: bool = False,
+        seen_ip: str = "",
     ) -> Leg:
         """The leg of a far end that rang us; `silent` is one that is never answered, and needs no media.
+
+        `seen_ip` is its own address where a proxy that we trust is between.
 
         Raises: PeerError for an offer that cannot be answered.
         """
         leg = Leg(self, lane, party, "in")
+        leg.seen_ip = seen_ip
         self.watch_wire(invite.call_id, lane)
         self.legs.append(leg)
         leg.invited(invite, codecs, passed=self.direct or silent)

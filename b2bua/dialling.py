@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import choice
 from typing import TYPE_CHECKING
 
 from b2bua.audio import CODECS
 from b2bua.caller_id import Shown, from_header, identity_headers, numbers_to_show, shown_on_trunk
+from b2bua.edge import FLOW_FAILED, by_phone, flow_is_lost, hop_of, routes_of
 from b2bua.ladder import EXTENSION, PSTN, RINGBACK
 from b2bua.leg import Hearer, Leg
 from b2bua.numbers import called_on_trunk
@@ -19,7 +21,6 @@ from b2bua.trunk_requests import route_to, servers_of
 from sip_stack.core import Hop
 from sip_stack.digest import Credentials
 from sip_stack.headers import NameAddr
-from sip_stack.locating import default_port
 from sip_stack.registrar import Binding
 from sip_stack.uri import sip_uri
 from store.values import Extension, Trunk
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from b2bua.payment import Paid
 
 __all__ = ["Way", "dial_extension", "dial_out"]
+
+
+_NEXT_FLOW_S = 4.0
+"""How long a phone may be silent on one of its flows while it has another."""
 
 
 async def dial_extension(
@@ -43,18 +48,36 @@ async def dial_extension(
         raise Offline(extension.number)
     domain = call.exchange.domain
     dialling = _Dialling(hear)
-    for binding in bindings:
+
+    def ring(binding: Binding, others: list[Binding]) -> None:
+        """Ring a phone by one of its flows; by the next where that one has failed."""
         leg = dialling.leg(call, lane, extension.number)
+        leg.seen_ip = binding.seen_ip
+
+        def failed(status: int) -> bool:
+            if status == FLOW_FAILED:
+                call.exchange.locations.forget(extension.number, binding)
+            if others and flow_is_lost(status, leg.rang):
+                ring(others[0], others[1:])
+                return True
+            return False
+
+        dialling.on_failure(leg, failed)
         leg.invite(
             dialling,
             target=binding.uri,
-            hop=_hop_of(binding),
+            hop=hop_of(binding, call.exchange.directory.is_edge),
             nat=not binding.direct,
             shown=NameAddr(shown.name, sip_uri(shown.number, domain)),
             to=NameAddr("", sip_uri(extension.number, domain)),
             codecs=CODECS,
             beside=hear,
+            extra=routes_of(binding),
+            silent_s=_NEXT_FLOW_S if others else None,
         )
+
+    for first, *others in by_phone(bindings):
+        ring(first, others)
     return await dialling.winner(extension.ring_s)
 
 
@@ -159,6 +182,7 @@ class _Dialling:
         self.legs: list[Leg] = []
         self._hear = hear
         self._refusals: dict[int, int] = {}
+        self._on_failure: dict[int, Callable[[int], bool]] = {}
         self._won: asyncio.Future[Leg] = asyncio.get_running_loop().create_future()
 
     def leg(self, call: Call, lane: int, party: str) -> Leg:
@@ -167,6 +191,10 @@ class _Dialling:
         call.legs.append(leg)
         self.legs.append(leg)
         return leg
+
+    def on_failure(self, leg: Leg, instead: Callable[[int], bool]) -> None:
+        """What a failure of this leg leads to: True where another leg was rung instead of it."""
+        self._on_failure[id(leg)] = instead
 
     async def winner(self, within_s: float) -> Leg:
         """The leg that answered.  Raises: NotReached."""
@@ -199,7 +227,10 @@ class _Dialling:
         return True
 
     def refused(self, leg: Leg, status: int) -> None:
+        instead = self._on_failure.get(id(leg))
         self._refusals[id(leg)] = status
+        if not self._won.done() and instead is not None and instead(status):
+            return
         everyone = len(self._refusals) == len(self.legs)
         if (everyone or status >= 600) and not self._won.done():  # 16.7 step 5: a 6xx speaks for all
             rang = any(leg.rang for leg in self.legs)
@@ -209,14 +240,3 @@ class _Dialling:
 def _best(statuses: list[int]) -> int:
     """16.7 step 6: a 6xx before all, else the lowest class, busy before the rest of its class."""
     return min(statuses, key=lambda s: (s < 600, s // 100, s != 486))
-
-
-def _hop_of(binding: Binding) -> Hop:
-    """A phone behind a NAT is reached where its REGISTER came from, another where its Contact says.
-
-    Either by the connection of its REGISTER while that is open.
-    """
-    if binding.direct:
-        port = binding.uri.port or default_port(binding.transport)
-        return Hop(binding.transport, binding.source_ip, port, binding.flow)
-    return Hop(binding.transport, binding.source_ip, binding.source_port, binding.flow)

@@ -17,6 +17,7 @@ from b2bua.call import Call
 from b2bua.callback import callback
 from b2bua.callback_admission import number_to_ring, read_trigger
 from b2bua.caller_id import Shown, equipment_of
+from b2bua.edge import seen_by_edge
 from b2bua.feed import Feed
 from b2bua.gate import Gate
 from b2bua.inbound import inbound
@@ -311,7 +312,9 @@ class Exchange:
             extension = self._proven(incoming)
             if self.directory.extension(incoming.request.to.uri.user) is not extension:
                 raise PeerError("Forbidden", 403)  # 10.3 step 4: nobody registers for somebody else
-            self.locations.register(extension.number, incoming)
+            self.locations.register(
+                extension.number, incoming, seen_ip=self._seen_ip(incoming), service_route=self.directory.service_route
+            )
         else:
             incoming.respond(200, extra=[("Allow", ALLOW), ("Accept", "application/sdp")])
 
@@ -333,8 +336,16 @@ class Exchange:
 
     def _proven(self, incoming: Incoming) -> Extension:
         """The extension whose password the request proves.  Raises: PeerError."""
-        source = incoming.source
-        return self.gate.check(incoming.request, source.host, source.port, self.directory, self.wall())
+        ip, port = self._sender(incoming)
+        return self.gate.check(incoming.request, ip, port, self.directory, self.wall())
+
+    def _sender(self, incoming: Incoming) -> tuple[str, int]:
+        """Who sent it: the proxies that we trust do not count."""
+        return seen_by_edge(incoming.request, incoming.source, self.directory.is_edge)
+
+    def _seen_ip(self, incoming: Incoming) -> str:
+        """The sender's own address, where a proxy that we trust is between."""
+        return self._sender(incoming)[0] if self.directory.is_edge(incoming.source.host) else ""
 
     def _from_a_phone_there(self, incoming: Incoming) -> bool:
         """A phone registered from the very address and port, though a trunk calls from the address too."""
@@ -415,7 +426,7 @@ class Exchange:
         incoming.trying()
         invite = IncomingInvite(self.core, incoming)
         try:
-            leg = call.rung_by(invite, lane, party)
+            leg = call.rung_by(invite, lane, party, seen_ip=self._seen_ip(incoming))
         except PeerError as error:
             self._turn_away(call, error.status, error.reason)
             return

@@ -56,7 +56,7 @@ def _reinvite(leg: Leg, incoming: Incoming) -> None:
         leg.usage.accept(incoming, leg.audio.offer(leg.audio.codec))
         return
     try:
-        description = leg.audio.take_offer(incoming.request.body, leg.usage.hop.host)
+        description = leg.audio.take_offer(incoming.request.body, leg.signals_from)
     except PeerError as error:
         incoming.respond(error.status, error.reason)
         return

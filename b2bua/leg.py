@@ -59,6 +59,8 @@ class Leg:
         self.direction = direction
         self.audio: Audio | None = None
         self.usage: OutgoingInvite | IncomingInvite | None = None
+        self.seen_ip = ""
+        """Its own address, where a proxy that we trust is between."""
         self.partner: Leg | None = None
         """Whom it is joined with."""
         self.from_ = ""
@@ -141,7 +143,7 @@ class Leg:
         self.rang = True
         if self.audio and response.body and not self._early:
             try:
-                self.audio.take_answer(response.body, self._hop.host)
+                self.audio.take_answer(response.body, self.signals_from)
                 self._early = True
             except PeerError:
                 return  # a description we cannot use: it rings without being heard
@@ -153,7 +155,7 @@ class Leg:
         self._description = response.body
         if self.audio and (response.body or not self._early):
             try:
-                self.audio.take_answer(response.body, self._hop.host)
+                self.audio.take_answer(response.body, self.signals_from)
             except PeerError as error:  # nobody can talk: for us, and for the bill, it has not answered
                 self.hangup(cause=f"SIP;cause=488;text={error.reason[:60]!r}".replace("'", '"'))
                 if self._watcher:
@@ -182,7 +184,7 @@ class Leg:
             return
         self._open_audio(codecs)
         if invite.request.body:
-            self._description = self._audio.take_offer(invite.request.body, invite.hop.host)
+            self._description = self._audio.take_offer(invite.request.body, self.signals_from)
         else:
             self.asked_to_offer = True  # 13.2.1: no offer in the INVITE, so ours goes in the 200
             self._description = self._audio.offer()
@@ -217,7 +219,7 @@ class Leg:
         if self.asked_to_offer and self.audio and request.body:
             self.asked_to_offer = False
             try:
-                self.audio.take_answer(request.body, self._hop.host)
+                self.audio.take_answer(request.body, self.signals_from)
             except PeerError:
                 self._lose("no-codec", "SIP;cause=488")
 
@@ -411,6 +413,7 @@ class Leg:
         return self.audio
 
     @property
-    def _hop(self) -> Hop:
+    def signals_from(self) -> str:
+        """The IP address of the far end by its signalling: sound is learnt from there alone (see media.latch)."""
         assert self.usage is not None
-        return self.usage.hop
+        return self.seen_ip or self.usage.hop.host

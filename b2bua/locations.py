@@ -9,7 +9,10 @@ from sqlalchemy import Connection
 
 from sip_stack.core import Hop, Incoming
 from sip_stack.errors import PeerError
-from sip_stack.hop import WEBSOCKET
+from sip_stack.grammar import write_params
+from sip_stack.hop import RELIABLE, WEBSOCKET
+from sip_stack.message import Request
+from sip_stack.outbound import Flow, path_of
 from sip_stack.registrar import Binding, register
 from store import bindings as kept
 from store.database import Database
@@ -17,6 +20,8 @@ from store.database import Database
 __all__ = ["Locations"]
 
 _LONGEST_CONTACT = 512
+_FLOW_TIMER_S = 120
+"""How often a phone shall be heard on a connection (RFC 5626 4.4): sooner than any of ours is given up."""
 
 
 class Locations:
@@ -37,9 +42,12 @@ class Locations:
         now = self._wall()
         for row in await self._database.read(lambda conn: kept.load_bindings(conn, now)):
             transport, ip, port = row.received.split(" ")
-            if transport in WEBSOCKET:  # its connection ended with us
+            binding = Binding(
+                row.contact, ip, int(port), transport, row.expires, row.call_id, row.cseq, row.user_agent, 0, row.path,
+                Flow(row.instance, row.reg_id), row.seen_ip,
+            )  # fmt: skip
+            if _by_connection(binding):  # it ended with us
                 continue
-            binding = Binding(row.contact, ip, int(port), transport, row.expires, row.call_id, row.cseq, row.user_agent)
             self._bindings[row.number] = (*self._bindings.get(row.number, ()), binding)
 
     def of(self, number: str) -> tuple[Binding, ...]:
@@ -52,18 +60,23 @@ class Locations:
         everyone = (binding for bindings in self._bindings.values() for binding in bindings)
         return any((b.source_ip, b.source_port) == (ip, port) and not b.direct for b in everyone)
 
-    def register(self, number: str, incoming: Incoming) -> None:
-        """Serve one authenticated REGISTER.  Raises: PeerError."""
-        now = self._wall()
+    def register(self, number: str, incoming: Incoming, *, seen_ip: str = "", service_route: str = "") -> None:
+        """Serve one authenticated REGISTER; with `seen_ip` it came by a proxy that we trust.  Raises: PeerError."""
+        now, request = self._wall(), incoming.request
         before = self._bindings.get(number, ())
-        after = register(before, incoming.request, incoming.source, now)
+        path = path_of(request, trusted=seen_ip != "")
+        after = register(before, request, incoming.source, now, path=path, seen_ip=seen_ip)
         if any(not _usable(binding.contact) for binding in after):
             raise PeerError("Contact is no SIP address", 400)
-        if incoming.source.flow:
+        if incoming.source.transport in RELIABLE:
             self._by_flow.setdefault((incoming.source.transport, incoming.source.flow), set()).add(number)
         self._set(number, after)
-        contacts = [("Contact", f"<{b.contact}>;expires={max(0, round(b.expires_at - now))}") for b in after]
-        incoming.respond(200, extra=contacts)
+        contacts = [("Contact", _bound(b, now)) for b in after]
+        incoming.respond(200, extra=[*contacts, *_way_back(request, path, after), *_services(service_route)])
+
+    def forget(self, number: str, binding: Binding) -> None:
+        """Nobody is reached there any more."""
+        self._set(number, tuple(b for b in self._bindings.get(number, ()) if b != binding))
 
     def flow_gone(self, hop: Hop) -> None:
         """A connection ended: forget who could be reached by nothing else."""
@@ -77,7 +90,36 @@ class Locations:
 
 
 def _lost_with(binding: Binding, hop: Hop) -> bool:
-    return (binding.transport, binding.flow) == (hop.transport, hop.flow) and binding.transport in WEBSOCKET
+    return (binding.transport, binding.flow) == (hop.transport, hop.flow) and _by_connection(binding)
+
+
+def _by_connection(binding: Binding) -> bool:
+    """Nothing but the connection of its REGISTER leads to it: there is no other (RFC 7118, RFC 5626 6)."""
+    if binding.path:  # it leads to the proxy, and the proxy knows the way on
+        return False
+    return binding.transport in WEBSOCKET or (binding.transport in RELIABLE and binding.outbound.reg_id > 0)
+
+
+def _bound(binding: Binding, now: float) -> str:
+    flow = binding.outbound
+    more = write_params((("+sip.instance", flow.instance), ("reg-id", str(flow.reg_id)))) if flow.reg_id else ""
+    return f"<{binding.contact}>{more};expires={max(0, round(binding.expires_at - now))}"
+
+
+def _way_back(request: Request, path: str, bindings: tuple[Binding, ...]) -> list[tuple[str, str]]:
+    """What the phone is told of Path (RFC 3327 5.3) and of its flow (RFC 5626 6)."""
+    told = [("Supported", "path, outbound")]
+    if path and "path" in request.tokens("Supported"):
+        told.append(("Path", path))
+    if any(b.outbound.reg_id and (b.call_id, b.cseq) == (request.call_id, request.cseq.number) for b in bindings):
+        told.append(("Require", "outbound"))
+        if bindings[-1].transport in RELIABLE and not path:
+            told.append(("Flow-Timer", str(_FLOW_TIMER_S)))
+    return told
+
+
+def _services(route: str) -> list[tuple[str, str]]:
+    return [("Service-Route", route)] if route else []  # RFC 3608 6.3
 
 
 def _usable(contact: str) -> bool:
@@ -89,6 +131,6 @@ def _write(conn: Connection, number: str, bindings: tuple[Binding, ...]) -> None
     kept.remove_bindings(conn, number)
     for b in bindings:
         received = f"{b.transport} {b.source_ip} {b.source_port}"
-        kept.save_binding(
-            conn, kept.Binding(number, b.contact, received, b.expires_at, b.call_id, b.cseq, b.user_agent)
-        )
+        kept.save_binding(conn, kept.Binding(
+            number, b.contact, received, b.expires_at, b.call_id, b.cseq, b.user_agent, b.path, *b.outbound, b.seen_ip,
+        ))  # fmt: skip

@@ -145,6 +145,8 @@ class NotReached(CallError):
             return Outcome.BUSY
         if self.status in (603, 403):
             return Outcome.DECLINED
+        if self.status == 430:  # the last flow of a phone is gone (RFC 5626 7)
+            return Outcome.OFFLINE
         return Outcome.NO_ANSWER if self.status in (408, 480, 487) else Outcome.FAILED
 
     @property

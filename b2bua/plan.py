@@ -1,6 +1,6 @@
 """What the file of `ringback apply` may say; b2bua.plan_reader reads it.
 
-    [server]      realm caller_quota                      (the rest of [server] and [media] is for `serve`)
+    [server]      realm caller_quota edge_proxies service_route    (the rest of [server] and [media] is for `serve`)
     [[account]]   name currency plan credit credit_limit call_api parent rate_table caller_quota
                   dial_plan = {mode, country, strip, refused, min_digits}
     [[extension]] number account kind name password public_number ring_s confirm_s
@@ -230,6 +230,8 @@ class Plan:
     lines: dict[Path, int]
     realm: str | None = None
     caller_quota: int | None = None
+    edge_proxies: str | None = None
+    service_route: str | None = None
     account: tuple[AccountEntry, ...] | None = None
     extension: tuple[ExtensionEntry, ...] | None = None
     caller: tuple[CallerEntry, ...] | None = None

@@ -25,6 +25,7 @@ from b2bua.plan import (
     TrunkEntry,
 )
 from b2bua.plan_checks import faults_between
+from b2bua.plan_server import read_networks, read_routes
 from b2bua.toml_lines import Path, key_lines, line_of
 
 __all__ = ["parse"]
@@ -82,12 +83,18 @@ class _Reader:
         if not isinstance(server, dict):
             self.fault(("server",), "write [server], as a table")
             return {}
-        ours = {key: server[key] for key in ("realm", "caller_quota") if key in server}
+        known = ("realm", "caller_quota", "edge_proxies", "service_route")
+        ours = {key: server[key] for key in known if key in server}
         realm, quota = ours.get("realm", "-"), ours.get("caller_quota", 0)
         if not isinstance(realm, str) or not re.fullmatch(r'[^"\\\x00-\x1f]+', realm):
             self.fault(("server", "realm"), "realm: expected text without quotes")
         if type(quota) is not int or quota < 0:
             self.fault(("server", "caller_quota"), "caller_quota: expected a whole number >= 0")
+        for key, read in (("edge_proxies", read_networks), ("service_route", read_routes)):
+            try:
+                ours |= {key: read(ours[key])} if key in ours else {}
+            except ValueError as wrong:
+                self.fault(("server", key), f"{key}: {wrong}")
         return ours
 
     def tables(self, kind: str, tables: Any) -> tuple[Any, ...]:

@@ -17,6 +17,7 @@ from sip_stack.incoming import Incoming
 from sip_stack.listening import Listening
 from sip_stack.locating import default_port
 from sip_stack.message import Request, Response, parse, reply
+from sip_stack.stun import binding_response
 from sip_stack.timers import RFC, TimerSettings, Wheel
 from sip_stack.transaction import (
     InviteClient,
@@ -37,6 +38,7 @@ _MAGIC = "z9hG4bK"
 _NO_TCP_S, _MOST_REFUSALS = 600.0, 4096
 _SDP = "application/sdp"
 _ALLOWED = (("Allow", ALLOW),)
+_REGISTER_EXTENSIONS = ("path", "outbound")
 
 
 class CoreUser(Protocol):
@@ -125,6 +127,7 @@ class SipCore:
         """Take in one datagram or framed message."""
         message = parse(data)
         if message is None:
+            self._keep_alive(data, source)
             return
         if self.tap is not None:
             self.tap(True, data, source, message.call_id)
@@ -257,6 +260,10 @@ class SipCore:
                 self._merged.discard(transaction.merged)
         else:
             self._clients.pop(transaction.key, None)
+
+    def _keep_alive(self, data: bytes, source: Hop) -> None:
+        if source.transport == "UDP" and (answer := binding_response(data, source.host, source.port)):
+            self._send(answer, source)
 
     # Responses
 
@@ -414,7 +421,8 @@ def _refuse_what_we_lack(request: Request) -> None:
     if request.method not in _SERVED:
         raise PeerError("Method Not Allowed", 405, _ALLOWED)
     fields = request.fields
-    if "Require" in fields and (required := request.tokens("Require")):  # we have no extension yet
+    known = _REGISTER_EXTENSIONS if request.method == "REGISTER" else ()
+    if "Require" in fields and (required := [tag for tag in request.tokens("Require") if tag not in known]):
         raise PeerError("Bad Extension", 420, (("Unsupported", ", ".join(required)),))
     if "Content-Encoding" in fields and request.tokens("Content-Encoding") != ["identity"]:
         raise PeerError("Unsupported Media Type", 415, (("Accept-Encoding", "identity"),))

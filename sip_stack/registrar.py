@@ -8,6 +8,7 @@ from sip_stack.errors import PeerError
 from sip_stack.grammar import number, param
 from sip_stack.hop import Hop, bare
 from sip_stack.message import Request
+from sip_stack.outbound import NO_FLOW, Flow, flow_of
 from sip_stack.uri import Uri, parse_uri
 
 __all__ = ["Binding", "register"]
@@ -31,6 +32,12 @@ class Binding:
     user_agent: str = ""
     flow: int = 0
     """The connection the REGISTER came by, where the transport has connections: calls take it while it is open."""
+    path: str = ""
+    """The proxies between us and the phone, as a Route has them (RFC 3327)."""
+    outbound: Flow = NO_FLOW
+    """Which phone, and which of its flows (RFC 5626)."""
+    seen_ip: str = ""
+    """The phone's own address as a trusted proxy saw it; empty where nothing is between."""
 
     @property
     def uri(self) -> Uri:
@@ -42,6 +49,11 @@ class Binding:
         """It is where its Contact says: no NAT is between."""
         return bare(self.uri.host) == self.source_ip
 
+    @property
+    def key(self) -> object:
+        """What a newer registration replaces (10.3 step 7, RFC 5626 6): the same flow, or the same contact."""
+        return self.outbound if self.outbound.reg_id else self.contact
+
 
 def register(
     bindings: tuple[Binding, ...],
@@ -52,37 +64,48 @@ def register(
     min_s: int = 30,
     max_s: int = 3600,
     max_contacts: int = 10,
+    path: str = "",
+    seen_ip: str = "",
 ) -> tuple[Binding, ...]:
-    """The bindings after one REGISTER from `source`: live ones, newest last.
+    """The bindings after one REGISTER from `source`, by `path`: live ones, newest last.
 
     Raises: PeerError 423 for a time below `min_s`, 400 for a misused `*`, 500 for an out-of-order CSeq (10.3 step 7),
-    403 beyond `max_contacts`; nothing is changed then.
+    403 beyond `max_contacts`, what `flow_of` raises; nothing is changed then.
     """
-    live = {b.contact: b for b in bindings if b.expires_at > now}
+    live = {b.key: b for b in bindings if b.expires_at > now}
     if any(value.strip() == "*" for value in request.fields.get("Contact", ())):
         return _remove_all(live, request)
-    for address in request.addresses("Contact"):
+    contacts = request.addresses("Contact")
+    outbound = flow_of(request, contacts)
+    for address in contacts:
         seconds = _seconds(request, param(address.params, "expires"))
         contact = str(address.uri)
-        known = live.get(contact)
+        key = outbound if outbound.reg_id else contact
+        known = live.get(key)
         if known and known.call_id == request.call_id and request.cseq.number <= known.cseq:
             raise PeerError("REGISTER out of order", status=500)
-        live.pop(contact, None)
+        for other in [key, *(b.key for b in live.values() if _outdated(b, contact, outbound))]:
+            live.pop(other, None)
         if seconds == 0:
             continue
         if seconds < min_s:
             raise PeerError(f"the shortest registration is {min_s} s", 423, (("Min-Expires", str(min_s)),))
         agent = (request.get("User-Agent") or "")[:120]
-        live[contact] = Binding(
+        live[key] = Binding(
             contact, source.host, source.port, source.transport, now + min(seconds, max_s), request.call_id,
-            request.cseq.number, agent, source.flow,
+            request.cseq.number, agent, source.flow, path, outbound, seen_ip,
         )  # fmt: skip
     if len(live) > max_contacts:
         raise PeerError("too many contacts", status=403)
     return tuple(live.values())
 
 
-def _remove_all(live: dict[str, Binding], request: Request) -> tuple[Binding, ...]:
+def _outdated(binding: Binding, contact: str, outbound: Flow) -> bool:
+    """The same contact is bound in another way; several flows of one phone may have it in common."""
+    return binding.contact == contact and binding.outbound.instance != outbound.instance
+
+
+def _remove_all(live: dict[object, Binding], request: Request) -> tuple[Binding, ...]:
     """10.2.2: `*` only alone and with Expires 0."""
     if len(request.tokens("Contact")) != 1 or (request.get("Expires") or "").strip() != "0":
         raise PeerError("Contact * goes alone and with Expires: 0")

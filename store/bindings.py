@@ -28,23 +28,27 @@ class Binding:
     cseq: int = 0
     user_agent: str = ""
     path: str = ""
+    instance: str = ""
+    reg_id: int = 0
+    seen_ip: str = ""
 
 
 def save_binding(conn: Connection, binding: Binding) -> None:
     """Add the contact, or refresh it."""
-    remove_bindings(conn, binding.number, binding.contact)
+    remove_bindings(conn, binding.number, binding.contact, binding.reg_id)
     conn.execute(insert(bindings), {name: storable(value) for name, value in asdict(binding).items()})
 
 
-def remove_bindings(conn: Connection, number: str, contact: str | None = None) -> None:
+def remove_bindings(conn: Connection, number: str, contact: str | None = None, reg_id: int = 0) -> None:
     """Forget one contact of an extension, or all of them."""
     gone = delete(bindings).where(bindings.c.number == number)
-    conn.execute(gone if contact is None else gone.where(bindings.c.contact == contact))
+    one = gone.where(bindings.c.contact == contact, bindings.c.reg_id == reg_id)
+    conn.execute(gone if contact is None else one)
 
 
 def load_bindings(conn: Connection, now: float) -> list[Binding]:
     """Every contact still valid; what has expired is left for the next refresh to overwrite."""
     rows = conn.execute(select(bindings).where(bindings.c.expires > now).order_by(
-        bindings.c.number, bindings.c.contact,
+        bindings.c.number, bindings.c.contact, bindings.c.reg_id,
     )).mappings()
     return [Binding(**{name: found[name] for name in Binding.__slots__}) for found in rows]

@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Connection, RowMapping, Table, select, update
 
 from store import tables
-from store.meta import CONFIG_VERSION, REALM, read_meta, write_meta
+from store.meta import CONFIG_VERSION, EDGE_PROXIES, REALM, SERVICE_ROUTE, read_meta, write_meta
 from store.rates import find_rate
 from store.values import Account, CallbackSettings, CallNowSettings, Did, Extension, Rate, Route, Trunk
 
@@ -45,6 +45,10 @@ class Directory:
     rate_tables: Mapping[str, Mapping[str, Rate]] = field(default_factory=dict)
     internal_numbers: frozenset[str] = frozenset()
     """Extension numbers as written and as a keypad dials them: `001*002` and `001002` (SPEC 8)."""
+    edges: tuple[Network, ...] = ()
+    """Where the proxies are that phones may be behind, and that are believed about them."""
+    service_route: str = ""
+    """What phones are told in Service-Route (RFC 3608); empty: nothing."""
     _by_id: Mapping[int, Extension] = field(default_factory=dict)
     _by_digits: Mapping[str, Extension] = field(default_factory=dict)
     _by_page: Mapping[str, Extension] = field(default_factory=dict)
@@ -82,6 +86,13 @@ class Directory:
         address = ip_address(ip)
         return next((trunk for network, trunk in self._networks if address in network), None)
 
+    def is_edge(self, ip: str) -> bool:
+        """Whether a proxy that we trust is here."""
+        if not self.edges:
+            return False
+        address = ip_address(ip)
+        return any(address in network for network in self.edges)
+
     def did(self, number: str, trunk_id: int | None = None) -> Did | None:
         """The public number, arriving on this trunk."""
         return self.dids.get((number, trunk_id)) or self.dids.get((number, None))
@@ -102,14 +113,15 @@ class Directory:
 def build(
     *, accounts: Iterable[Account] = (), extensions: Iterable[Extension] = (), trunks: Iterable[Trunk] = (),
     dids: Iterable[Did] = (), routes: Iterable[Route] = (), rates: Iterable[tuple[str, Rate]] = (), version: int = 0,
-    realm: str = DEFAULT_REALM,
+    realm: str = DEFAULT_REALM, edges: Iterable[Network] = (), service_route: str = "",
 ) -> Directory:
     """Index the values once. `rates` are pairs of table name and rate."""
     payers, phones, lines = _by(accounts, "id"), _by(extensions, "number"), _by(trunks, "id")
     everyone, public = list(phones.values()), list(dids)
     by_id = _by(everyone, "id")
     return Directory(
-        version=version, realm=realm, accounts=payers, extensions=phones, trunks=lines,
+        version=version, realm=realm, accounts=payers, extensions=phones, trunks=lines, edges=tuple(edges),
+        service_route=service_route,
         dids={(did.number, did.trunk_id): did for did in public}, public_numbers=_by(public, "number"),
         routes={
             prefix: tuple(sorted(group, key=lambda route: (route.priority, route.trunk_id)))
@@ -203,6 +215,8 @@ def load(conn: Connection) -> Directory:
         routes=[_value(Route, row) for row in _rows(conn, tables.routes)],
         rates=[(row["rate_table"], _value(Rate, row)) for row in _rows(conn, tables.rates)],
         version=config_version(conn), realm=read_meta(conn, REALM) or DEFAULT_REALM,
+        edges=[ip_network(each) for each in (read_meta(conn, EDGE_PROXIES) or "").split()],
+        service_route=read_meta(conn, SERVICE_ROUTE) or "",
     )
 
 

@@ -6,12 +6,18 @@ from sqlalchemy import Connection, insert, select, update
 
 from store.tables import meta
 
-__all__ = ["ADMIN_TOKEN_HASH", "CALLER_QUOTA", "CONFIG_VERSION", "REALM", "read_meta", "write_meta"]
+__all__ = [
+    "ADMIN_TOKEN_HASH", "CALLER_QUOTA", "CONFIG_VERSION", "EDGE_PROXIES", "REALM", "SERVICE_ROUTE", "read_meta",
+    "write_meta",
+]
 
 ADMIN_TOKEN_HASH = "admin_token_sha256"
 CALLER_QUOTA = "caller_quota"
 CONFIG_VERSION = "config_version"
+EDGE_PROXIES = "edge_proxies"
+"""Networks, with spaces between."""
 REALM = "realm"
+SERVICE_ROUTE = "service_route"
 
 
 def read_meta(conn: Connection, key: str) -> str | None:

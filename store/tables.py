@@ -169,5 +169,6 @@ bindings = Table(
     "bindings", metadata, Column("number", sa.String(32), primary_key=True),
     Column("contact", sa.String(512), primary_key=True), _text("received", 128), _time("expires", nullable=False),
     _text("call_id"), _number("cseq"), _text("user_agent"), _text("path", 1024),
+    _text("instance"), Column("reg_id", sa.Integer, primary_key=True, server_default="0"), _text("seen_ip", 64),
 )
 meta = Table("meta", metadata, Column("key", sa.String(64), primary_key=True), Column("value", sa.Text, nullable=False))

@@ -330,13 +330,13 @@ class Peer:
 
     def calls(
         self, number: str, user: str, password: str = "", display: str = "", offer: bytes | None = None,
-        host: str = SERVER[0], extra: Sequence[tuple[str, str]] = (), target: str = "",
+        host: str = SERVER[0], extra: Sequence[tuple[str, str]] = (), target: str = "", far: Far | None = None,
     ) -> Far:
         """Place a call through the server as `user@host`; its progress is in `statuses`.
 
         `target` is the user part of the Request-URI, where it is another than the number in To.
         """
-        far = Far(self)
+        far = far or Far(self)
         far.usage = OutgoingInvite(
             self.core, far, target=sip_uri(target or number, SERVER[0]), hop=Hop("UDP", *SERVER),
             from_=NameAddr(display, sip_uri(user, host)), to=NameAddr("", sip_uri(number, SERVER[0])), extra=extra,
@@ -347,18 +347,25 @@ class Peer:
 
     async def register(self, user: str, password: str, expires: int = 3600) -> int:
         """REGISTER with the digest dance; the final status."""
+        return (await self.registers(user, password, expires)).status
+
+    async def registers(
+        self, user: str, password: str, expires: int = 3600, more: str = "", extra: Sequence[tuple[str, str]] = ()
+    ) -> Response:
+        """As `register`, with `more` behind the Contact; the final response."""
         proof: list[tuple[str, str]] = []
         for _ in range(2):
-            response = await self._ask(user, expires, proof)
+            response = await self._ask(user, expires, [*extra, *proof], more)
             if response.status != 401:
-                return response.status
+                break
             proof = [("Authorization", self._proof(response, user, password))]
-        return response.status
+        return response
 
-    async def _ask(self, user: str, expires: int, proof: list[tuple[str, str]]) -> Response:
+    async def _ask(self, user: str, expires: int, more: list[tuple[str, str]], contact: str) -> Response:
         answered: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
         who = NameAddr("", sip_uri(user, SERVER[0]))
-        extra = [("Contact", self.core.contact(Hop("UDP", *SERVER))), ("Expires", str(expires)), *proof]
+        contact = self.core.contact(Hop("UDP", *SERVER)) + contact
+        extra = [("Contact", contact), ("Expires", str(expires)), *more]
         request = self.core.build("REGISTER", sip_uri("", SERVER[0]), who, who, extra)
         self.core.request(request, Hop("UDP", *SERVER), lambda r: answered.done() or answered.set_result(r))
         response = await answered

@@ -24,6 +24,11 @@ SERVERS = {
         "trunk: a call out through it, with Record-Route", "trunk: a call in through it",
         "trunk: its 503 sends the call to the next trunk", "edge proxy: a phone behind it registers",
         "edge proxy: a call out of a phone behind it", "edge proxy: a call to a phone behind it",
+        "edge proxy with Path: a call to a phone behind it goes by its Path, sound both ways",
+        "edge proxy with Path: a call out of a phone behind it",
+        "edge proxy with Path: JsSIP on WebSocket behind it registers with Outbound",
+        "edge proxy with Path: JsSIP on WebSocket behind it rings by its flow",
+        "edge proxy with Path: a phone that is gone is offline at its 430",
     ),
     "sippy b2bua": (
         "trunk: a call out through it, sound both ways", "trunk: CANCEL through it",

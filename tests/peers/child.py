@@ -73,6 +73,11 @@ class Child:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps([name, value]).encode() + b"\n")
 
+    def kill(self) -> None:
+        """End it without a word."""
+        assert self._process is not None
+        self._process.kill()
+
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
         while line := await process.stdout.readline():

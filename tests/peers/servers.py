@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from shutil import which
 
-__all__ = ["SIPPY", "homer", "kamailio", "kamailio_version", "sippy", "sippy_version"]
+__all__ = ["SIPPY", "homer", "kamailio", "kamailio_edge", "kamailio_version", "sippy", "sippy_version"]
 
 SIPPY = Path(__file__).parents[2] / ".venv" / "sippy" / "bin"
 """Its own virtual environment: it installs a package that is called `tests`."""
@@ -37,6 +37,51 @@ request_route {{
     record_route();
     if ($si != "{left_host}" || $sp != {left_port}) {{ $rd = "{left_host}"; $rp = "{left_port}"; }}
     {onward}
+    t_relay();
+}}
+"""
+
+_EDGE = """\
+debug=1
+log_stderror=yes
+children=2
+listen=udp:{at}
+listen=tcp:{at}
+tcp_accept_no_cl=yes
+loadmodule "tm.so"
+loadmodule "rr.so"
+loadmodule "sl.so"
+loadmodule "pv.so"
+loadmodule "maxfwd.so"
+loadmodule "siputils.so"
+loadmodule "textops.so"
+loadmodule "outbound.so"
+loadmodule "path.so"
+loadmodule "xhttp.so"
+loadmodule "nathelper.so"
+loadmodule "websocket.so"
+modparam("path", "use_received", 1)
+modparam("outbound", "force_outbound_flag", 8)
+
+event_route[xhttp:request] {{
+    if ($hdr(Upgrade) =~ "websocket") {{ ws_handle_handshake(); exit; }}
+    xhttp_reply("404", "Not Found", "", "");
+}}
+
+request_route {{
+    if (!mf_process_maxfwd_header("10")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
+    if ($si != "{left_host}" || $sp != {left_port}) force_rport();
+    if (is_method("CANCEL")) {{ if (t_check_trans()) t_relay(); exit; }}
+    if (has_totag()) {{ if (loose_route() || is_method("ACK")) t_relay(); exit; }}
+    if ($si == "{left_host}" && $sp == {left_port}) {{
+        if (!loose_route()) {{ sl_send_reply("404", "No Path"); exit; }}
+        record_route();
+        if (!t_relay()) sl_send_reply("430", "Flow Failed");
+        exit;
+    }}
+    setflag(8);
+    if (is_method("REGISTER")) add_path_received(); else record_route();
+    $du = "sip:{left_host}:{left_port}";
     t_relay();
 }}
 """
@@ -90,6 +135,19 @@ async def homer(folder: Path, *, at: str) -> AsyncIterator[Path]:
     words = ["kamailio", "-DD", "-E", "-f", str(config), "-m", "32", "-M", "4", "-w", str(folder), "-Y", str(folder)]
     async with _running(words, folder / "homer.log", at):
         yield folder / "homer.log"
+
+
+@asynccontextmanager
+async def kamailio_edge(folder: Path, *, at: str, left: str) -> AsyncIterator[None]:
+    """A proxy in front of phones, over UDP and WebSocket: it puts itself into Path and keeps their flows (RFC 5626).
+
+    A phone whose connection is gone is told of by 430.
+    """
+    host, _, port = left.rpartition(":")
+    config = _file(folder / "kamailio.cfg", _EDGE.format(at=at, left_host=host, left_port=port))
+    words = ["kamailio", "-DD", "-E", "-f", str(config), "-m", "32", "-M", "4", "-w", str(folder), "-Y", str(folder)]
+    async with _running(words, folder / "kamailio.log", at):
+        yield
 
 
 @asynccontextmanager
