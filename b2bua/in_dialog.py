@@ -1,4 +1,4 @@
-"""What a far end asks inside its dialog: keys by INFO, and new media by re-INVITE."""
+"""What a far end asks inside its dialog: keys by INFO, and new media by re-INVITE, UPDATE or PRACK."""
 
 from __future__ import annotations
 
@@ -19,19 +19,22 @@ _SIGNAL = re.compile(rb"^[ \t]*(?:Signal[ \t]*=[ \t]*)?([0-9A-D*#])[ \t]*\r?$", 
 
 
 def respond(leg: Leg, incoming: Incoming) -> None:
-    """Serve INFO and re-INVITE; nothing else is known inside a dialog."""
+    """Serve INFO, and offers by re-INVITE, UPDATE or PRACK; nothing else is known inside a dialog."""
     if incoming.request.method == "INFO":
         _info(leg, incoming)
-    elif incoming.request.method != "INVITE":
+    elif incoming.request.method not in ("INVITE", "UPDATE", "PRACK"):
         incoming.respond(501)
     elif leg.audio is None:
         _pass_on(leg, incoming)
     else:
-        _reinvite(leg, incoming)
+        _renegotiate(leg, incoming)
 
 
 def _info(leg: Leg, incoming: Incoming) -> None:
     """DTMF as the telephone industry sends it by INFO: `Signal=5`, or the digit alone."""
+    if "info-package" in incoming.request.fields:  # RFC 6086 4.2.2: we know none, and say so
+        incoming.respond(469, "Bad Info Package", extra=[("Recv-Info", "")])
+        return
     body = incoming.request.body
     kind = (incoming.request.get("Content-Type") or "").partition(";")[0].strip().lower()
     found = _SIGNAL.search(body) if kind in _KEYS else None
@@ -47,8 +50,8 @@ def _info(leg: Leg, incoming: Incoming) -> None:
         leg.partner.usage.send("INFO", lambda _: None, body=body, content_type=kind)
 
 
-def _reinvite(leg: Leg, incoming: Incoming) -> None:
-    """A new offer (14.2): hold, another codec, another address."""
+def _renegotiate(leg: Leg, incoming: Incoming) -> None:
+    """A new offer (14.2): hold, another codec, another address; what cannot be answered leaves all as it was."""
     assert leg.usage is not None
     assert leg.audio is not None
     if not incoming.request.body:
@@ -58,25 +61,27 @@ def _reinvite(leg: Leg, incoming: Incoming) -> None:
     try:
         description = leg.audio.take_offer(incoming.request.body, leg.signals_from)
     except PeerError as error:
-        incoming.respond(error.status, error.reason)
+        incoming.respond(error.status, error.reason, extra=error.headers)
         return
     leg.usage.accept(incoming, description)
 
 
 def _pass_on(leg: Leg, incoming: Incoming) -> None:
-    """The media does not pass by us: the other far end answers the offer."""
+    """The media does not pass by us: the other far end answers the offer, or makes one where this one has none."""
     mine, other = leg.usage, leg.partner.usage if leg.partner else None
-    if not incoming.request.body:
-        incoming.respond(488)  # their answer would come in an ACK, and the other side's ACK has left by then
-        return
-    if mine is None or other is None or other.dialog is None:
+    if mine is None or other is None or other.dialog is None or other.negotiating:
         incoming.respond(491)
         return
 
     def answered(response: Response | None) -> None:
         if response is not None and response.status < 300:
-            mine.accept(incoming, response.body)
+            mine.accept(incoming, response.body)  # where that is an offer, `Leg.on_ack` hands the answer on
         else:
-            incoming.respond(response.status if response else 408)
+            warnings = response.fields.get("Warning", []) if response else []
+            incoming.respond(response.status if response else 408, extra=[("Warning", text) for text in warnings])
 
-    other.reinvite(incoming.request.body, answered)
+    offer = incoming.request.body
+    if incoming.request.method == "UPDATE" and other.far_updates:
+        other.update(offer, answered)
+    else:
+        other.reinvite(offer, answered)

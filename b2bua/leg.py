@@ -216,6 +216,8 @@ class Leg:
         self.usage.answer(body or self._description)
 
     def on_ack(self, request: Request) -> None:
+        if self.audio is None and self.partner and self.partner.usage:
+            self.partner.usage.acknowledge(request.body)  # what they offered is answered
         if self.asked_to_offer and self.audio and request.body:
             self.asked_to_offer = False
             try:

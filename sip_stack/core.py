@@ -29,11 +29,15 @@ from sip_stack.transaction import (
 )
 from sip_stack.uri import Uri
 
-__all__ = ["ALLOW", "CoreUser", "Hop", "Incoming", "SipCore"]
+__all__ = ["ALLOW", "SUPPORTED", "CoreUser", "Hop", "Incoming", "SipCore"]
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REGISTER"
+SUPPORTED = "100rel, timer"
 _SERVED = frozenset(ALLOW.split(", "))
-_KNOWN = _SERVED | {"MESSAGE", "NOTIFY", "PRACK", "PUBLISH", "REFER", "SUBSCRIBE", "UPDATE"}
+_KNOWN = _SERVED | {"MESSAGE", "NOTIFY", "PUBLISH", "REFER", "SUBSCRIBE"}
+_EXTENSIONS = frozenset(SUPPORTED.split(", "))
+_IN_DIALOG = frozenset({"BYE", "INFO", "PRACK", "UPDATE"})
+_DESCRIBING = frozenset({"INVITE", "PRACK", "UPDATE"})
 _MAGIC = "z9hG4bK"
 _NO_TCP_S, _MOST_REFUSALS = 600.0, 4096
 _SDP = "application/sdp"
@@ -63,7 +67,7 @@ class DialogUser(Protocol):
     def receive_ack(self, ack: Request) -> None:
         """The ACK to a 2xx."""
 
-    def receive_cancel(self) -> None:
+    def receive_cancel(self, cancel: Request) -> None:
         """The INVITE that began the dialog is cancelled."""
 
 
@@ -209,6 +213,10 @@ class SipCore:
         if len(self._no_tcp) >= _MOST_REFUSALS:
             self._no_tcp.clear()
         self._no_tcp[hop.host, hop.port] = self._clock() + _NO_TCP_S
+
+    def chance(self) -> float:
+        """A number from 0 to 1, another each time: for waits that two sides should not choose alike."""
+        return crc32(self.new_id().encode()) / 2**32
 
     def new_branch(self) -> str:
         """A branch nobody had before (8.1.1.7)."""
@@ -392,7 +400,7 @@ class SipCore:
                 usage.receive(incoming)
         elif method == "INVITE":
             self._user.on_invite(incoming)
-        elif method in ("BYE", "INFO"):
+        elif method in _IN_DIALOG:
             incoming.respond(481)
         else:
             self._user.on_request(incoming)
@@ -413,7 +421,7 @@ class SipCore:
         cancel.respond(200)
         usage = self._usages.get(invite.tag)
         if usage is not None:
-            usage.receive_cancel()
+            usage.receive_cancel(cancel.request)
 
 
 def _refuse_what_we_lack(request: Request) -> None:
@@ -421,12 +429,14 @@ def _refuse_what_we_lack(request: Request) -> None:
     if request.method not in _SERVED:
         raise PeerError("Method Not Allowed", 405, _ALLOWED)
     fields = request.fields
-    known = _REGISTER_EXTENSIONS if request.method == "REGISTER" else ()
-    if "Require" in fields and (required := [tag for tag in request.tokens("Require") if tag not in known]):
-        raise PeerError("Bad Extension", 420, (("Unsupported", ", ".join(required)),))
+    if "Require" in fields:
+        known = _REGISTER_EXTENSIONS if request.method == "REGISTER" else _EXTENSIONS
+        lacking = [tag for tag in request.tokens("Require") if tag.lower() not in known]
+        if lacking:
+            raise PeerError("Bad Extension", 420, (("Unsupported", ", ".join(lacking)),))
     if "Content-Encoding" in fields and request.tokens("Content-Encoding") != ["identity"]:
         raise PeerError("Unsupported Media Type", 415, (("Accept-Encoding", "identity"),))
-    if request.method != "INVITE":
+    if request.method not in _DESCRIBING:
         return
     if "Accept" in fields and not _takes_sdp(request):
         raise PeerError("Not Acceptable", 406)  # 21.4.7: what we answer is a session description

@@ -51,6 +51,10 @@ class Incoming:
             tag = server.tag if status > 100 else ""
             server.respond(status, reply(self.request, status, reason, tag=tag, extra=[*extra, self._agent], body=body))
 
+    def repeat(self) -> None:
+        """Send the last provisional again, as if the request had come again."""
+        self._server.receive(self.request)
+
     def trying(self) -> None:
         """100, unless something else leaves within 200 ms (17.2.1)."""
         self._shell.arm(self, "100", _TRYING_S)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sip_stack.again import authorised, further
 from sip_stack.core import ALLOW, Hop, Incoming, SipCore
 from sip_stack.dialog import Dialog
 from sip_stack.digest import Credentials
@@ -11,20 +12,26 @@ from sip_stack.errors import BadMessage
 from sip_stack.headers import NameAddr
 from sip_stack.hop import bare
 from sip_stack.message import Fields, Request, Response
+from sip_stack.onward import SDP, Acknowledger, next_hop
+from sip_stack.options import PLAIN, InviteOptions
+from sip_stack.reliable import Branch, RAck, ReliableResponses, reliable_number
+from sip_stack.session_timer import accepted_terms, agree, min_se
 from sip_stack.transaction import InviteClient
 from sip_stack.uri import Uri
-from sip_stack.usage import SDP, InviteUser, Usage, next_hop, send_ack
+from sip_stack.usage import InviteUser, Usage
 
 __all__ = ["IncomingInvite", "InviteUser", "OutgoingInvite", "Usage"]
 
 _CANCEL_FIELDS = ("Via", "Max-Forwards", "From", "To", "Call-ID", "Route")  # 9.1
 _PROOFS = ("Authorization", "Proxy-Authorization")
+_MOST_TRIES = 4
+_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 
 
 class OutgoingInvite(Usage):
     """A far end we invite."""
 
-    __slots__ = ("_cancelled", "_client", "_ringing", "_tries", "reason", "request")
+    __slots__ = ("_branches", "_cancelled", "_client", "_ringing", "_tries", "reason", "request")
 
     def __init__(
         self,
@@ -41,10 +48,16 @@ class OutgoingInvite(Usage):
         max_forwards: int = 70,
         nat: bool = False,
         call_id: str = "",
+        options: InviteOptions = PLAIN,
     ) -> None:
-        """Send an INVITE with an offer to `target` through `hop`; `call_id` where the caller wants to know it first."""
-        super().__init__(core, hop, call_id or core.new_id() + core.new_id(), core.new_id(), credentials,
-                         secure=target.scheme == "sips")
+        """Send an INVITE with an offer to `target` through `hop`; `call_id` where the caller wants to know it first.
+
+        Without a body they offer, in their 2xx or before, and the owner answers by `acknowledge`.
+        """
+        super().__init__(
+            core, hop, call_id or core.new_id() + core.new_id(), core.new_id(), credentials, options,
+            secure=target.scheme == "sips",
+        )  # fmt: skip
         self.request: Request | None = None
         """Our INVITE, until it is answered."""
         self.owner = owner
@@ -53,6 +66,9 @@ class OutgoingInvite(Usage):
         self._cancelled = False
         self._ringing = False
         self._tries = 1
+        self.described = body
+        self._branches: dict[str, Branch] = {}
+        """The early dialogs in which we acknowledge provisionals, by the tag of their far end."""
         fields = {
             "Max-Forwards": [str(max_forwards)],
             "From": [str(from_.with_tag(self.local_tag))],
@@ -64,8 +80,19 @@ class OutgoingInvite(Usage):
         }
         for name, value in extra:
             fields.setdefault(name, []).append(value)
-        fields["Content-Type"] = [SDP]
-        self._invite(Request("INVITE", target, fields, body))
+        if body:
+            fields["Content-Type"] = [SDP]
+        invite = Request("INVITE", target, fields, body)
+        known = [tag for tag, on in (("100rel", options.reliable), ("timer", self.session is not None)) if on]
+        if known:
+            fields.setdefault("Supported", []).append(", ".join(known))
+        if self.session is not None:
+            self.session.ask(invite)
+        self._invite(invite)
+
+    @property
+    def _call_id_is_ours(self) -> bool:
+        return True
 
     def cancel(self, reason: str = "") -> None:
         """Give the INVITE up: at once where it already rings, else with the first response (9.1)."""
@@ -108,18 +135,76 @@ class OutgoingInvite(Usage):
             if first:
                 self._send_cancel()
         elif response.status > 100:
-            self.owner.on_progress(response)
+            number = reliable_number(response)
+            if number is None or self._acknowledge_provisional(response, number):
+                self.owner.on_progress(response)
+
+    def _acknowledge_provisional(self, response: Response, number: int) -> bool:
+        """RFC 3262 4: PRACK what comes in order; False for what is not to be looked at."""
+        assert self.request is not None
+        tag = response.to.tag
+        branch = self._branches.get(tag)
+        if branch is None:
+            try:
+                branch = Branch(Dialog.from_response(self.request, response))
+            except BadMessage:  # its Contact cannot be read: there is nowhere to send a PRACK
+                return False
+            self._branches[tag] = branch
+        if not branch.take(number):
+            return False
+        rack = RAck(number, self.request.cseq.number, "INVITE")
+        offered, branch.described = self.request.body != b"", branch.described or response.body != b""
+        if offered or not response.body:
+            self._prack(branch, rack, b"")
+        else:
+            self._owed = lambda body: self._prack(branch, rack, body)
+        return True
+
+    def _prack(self, branch: Branch, rack: RAck, body: bytes) -> None:
+        request = branch.dialog.request("PRACK")
+        request.fields["RAck"] = [str(rack)]
+        if body:
+            request.fields["Content-Type"] = [SDP]
+            request.body = body
+        self._start(request, lambda _: None, early=branch.dialog)
+
+    def _dialog_of(self, request: Request) -> Dialog | None:
+        if self.dialog is not None:
+            return self.dialog
+        branch = self._branches.get(request.from_.tag)
+        return None if branch is None else branch.dialog
+
+    def _offer_open(self, request: Request) -> bool:
+        if self.dialog is not None:
+            return super()._offer_open(request)
+        return not self._branches[request.from_.tag].described  # RFC 3311 5.2: that of our INVITE
 
     def _on_failure(self, response: Response) -> None:
-        if response.status in (401, 407) and not self._cancelled:
+        again = None
+        if not self._cancelled:
             assert self.request is not None
-            again = self._authorised(self.request, response, self._tries)
-            if again is not None:
-                self._tries += 1
-                self._ringing = False
-                self._invite(again)
-                return
-        self._refused(487 if self._cancelled else response.status, response)
+            if response.status in (401, 407):
+                again = authorised(self.request, response, self.credentials, self._tries, self.core.new_id())
+            elif response.status == 422 and self._tries < _MOST_TRIES:
+                again = self._with_longer_session(self.request, response)
+        if again is None:
+            self._refused(487 if self._cancelled else response.status, response)
+            return
+        self._tries += 1
+        self._ringing = False
+        self._branches.clear()
+        self._invite(again)
+
+    def _with_longer_session(self, invite: Request, response: Response) -> Request | None:
+        """RFC 4028 7.3: the INVITE again, with the interval that the 422 asks for."""
+        session = self.session
+        if session is None or min_se(response) <= session.interval_s:
+            return None
+        again = further(invite)
+        session.interval_s = min_se(response)
+        session.ask(again)
+        again.fields["Min-SE"] = [str(session.interval_s)]
+        return again
 
     def _refused(self, status: int, response: Response | None) -> None:
         self._end()
@@ -135,36 +220,50 @@ class OutgoingInvite(Usage):
         except BadMessage:  # its Contact cannot be read: there is nowhere to send an ACK
             self._refused(502, response)
             return
+        branch = self._branches.get(response.to.tag)
+        self._branches.clear()
+        if branch is not None:  # its early dialog goes on
+            self.dialog.local_seq, self.dialog.remote_seq = branch.dialog.local_seq, branch.dialog.remote_seq
+        self.far_allows = response.fields.get("Allow", [])
         proof = next(((n, invite.fields[n][0]) for n in _PROOFS if n in invite.fields), None)  # 22.1: also in the ACK
-        self._client.on_response = _Answered(self, self.dialog, invite.cseq.number, proof).again
+        acks = Acknowledger(self.core, self.dialog, self.hop_now, invite.cseq.number, proof)
+        self._client.on_response = _Answered(self, acks, proof).again
+        offered = invite.body != b"" or (branch is not None and branch.described)
+        self._acknowledge_or_owe(acks, offered=offered, response=response)
         if self._cancelled:  # the 200 crossed our CANCEL
             self.bye()
             self.owner.on_refused(487, None)
-        else:
-            self.owner.on_answer(response)
+            return
+        if self.session is not None:
+            self.session.agreed(accepted_terms(response), "uac")
+        if branch is not None and branch.described:
+            response.body = b""  # 13.2.1: the first description was the answer, what follows is none
+        self.owner.on_answer(response)
 
 
 class _Answered:
     """What every 2xx gets, for 32 s each repeated one too: an ACK (13.2.2.4).  It holds nothing of the call."""
 
-    __slots__ = ("_ack", "_core", "_dialog", "_hop", "_nat", "_proof")
+    __slots__ = ("_acks", "_core", "_hop", "_nat", "_proof")
 
-    def __init__(self, usage: Usage, dialog: Dialog, seq: int, proof: tuple[str, str] | None) -> None:
+    def __init__(self, usage: Usage, acks: Acknowledger, proof: tuple[str, str] | None) -> None:
         self._core, self._hop, self._nat = usage.core, usage.hop, usage.nat
-        self._dialog = dialog
+        self._acks = acks
         self._proof = proof
-        self._ack = send_ack(usage.core, dialog, usage.hop_now, seq, proof)
 
     def again(self, response: Response | None) -> None:
         """One more 2xx."""
         assert response is not None
-        if response.to.tag == self._dialog.remote.tag:
-            self._core.send(self._ack, self._hop_of(self._dialog), self._dialog.call_id)
+        dialog = self._acks.dialog
+        if response.to.tag == dialog.remote.tag:
+            self._acks.again(self._hop_of(dialog))
             return
-        fork = self._dialog.fork(response)  # a second phone answered: ACK, then BYE
+        fork = dialog.fork(response)  # a second phone answered: ACK, then BYE
         hop = self._hop_of(fork)
-        send_ack(self._core, fork, hop, fork.local_seq, self._proof)
-        self._core.request(fork.request("BYE"), hop, lambda _: None)
+        Acknowledger(self._core, fork, hop, fork.local_seq, self._proof).send()
+        bye = fork.request("BYE")
+        bye.fields["Reason"] = [_ELSEWHERE]
+        self._core.request(bye, hop, lambda _: None)
 
     def _hop_of(self, dialog: Dialog) -> Hop:
         return next_hop(dialog, self._hop, nat=self._nat)
@@ -173,39 +272,66 @@ class _Answered:
 class IncomingInvite(Usage):
     """A far end that invited us."""
 
-    __slots__ = ("incoming",)
+    __slots__ = ("_answer", "_provisionals", "incoming")
 
-    def __init__(self, core: SipCore, incoming: Incoming) -> None:
+    def __init__(self, core: SipCore, incoming: Incoming, options: InviteOptions = PLAIN) -> None:
+        """Raises: PeerError 422 for a session interval below ours."""
         request = incoming.request
-        super().__init__(core, incoming.source, request.call_id, incoming.tag, secure=request.uri.scheme == "sips")
+        if options.session_s:
+            agree(request, options)
+        super().__init__(
+            core, incoming.source, request.call_id, incoming.tag, options=options, secure=request.uri.scheme == "sips"
+        )
         self.incoming = incoming
         self.dialog = Dialog.from_request(request, self.local_tag)
         self.nat = bare(request.via.host) != incoming.source.host
+        self.far_allows = request.fields.get("Allow", [])
         self._offered = incoming
+        self._answer: bytes | None = None
+        """Our answer, while it may not leave yet."""
+        self._provisionals: ReliableResponses | None = None
+        if _wants_reliable(request, options):
+            first = 1 + int(core.chance() * (2**31 - 2))
+            self._provisionals = ReliableResponses(incoming, core, first, self._unheard)
 
     @property
     def request(self) -> Request:
         """Their INVITE, until its ACK came."""
         return self.incoming.request
 
+    @property
+    def reliable(self) -> bool:
+        """What we say before the answer is acknowledged (RFC 3262)."""
+        return self._provisionals is not None
+
     def trying(self) -> None:
         """100, unless something else leaves soon: we have it."""
         self.incoming.trying()
 
     def ring(self, body: bytes = b"") -> None:
-        """180, or 183 with a body: early media."""
+        """180, or 183 with a body: early media; where they made no offer and PRACK is there, 180 with ours."""
         if self.over:
             return
         extra = [("Contact", self.contact), ("Allow", ALLOW)]
+        status = 183 if body and (self.incoming.request.body or not self.reliable) else 180
         if body:
-            self.incoming.respond(183, extra=[*extra, ("Content-Type", SDP)], body=body)
+            extra.append(("Content-Type", SDP))
+        if self._provisionals is None:
+            self.incoming.respond(status, extra=extra, body=body)
         else:
-            self.incoming.respond(180, extra=extra)
+            self.described = body or self.described
+            self._provisionals.send(status, extra, body)
 
     def answer(self, body: bytes) -> None:
-        """200 with our description."""
-        if not self.over:
-            self.accept(self.incoming, body)
+        """200 with our description; none where they have it already, acknowledged (RFC 6337 2.1)."""
+        if self.over:
+            return
+        if self._provisionals is not None:
+            if self._provisionals.holds_answer:
+                self._answer = body
+                return
+            body = b"" if self._provisionals.described else body
+        self.accept(self.incoming, body)
 
     def refuse(self, status: int, reason: str = "", *, extra: Iterable[tuple[str, str]] = ()) -> None:
         """A final response other than 2xx; nothing where one has left."""
@@ -220,14 +346,55 @@ class IncomingInvite(Usage):
         else:
             super().bye(reason)
 
-    def receive_cancel(self) -> None:
+    def receive_cancel(self, cancel: Request) -> None:
         """9.2: only an INVITE without a final response is cancelled."""
         if self.incoming.open:
+            self.heard_reason = cancel.get("Reason") or ""
             self._end()
             self.owner.on_cancel()
 
+    def _receive_prack(self, incoming: Incoming) -> None:
+        """RFC 3262 3: 481 to one that matches nothing; its body answers our offer, or is an offer."""
+        provisionals = self._provisionals
+        if provisionals is None or not provisionals.matches(incoming.request):
+            incoming.respond(481)
+            return
+        answers = provisionals.sent is not None and provisionals.sent.body != b"" and not self.request.body
+        offers = incoming.request.body != b"" and not answers
+        if not offers:
+            incoming.respond(200)
+        provisionals.acknowledged()
+        if answers:
+            self.owner.on_ack(incoming.request)
+        elif offers:
+            self.owner.on_request(incoming)
+        if self._answer is not None and not provisionals.holds_answer:
+            answer, self._answer = self._answer, None
+            self.answer(answer)
+
+    def _unheard(self) -> None:
+        """RFC 3262 3: no PRACK in 64*T1, the INVITE is refused."""
+        self.refuse(504)
+        self.owner.on_gone("no-prack")
+
+    @property
+    def _asked(self) -> bool:
+        answered = self._provisionals is not None and self._provisionals.described
+        return self._invited and not (answered and self._offered is self.incoming)
+
+    @property
+    def _answer_due(self) -> bool:
+        return super()._answer_due and not (self._provisionals is not None and self._provisionals.described)
+
     def _receive_bye(self) -> None:
         if self.incoming.open:  # 15.1.2: a BYE in an early dialog ends the INVITE too
-            self.receive_cancel()
+            self._end()
+            self.owner.on_cancel()
         else:
             super()._receive_bye()
+
+
+def _wants_reliable(request: Request, options: InviteOptions) -> bool:
+    """RFC 3262 3: where it is required, and where both know it."""
+    names = ("Require", "Supported") if options.reliable else ("Require",)
+    return any(tag.lower() == "100rel" for name in names if name in request.fields for tag in request.tokens(name))

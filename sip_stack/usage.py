@@ -5,23 +5,25 @@ The owner is told by `InviteUser`; it speaks by the verbs.  No verb waits, so cl
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import lru_cache
-from ipaddress import ip_address
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from sip_stack.core import ALLOW, Hop, Incoming, SipCore
+from sip_stack.again import authorised
+from sip_stack.core import ALLOW, SUPPORTED, Hop, Incoming, SipCore
 from sip_stack.dialog import Dialog
-from sip_stack.digest import Credentials, answer, challenge_of
-from sip_stack.hop import WEBSOCKET, bare
-from sip_stack.locating import default_port
+from sip_stack.digest import Credentials
+from sip_stack.hop import WEBSOCKET
 from sip_stack.message import Request, Response
+from sip_stack.onward import SDP, Acknowledger, next_hop
+from sip_stack.options import PLAIN, InviteOptions
+from sip_stack.refreshing import SessionKeeper
+from sip_stack.session_timer import accepted_terms, agree, headers_of_answer
 from sip_stack.transaction import OnResponse
 
-__all__ = ["SDP", "InviteUser", "Usage", "next_hop", "send_ack"]
+__all__ = ["InviteUser", "Usage"]
 
-SDP = "application/sdp"
 _ALLOW = [ALLOW]
+_TIMER = ["timer"]
 
 
 class InviteUser(Protocol):
@@ -40,29 +42,30 @@ class InviteUser(Protocol):
         """They cancelled their INVITE; the 487 has left."""
 
     def on_ack(self, request: Request) -> None:
-        """The ACK to our 2xx, with its body where the offer was ours."""
+        """The ACK to our 2xx, or the PRACK to a provisional, with its body where the offer was ours."""
 
     def on_gone(self, why: str) -> None:
-        """The dialog is over by their doing: `bye`, `lost` (they know of no dialog) or `no-ack`."""
+        """The dialog is over by their doing: `bye`, `lost` (no such dialog there), `no-ack`, `no-prack`, `expired`."""
 
     def on_request(self, incoming: Incoming) -> None:
-        """A request inside the dialog: re-INVITE or INFO; it must be responded to."""
+        """A request inside the dialog; it must be responded to: INFO, or an offer by re-INVITE, UPDATE or PRACK."""
 
 
 class Usage:
     """What both directions share once there is a dialog."""
 
     __slots__ = (
-        "_accepted", "_farewell", "_inviting", "_offered", "call_id", "contact", "core", "credentials", "dialog",
-        "hop", "local_tag", "nat", "over", "owner",
+        "_accepted", "_farewell", "_offered", "_offering", "_owed", "call_id", "contact", "core", "credentials",
+        "described", "dialog", "far_allows", "heard_reason", "hop", "local_tag", "nat", "options", "over", "owner",
+        "session",
     )  # fmt: skip
 
     owner: InviteUser
 
     def __init__(
-        self, core: SipCore, hop: Hop, call_id: str, local_tag: str, credentials: Credentials | None = None, *,
-        secure: bool = False,
-    ) -> None:
+        self, core: SipCore, hop: Hop, call_id: str, local_tag: str, credentials: Credentials | None = None,
+        options: InviteOptions = PLAIN, *, secure: bool = False,
+    ) -> None:  # fmt: skip
         """`secure`: the Request-URI that begins it is a SIPS URI."""
         self.core = core
         self.contact = core.contact(hop, secure=secure)
@@ -78,8 +81,18 @@ class Usage:
         """Their INVITE that we accepted, until its ACK."""
         self._offered: Incoming | None = None
         """Their last re-INVITE."""
-        self._inviting = False
-        """Our re-INVITE waits for its final response."""
+        self._offering = False
+        """Our re-INVITE, or UPDATE with an offer, waits for its final response."""
+        self._owed: Callable[[bytes], None] | None = None
+        """Sends our answer to the offer in a response of theirs."""
+        self.options = options
+        self.described = b""
+        """The description they have of us, to say again where a refresh needs one."""
+        self.far_allows: list[str] = []
+        """Their Allow."""
+        self.heard_reason = ""
+        """The Reason of their BYE or CANCEL (RFC 3326)."""
+        self.session = SessionKeeper(self) if options.session_s else None
         self._farewell: Request | None = None
         core.add_usage(local_tag, self)
 
@@ -89,11 +102,11 @@ class Usage:
         """Leave an established dialog; `reason` is a Reason value (RFC 3326), for example `Q.850;cause=16`."""
         if self.over or self.dialog is None:
             return
+        self.acknowledge(b"")  # 15: not before the ACK to their 2xx
         request = self.dialog.request("BYE")
         if reason:
             request.fields["Reason"] = [reason]
-        self.over = True
-        self._drop_offer()
+        self._over()
         if self._accepted is None:
             self._leave(request)
         else:
@@ -122,9 +135,12 @@ class Usage:
         request = self.dialog.request(method)
         for name, value in extra:
             request.fields[name] = [value]
-        if method == "INVITE":
+        if method in ("INVITE", "UPDATE"):  # what refreshes the target, and the session
             request.fields["Contact"] = [self.contact]
             request.fields["Allow"] = _ALLOW
+            if self.session is not None:
+                request.fields["Supported"] = _TIMER
+                self.session.ask(request, "uac")  # 7.4: who refreshed refreshes on
         if body:
             request.fields["Content-Type"] = [content_type]
             request.body = body
@@ -133,32 +149,99 @@ class Usage:
     def reinvite(self, body: bytes, on_response: OnResponse) -> None:
         """Offer new media; `on_response` gets the final response after its ACK left, None when nobody answered.
 
-        491 means that theirs crossed ours (14.1): offer again a little later, 2.1 to 4 s where the Call-ID is ours.
+        Without a body they offer in their 2xx, and the ACK leaves with our answer, by `acknowledge`.
+        491 means that theirs crossed ours (14.1): offer again after `glare_wait_s`.
         """
-        self._inviting = True
+        self._offering = True
+        acks: Acknowledger | None = None
 
         def react(response: Response | None) -> None:
+            nonlocal acks
             if response is not None and response.status < 200:
+                return
+            if acks is not None:
+                acks.again(self.hop_now)  # 13.2.2.4: each 2xx, also when it is repeated
                 return
             if response is not None and response.status < 300:
                 dialog = self.dialog
                 assert dialog is not None
                 dialog.refresh(response)
-                send_ack(self.core, dialog, self.hop_now, response.cseq.number)  # 13.2.2.4: also when it is repeated
-            if self._inviting:
-                self._inviting = False
-                on_response(response)
+                acks = Acknowledger(self.core, dialog, self.hop_now, response.cseq.number)
+                self._acknowledge_or_owe(acks, offered=body != b"", response=response)
+            self._offer_over(body, response, on_response)
 
         self.send("INVITE", react, body=body)
 
-    def accept(self, incoming: Incoming, body: bytes) -> None:
-        """200 to an INVITE or re-INVITE, repeated until its ACK comes (13.3.1.4); nothing where one was refused."""
+    def update(self, body: bytes, on_response: OnResponse) -> None:
+        """Refresh the session by UPDATE (RFC 3311), with an offer or without; as `reinvite` otherwise."""
+        self._offering = body != b""
+
+        def react(response: Response | None) -> None:
+            if response is not None and response.status < 200:
+                return
+            if response is not None and response.status < 300:
+                assert self.dialog is not None
+                self.dialog.refresh(response)
+            self._offer_over(body, response, on_response)
+
+        self.send("UPDATE", react, body=body)
+
+    def _offer_over(self, body: bytes, response: Response | None, on_response: OnResponse) -> None:
+        self._offering = False
+        if response is not None and response.status < 300:
+            self.described = body or self.described
+            if self.session is not None and not self.over:
+                self.session.agreed(accepted_terms(response), "uac")
+        on_response(response)
+
+    def acknowledge(self, body: bytes) -> None:
+        """Answer the offer of their 2xx or reliable provisional: by ACK, or PRACK; nothing where none waits for it."""
+        owed, self._owed = self._owed, None
+        if owed is not None:
+            self.described = body or self.described
+            owed(body)
+
+    def _acknowledge_or_owe(self, acks: Acknowledger, *, offered: bool, response: Response) -> None:
+        if offered or not response.body:
+            acks.send()
+        else:
+            self._owed = acks.send
+
+    @property
+    def glare_wait_s(self) -> float:
+        """14.1: how long to wait after a 491, in steps of 10 ms; longer where the Call-ID is ours."""
+        step = int(self.core.chance() * 200)
+        return 2.1 + step * 0.0095 if self._call_id_is_ours else step * 0.01
+
+    @property
+    def _call_id_is_ours(self) -> bool:
+        return False
+
+    def accept(self, incoming: Incoming, body: bytes = b"") -> None:
+        """200 with our description to an INVITE, UPDATE or PRACK; nothing where one was refused.
+
+        To an INVITE it is repeated until its ACK comes (13.3.1.4).
+        """
         if not incoming.open:
             return
-        assert self.dialog is not None
-        self.dialog.refresh(incoming.request)  # 12.2.2: only what is accepted changes the dialog
-        self._accepted = incoming
-        incoming.accept([("Contact", self.contact), ("Allow", ALLOW), ("Content-Type", SDP)], body, self._confirmed)
+        request = incoming.request
+        dialog = self._dialog_of(request)
+        assert dialog is not None
+        extra = [("Contact", self.contact), ("Allow", ALLOW), ("Supported", SUPPORTED)]
+        if request.method != "PRACK":
+            dialog.refresh(request)  # 12.2.2: only what is accepted changes the dialog
+            if self.session is not None:
+                terms = agree(request, self.options)
+                extra += headers_of_answer(terms)
+                self.session.agreed(terms, "uas")
+        if body:
+            self.described = body
+            extra.append(("Content-Type", SDP))
+        if request.method == "INVITE":
+            self._accepted = incoming
+            incoming.accept(extra, body, self._confirmed)
+        else:
+            incoming.respond(200, extra=extra, body=body)
 
     # What the core tells
 
@@ -170,38 +253,97 @@ class Usage:
     def receive(self, incoming: Incoming) -> None:
         """A request inside the dialog.  Raises: PeerError for one out of order."""
         request = incoming.request
-        if self.dialog is None:
+        dialog = self._dialog_of(request)
+        if dialog is None:
             incoming.respond(481)
             return
-        self.dialog.receive(request)
+        dialog.receive(request)
         if self.hop.transport in WEBSOCKET:
             self.hop = incoming.source  # it came back by another connection: there is no other way to it
         if request.method == "BYE":
             incoming.respond(200)
             if not self.over:
+                self.heard_reason = request.get("Reason") or ""
                 self._receive_bye()
         elif self.over:
             incoming.respond(481)
         elif request.method == "OPTIONS":
-            incoming.respond(200, extra=[("Allow", ALLOW), ("Accept", SDP)])
+            incoming.respond(200, extra=[("Allow", ALLOW), ("Accept", SDP), ("Supported", SUPPORTED)])
         elif request.method == "INVITE":
             self._receive_reinvite(incoming)
+        elif request.method == "UPDATE":
+            self._receive_update(incoming)
+        elif request.method == "PRACK":
+            self._receive_prack(incoming)
         else:
             self.owner.on_request(incoming)
 
+    def _dialog_of(self, request: Request) -> Dialog | None:
+        return self.dialog
+
     def _receive_reinvite(self, incoming: Incoming) -> None:
-        if self._inviting:
+        if self._offer_open(incoming.request):
             incoming.respond(491)  # 14.2: theirs crosses ours
         elif self._invited:
             incoming.respond(500, extra=[("Retry-After", "1")])  # 14.2: one at a time
         else:
+            agree(incoming.request, self.options)  # 422 before anybody is asked
+            self._confirmed_by_more()
             self._offered = incoming
             self.owner.on_request(incoming)
+
+    def _receive_update(self, incoming: Incoming) -> None:
+        """RFC 3311 5.2; without an offer it refreshes target and session, whatever else goes on."""
+        agree(incoming.request, self.options)
+        if not incoming.request.body:
+            self.accept(incoming)
+        elif self._offer_open(incoming.request):
+            incoming.respond(491)
+        elif self._asked:
+            wait = 1 + int(self.core.chance() * 10)  # a value from 0 to 10 seconds
+            incoming.respond(500, extra=[("Retry-After", str(min(wait, 10)))])
+        else:
+            self._offered = incoming
+            self.owner.on_request(incoming)
+
+    def _receive_prack(self, incoming: Incoming) -> None:
+        incoming.respond(481)  # RFC 3262 3: it matches no provisional
 
     @property
     def _invited(self) -> bool:
         """True while an INVITE of theirs waits for our final response."""
         return self._offered is not None and self._offered.open
+
+    @property
+    def _asked(self) -> bool:
+        """True while an offer of theirs waits for our answer."""
+        return self._invited
+
+    @property
+    def far_updates(self) -> bool:
+        """They know UPDATE."""
+        return any("UPDATE" in value for value in self.far_allows)
+
+    def _offer_open(self, request: Request) -> bool:
+        """True while an offer of ours waits for an answer in the dialog of `request`."""
+        return self._offering or self._answer_due
+
+    @property
+    def negotiating(self) -> bool:
+        """True while an offer of either side waits for its answer."""
+        return self._offering or self._asked or self._answer_due
+
+    @property
+    def _answer_due(self) -> bool:
+        """True while their ACK is to bring the answer to an offer of ours."""
+        accepted = self._accepted
+        return accepted is not None and not accepted.request.body
+
+    def _confirmed_by_more(self) -> None:
+        """A re-INVITE before the ACK to our 2xx: that one has arrived, its ACK was lost (RFC 5407 3.1.4)."""
+        accepted, self._accepted = self._accepted, None
+        if accepted is not None:
+            accepted.confirmed()
 
     def receive_ack(self, ack: Request) -> None:
         """The ACK to our 2xx."""
@@ -222,7 +364,7 @@ class Usage:
             self.bye()  # 13.3.1.4: no ACK after 64*T1
             self.owner.on_gone("no-ack")
 
-    def receive_cancel(self) -> None:
+    def receive_cancel(self, cancel: Request) -> None:
         """A CANCEL for a re-INVITE of theirs: its answer is on its way."""
 
     # Inside
@@ -231,9 +373,15 @@ class Usage:
         self._end()
         self.owner.on_gone("bye")
 
-    def _end(self) -> None:
+    def _over(self) -> None:
         self.over = True
+        self._owed = None
+        if self.session is not None:
+            self.session.stop()
         self._drop_offer()
+
+    def _end(self) -> None:
+        self._over()
         if self._accepted is not None:
             self._accepted.confirmed()
         self._accepted = self._farewell = None
@@ -251,70 +399,29 @@ class Usage:
         assert self.dialog is not None
         return next_hop(self.dialog, self.hop, nat=self.nat)
 
-    def _start(self, request: Request, on_response: OnResponse, *, tries: int = 1) -> None:
+    def _start(self, request: Request, on_response: OnResponse, *, tries: int = 1, early: Dialog | None = None) -> None:
+        """Send it in the dialog, or in an `early` one, which is not over for an answer to this."""
+        dialog = early or self.dialog
+        assert dialog is not None
+
         def react(response: Response | None) -> None:
             if response is not None and response.status in (401, 407):
-                again = self._authorised(request, response, tries)
+                again = authorised(request, response, self.credentials, tries, self.core.new_id())
                 if again is not None:
-                    self._start(again, on_response, tries=tries + 1)
+                    dialog.local_seq = max(dialog.local_seq, again.cseq.number)
+                    self._start(again, on_response, tries=tries + 1, early=early)
                     return
             on_response(response)
-            if self.over or (response is not None and response.status not in (408, 481)):
-                return
-            if response is None or response.status == 408:
-                self.bye()  # 12.2.1.2: the far end may be there and not hear us
-            else:
-                self._end()
-            self.owner.on_gone("lost")
+            if early is None:
+                self._end_if_lost(response)
 
-        self.core.request(request, self.hop_now, react)
+        self.core.request(request, next_hop(dialog, self.hop, nat=self.nat), react)
 
-    def _authorised(self, request: Request, response: Response, tries: int) -> Request | None:
-        """The same request with a proof, one CSeq further (22.2); None where we cannot prove anything (more).
-
-        A second proof is given only for a nonce that was too old, which says nothing against the password (22.4).
-        """
-        found = challenge_of(response)
-        if found is None or self.credentials is None:
-            return None
-        name, challenge = found
-        if tries > 2 or (tries == 2 and not challenge.stale):
-            return None
-        number = request.cseq.number + 1
-        fields = {k: v for k, v in request.fields.items() if k != "Via"}
-        fields["CSeq"] = [f"{number} {request.method}"]
-        fields[name] = [answer(challenge, self.credentials, request.method, request.uri_text, self.core.new_id())]
-        if self.dialog is not None:
-            self.dialog.local_seq = max(self.dialog.local_seq, number)
-        return Request(request.method, request.uri_text, fields, request.body)
-
-
-def next_hop(dialog: Dialog, hop: Hop, *, nat: bool) -> Hop:
-    """Where the next request of a dialog goes that began through `hop`."""
-    if nat and not dialog.route_set:
-        return hop
-    uri = dialog.next_hop
-    host, port = bare(uri.host), uri.port or default_port(hop.transport)
-    if (host == hop.host and port == hop.port) or not _is_address(host):
-        return hop
-    return hop._replace(host=host, port=port)
-
-
-def send_ack(core: SipCore, dialog: Dialog, hop: Hop, seq: int, proof: tuple[str, str] | None = None) -> bytes:
-    """Send the ACK to a 2xx: a new branch, through the route set (13.2.2.4); the bytes, to send again."""
-    request = dialog.request("ACK", seq=seq)
-    request.fields = {"Via": [core.new_via(hop, core.new_branch())], **request.fields}
-    if proof is not None:
-        request.fields[proof[0]] = [proof[1]]
-    data = request.encode()
-    core.send(data, hop, dialog.call_id)
-    return data
-
-
-@lru_cache(1024)
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
+    def _end_if_lost(self, response: Response | None) -> None:
+        if self.over or (response is not None and response.status not in (408, 481)):
+            return
+        if response is None or response.status == 408:
+            self.bye()  # 12.2.1.2: the far end may be there and not hear us
+        else:
+            self._end()
+        self.owner.on_gone("lost")

@@ -269,20 +269,29 @@ class Far:
         self.ends("cancelled")
 
     def on_ack(self, request: Request) -> None:
+        if request.body:  # what we offered is answered
+            self.audio.take_answer(request.body, SERVER[0])
         self._moved.set()
 
     def on_gone(self, why: str) -> None:
         self.ends(why)
 
     def on_request(self, incoming: Incoming) -> None:
-        incoming.respond(200)
+        if incoming.request.method not in ("INVITE", "UPDATE", "PRACK"):
+            incoming.respond(200)
+            return
+        assert self.usage is not None
+        offer = incoming.request.body
+        self.usage.accept(incoming, self.audio.take_offer(offer, SERVER[0]) if offer else self.audio.offer())
+        self._moved.set()
 
     # Inside
 
     def taken(self, invite: IncomingInvite) -> Far:
         self.usage, self.request = invite, invite.request
         invite.owner = self
-        self._answer = self.audio.take_offer(invite.request.body, SERVER[0])
+        offer = invite.request.body
+        self._answer = self.audio.take_offer(offer, SERVER[0]) if offer else self.audio.offer()
         return self
 
     def ends(self, why: str) -> None:

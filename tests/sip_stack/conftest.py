@@ -14,6 +14,7 @@ from sip_stack.digest import Credentials
 from sip_stack.headers import NameAddr
 from sip_stack.invite import IncomingInvite, OutgoingInvite
 from sip_stack.message import Request, Response, parse
+from sip_stack.options import PLAIN
 from sip_stack.timers import RFC, TimerSettings
 from sip_stack.uri import sip_uri
 
@@ -29,6 +30,7 @@ class Agent:
         self.calls: list[IncomingInvite] = []
         self.requests: list[Incoming] = []
         self.bugs: list[Exception] = []
+        self.options = PLAIN
         self.core = SipCore(
             self,
             send=lambda data, hop: wire.carry(data, self.hop, hop),
@@ -46,7 +48,7 @@ class Agent:
         if "invite" in self.on:
             self.on["invite"](incoming)
             return
-        call = IncomingInvite(self.core, incoming)
+        call = IncomingInvite(self.core, incoming, self.options)
         call.owner = self
         self.calls.append(call)
         self.told.append(("invite", incoming.request.uri.user))

@@ -39,8 +39,11 @@ def replies(wire) -> list[int]:
 @pytest.mark.parametrize(("data", "status", "header"), [
     pytest.param(request("SUBSCRIBE"), 405, ("Allow", ALLOW), id="8.2.1: a method we know and do not serve"),
     pytest.param(request("HELLO"), 501, ("Allow", ALLOW), id="8.2.1: a method nobody knows"),
-    pytest.param(request("INVITE", Require="100rel, timer"), 420, ("Unsupported", "100rel, timer"),
+    pytest.param(request("INVITE", Require="100rel, gruu, timer"), 420, ("Unsupported", "gruu"),
                  id="8.2.2.3: Require"),
+    pytest.param(request("INVITE", Require="100rel, Timer"), None, None, id="8.2.2.3: Require of what we have"),
+    pytest.param(request("PRACK"), 481, None, id="3262: PRACK outside a dialog"),
+    pytest.param(request("UPDATE"), 481, None, id="3311: UPDATE outside a dialog"),
     pytest.param(request("INVITE", Require=""), None, None, id="an empty Require asks for nothing"),
     pytest.param(request("INVITE", Content_Encoding="gzip"), 415, ("Accept-Encoding", "identity"),
                  id="8.2.3: encoding"),
