@@ -9,12 +9,17 @@ from typing import Annotated
 import typer
 
 from b2bua.cli_common import ConfigOption, DatabaseOption, clear_errors, database_url
-from b2bua.config import BadConfig, Config, read_config, split_address
+from b2bua.config import BadConfig, Config, listed, read_config, split_address
 from b2bua.random_ids import RandomIds
+from b2bua.sip_transports import resolver
 from b2bua.trunk_probe import Nobody, Probe
+from b2bua.trunk_tls import trust_of
 from sip_stack.core import SipCore
-from sip_stack.resolver import Resolver
-from sip_stack.transport import Alarm, UdpTransport
+from sip_stack.hop import bracketed
+from sip_stack.listening import Listener, Listening
+from sip_stack.streams import StreamTransport
+from sip_stack.transport import Alarm, UdpGroup, UdpTransport
+from sip_stack.transports import by_transport
 from store.database import transact
 from store.directory import Directory, load
 from store.values import Trunk
@@ -57,17 +62,30 @@ def _caller(directory: Directory, trunk: Trunk) -> str:
 
 async def _test(trunk: Trunk, config: Config, number: str, caller: str) -> bool:
     loop = asyncio.get_running_loop()
-    transport = UdpTransport(loop, split_address(config.server.sip)[0], 0)
-    told, alarm = config.addresses(transport.host).sip_told, Alarm(loop)
+    hosts = dict.fromkeys(split_address(place)[0] for place in listed(config.server.sip))
+    udp = UdpGroup([UdpTransport(loop, host, 0, number) for number, host in enumerate(hosts, 1)])
+    streams = {
+        name: StreamTransport(loop, name, lost=lambda hop: core.lost(hop), trusted=context)
+        for name, context in (("TCP", None), ("TLS", lambda line: trust_of(trunk).context()))
+    }
+    ours = [(host, port, config.addresses(host).sip_told) for host, port in udp.places]
+    told, alarm = ours[0][2], Alarm(loop)
     core = SipCore(
-        Nobody(), send=transport.send, local={"UDP": (told, transport.port)}, new_id=RandomIds(),
-        clock=time.monotonic, alarm=alarm, bug=_raise,
+        Nobody(), send=by_transport({"UDP": udp.send, **{name: each.send for name, each in streams.items()}}),
+        local=Listening([Listener(name, *each) for name in ("UDP", *streams) for each in ours]),
+        new_id=RandomIds(), clock=time.monotonic, alarm=alarm, bug=_raise,
     )  # fmt: skip
+    core.stays_on_udp = lambda hop: trunk.stay_on_udp or not config.server.tcp
     alarm.wakes(core)
-    transport.start(core)
-    typer.echo(f"trunk {trunk.name}, asked from {told}:{transport.port}, which is not the server's socket")
+    udp.start(core)
+    for each in streams.values():
+        await each.start(core.receive)
+    typer.echo(f"trunk {trunk.name}, asked from {bracketed(told)}:{udp.port}, which is not the server's socket")
     try:
-        probe = Probe(trunk, core, Resolver(ipv6=":" in transport.host).locate, told, typer.echo)
+        probe = Probe(
+            trunk, core, resolver(config, udp).locate, told, typer.echo,
+            why=lambda hop: streams[hop.transport].last_error if hop.transport in streams else "",
+        )  # fmt: skip
         if not await probe.find():
             return False
         well = [await probe.options()]
@@ -78,7 +96,9 @@ async def _test(trunk: Trunk, config: Config, number: str, caller: str) -> bool:
         return all(well)
     finally:
         alarm.close()
-        transport.close()
+        udp.close()
+        for each in streams.values():
+            await each.close()
 
 
 def _raise(error: Exception) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -19,36 +19,44 @@ from b2bua.admission import LimitNumbers
 from b2bua.ladder import LadderLimits
 from b2bua.toml_lines import key_lines, line_of
 
-__all__ = ["BadConfig", "Config", "own_address", "read_config", "split_address", "split_host"]
+__all__ = ["BadConfig", "Config", "Places", "listed", "own_address", "read_config", "split_address", "split_host"]
 
 
 class BadConfig(Exception):
     """The file cannot be used; the sentence says where and why."""
 
 
+_MOST_PLACES = 8
 Count = Annotated[int, Meta(ge=0)]
+Places = str | tuple[str, ...]
+"""`ADDRESS:PORT`, one or several."""
 
 
 class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[server]`."""
 
-    sip: str = "127.0.0.1:5060"
-    """Address and port for SIP over UDP; `0.0.0.0` listens everywhere."""
-    tcp: str = ""
+    sip: Places = "127.0.0.1:5060"
+    """Address and port for SIP over UDP, or several of them; `0.0.0.0` listens everywhere, `[::]` by IPv6."""
+    tcp: Places = ""
     """Address and port for SIP over TCP, usually those of `sip`; none where empty."""
-    tls: str = ""
+    tls: Places = ""
     """Address and port for SIP over TLS, usually with port 5061; none where empty."""
-    ws: str = ""
+    ws: Places = ""
     """Address and port for SIP over WebSocket; none where empty."""
-    wss: str = ""
+    wss: Places = ""
     """The same over TLS, with the certificate of `tls`; none where empty."""
     ws_origins: tuple[str, ...] = ()
     """Pages whose scripts may connect by WebSocket, `https://call.example.org`; all where there are none."""
     tls_certificate: str = ""
     """PEM file: the certificate of the server's name, and those above it."""
     tls_key: str = ""
-    public_address: str = ""
-    """What phones and trunks are told: our address outside a NAT. Ours towards the Internet where empty."""
+    tls_client_ca: str = ""
+    """PEM file: who vouches for the certificates of trunks that connect to us; none is asked for where empty."""
+    public_address: str | dict[str, str] = ""
+    """What phones and trunks are told: our address outside a NAT. Ours towards the Internet where empty.
+
+    Of the addresses of its family; or a table, by the address that is listened at.
+    """
     database: str = "sqlite:///ringback.db"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     digest: tuple[Literal["MD5", "SHA-256"], ...] = ("MD5",)
@@ -67,8 +75,8 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class MediaConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[media]`."""
 
-    address: str = ""
-    """Where RTP is received; the SIP address where empty."""
+    address: Places = ""
+    """Where RTP is received, one address for each family; the SIP addresses where empty."""
     ports: str = "20000-29999"
     rtp_timeout_s: Annotated[float, Meta(gt=0, le=86400)] = 60.0
     recordings: str = ""
@@ -130,15 +138,21 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
     def addresses(self, bound: str) -> Addresses:
-        """What is told and where RTP is received, with SIP bound to `bound`."""
-        told = self.server.public_address or own_address(bound)
-        media = self.media.address
+        """What is told and where RTP is received, for SIP that is bound to `bound`."""
+        public = self._public_address(bound)
+        told = public or own_address(bound)
+        media = next((each for each in listed(self.media.address) if (":" in each) == (":" in bound)), "")
         if not media:
             return Addresses(told, bound, told)
         # behind a NAT an inside address is no use to anybody; else RTP has an address of its own
         inside = ip_address(media).is_unspecified or (ip_address(told).is_global and not ip_address(media).is_global)
-        outside = bool(self.server.public_address) and inside
-        return Addresses(told, media, told if outside else own_address(media))
+        return Addresses(told, media, told if public and inside else own_address(media))
+
+    def _public_address(self, bound: str) -> str:
+        public = self.server.public_address
+        if isinstance(public, str):
+            return public if (":" in public) == (":" in bound) else ""
+        return next((told for host, told in public.items() if ip_address(host) == ip_address(bound)), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,17 +193,18 @@ def _faults(config: Config) -> Iterator[tuple[str, str, str]]:
     """Table, key and sentence of each value that has the right type and makes no sense."""
     server, media, web = config.server, config.media, config.web
     checks: list[tuple[str, str, Callable[[], object]]] = [
-        ("server", "sip", lambda: split_address(server.sip)),
-        ("server", "tcp", lambda: server.tcp and split_address(server.tcp)),
-        ("server", "tls", lambda: server.tls and split_address(server.tls)),
-        ("server", "ws", lambda: server.ws and split_address(server.ws)),
-        ("server", "wss", lambda: server.wss and split_address(server.wss)),
+        ("server", "sip", lambda: _places(server.sip, least=1)),
+        ("server", "tcp", lambda: _places(server.tcp)),
+        ("server", "tls", lambda: _places(server.tls)),
+        ("server", "ws", lambda: _places(server.ws)),
+        ("server", "wss", lambda: _places(server.wss)),
         ("server", "wss" if server.wss else "tls", lambda: _with_certificate(server)),
         ("server", "ws_origins", lambda: [_origin(origin) for origin in server.ws_origins]),
-        ("server", "public_address", lambda: server.public_address and _told(server.public_address)),
+        ("server", "tls_client_ca", lambda: _with_tls(server)),
+        ("server", "public_address", lambda: _public(server)),
         ("server", "database", lambda: _database(server.database)),
         ("server", "hep", lambda: server.hep and split_host(server.hep)),
-        ("media", "address", lambda: media.address and ip_address(media.address)),
+        ("media", "address", lambda: _one_a_family(listed(media.address))),
         ("media", "ports", lambda: _port_range(media.ports)),
         ("web", "http", lambda: split_address(web.http)),
         ("web", "base_url", lambda: web.base_url and _web_address(web.base_url)),
@@ -205,6 +220,47 @@ def _faults(config: Config) -> Iterator[tuple[str, str, str]]:
 def _with_certificate(server: ServerConfig) -> None:
     if (server.tls or server.wss) and not (server.tls_certificate and server.tls_key):
         raise ValueError("TLS needs tls_certificate and tls_key, PEM files")
+
+
+def _with_tls(server: ServerConfig) -> None:
+    if server.tls_client_ca and not server.tls:
+        raise ValueError("certificates of trunks come by TLS: set `tls` too")
+
+
+def _places(text: Places, least: int = 0) -> list[tuple[str, int]]:
+    """Raises: ValueError with a sentence."""
+    places = [split_address(each) for each in listed(text)]
+    if len(places) < least:
+        raise ValueError("name an address and port, as in \"0.0.0.0:5060\"")
+    if len(set(places)) < len(places):
+        raise ValueError("the same address twice")
+    if len(places) > _MOST_PLACES:
+        raise ValueError(f"more than {_MOST_PLACES} addresses")
+    return places
+
+
+def _public(server: ServerConfig) -> None:
+    public = server.public_address
+    if isinstance(public, str):
+        if public:
+            _told(public)
+        return
+    bound = {str(ip_address(split_address(each)[0])) for place in _ways(server) for each in listed(place)}
+    for host, told in public.items():
+        if str(ip_address(host)) not in bound:
+            raise ValueError(f'"{host}" is none of the addresses that are listened at')
+        if ip_address(_told(told)).version != ip_address(host).version:
+            raise ValueError(f'"{told}" is of another family than "{host}"')
+
+
+def _ways(server: ServerConfig) -> list[Places]:
+    return [server.sip, server.tcp, server.tls, server.ws, server.wss]
+
+
+def _one_a_family(addresses: Sequence[str]) -> None:
+    versions = [ip_address(each).version for each in addresses]
+    if len(set(versions)) < len(versions):
+        raise ValueError("one address of each family, IPv4 and IPv6, at most")
 
 
 def _origin(text: str) -> str:
@@ -240,6 +296,11 @@ def _port_range(text: str) -> range:
     if int(low) + int(low) % 2 + 1 > int(high):
         raise ValueError(f'"{text}" has no even port and the next odd one')
     return range(int(low), int(high) + 1)
+
+
+def listed(places: Places) -> tuple[str, ...]:
+    """One or several, as several; none where empty."""
+    return tuple(each for each in ((places,) if isinstance(places, str) else places) if each)
 
 
 def split_address(text: str) -> tuple[str, int]:

@@ -17,7 +17,7 @@ from b2bua.numbers import called_on_trunk
 from b2bua.outcome import NoRoute, NotReached, Offline
 from b2bua.routing import route
 from b2bua.trunk_identity import caller_headers
-from b2bua.trunk_requests import route_to, servers_of
+from b2bua.trunk_requests import route_to, servers_of, trunk_uri
 from sip_stack.core import Hop
 from sip_stack.digest import Credentials
 from sip_stack.headers import NameAddr
@@ -145,10 +145,10 @@ async def _dial_server(call: Call, trunk: Trunk, hop: Hop, number: str, way: Way
     domain = trunk.host if trunk.user else call.exchange.domain  # one that knows us by name wants its own
     leg.invite(
         dialling,
-        target=sip_uri(user, trunk.host, trunk.port if trunk.port not in (0, 5060) else None),
+        target=trunk_uri(trunk, user, trunk.port if trunk.port not in (0, 5060) else None),
         hop=hop,
         shown=from_header(line, shown, domain),
-        to=NameAddr("", sip_uri(user, trunk.host)),
+        to=NameAddr("", trunk_uri(trunk, user)),
         codecs=trunk.codecs,
         beside=way.hear,
         credentials=Credentials(trunk.user, trunk.password) if trunk.user else None,

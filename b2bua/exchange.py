@@ -114,6 +114,10 @@ class Exchange:
         self._background: set[asyncio.Task[Any]] = set()
         self._entry = 0
         """The newest movement of money that a heartbeat has seen."""
+        self.certified: Callable[[Hop], frozenset[str]] = lambda hop: frozenset()
+        """Whom the certificate of a connection's far end is for."""
+        self.drop_connections: Callable[[str], None] = lambda trunk: None
+        """Close what was opened for a trunk."""
         self.directory = Directory()
         self.trunks = Trunks(self)
         self.locations = Locations(database, wall, self.keep)
@@ -299,11 +303,15 @@ class Exchange:
         if self._closing:
             return
         self.locations.flow_gone(hop)
+        self.trunks.cut(hop)
         if hop.transport in WEBSOCKET:
             self.core.gone(hop)
 
     def stays_on_udp(self, hop: Hop) -> bool:
         """Whether what is too big for UDP goes there by UDP even so."""
+        trunk = self.directory.trunk_by_name(hop.line) or self.directory.trunk_for_source(hop.host, hop.port)
+        if trunk is not None:
+            return trunk.stay_on_udp
         return self.locations.behind_a_nat(hop.host, hop.port)
 
     def on_request(self, incoming: Incoming) -> None:
@@ -325,8 +333,8 @@ class Exchange:
             raise PeerError("Service Unavailable", 503)
         if request.max_forwards == 0:
             raise PeerError("Too Many Hops", 483)
-        if (registered_at := self.trunks.called_by_contact(request)) is not None:
-            self._from_trunk(incoming, registered_at)
+        if (proven := self.trunks.calling(request, incoming.source)) is not None:
+            self._from_trunk(incoming, proven)
             return
         trunk = self.directory.trunk_for_source(incoming.source.host, incoming.source.port)
         if trunk is not None and "Authorization" not in request.fields and not self._from_a_phone_there(incoming):

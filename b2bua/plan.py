@@ -30,7 +30,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from b2bua.toml_lines import Path, line_of
-from store.values import CallerHeader, CallerId, DialPlan, ExtensionKind, NumberFormat
+from store.values import CallerHeader, CallerId, DialPlan, ExtensionKind, NumberFormat, TrunkTransport
 
 __all__ = [
     "AccountEntry", "BadPlan", "CallNowEntry", "CallbackEntry", "CallerEntry", "DidEntry", "ExtensionEntry", "Fault",
@@ -147,6 +147,12 @@ class TrunkEntry:
     name: str
     host: str
     port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    transport: TrunkTransport = ""
+    stay_on_udp: bool = False
+    tls_ca: str = ""
+    tls_certificate: str = ""
+    tls_key: str = ""
+    tls_client: str = ""
     user: str = ""
     password: str = field(default="", repr=False)
     trusted: bool = False

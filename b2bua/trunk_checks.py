@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from b2bua.plan import TrunkEntry
+from sip_stack.transports import Trust
 from store.directory import split_source
 
 __all__ = ["split_host", "trunk_faults"]
@@ -33,6 +34,9 @@ def trunk_faults(entry: TrunkEntry) -> Iterator[tuple[str, str]]:
             split_host(entry.proxy)
         except ValueError as error:
             yield "proxy", str(error)
+    yield from _tls_faults(entry)
+    if entry.stay_on_udp and entry.transport not in ("", "udp"):
+        yield "stay_on_udp", f'is for transport "udp", not "{entry.transport}"'
     if entry.register and not (entry.user and entry.password):
         yield "register", "needs `user` and `password`"
     for source in entry.sources:
@@ -46,6 +50,27 @@ def trunk_faults(entry: TrunkEntry) -> Iterator[tuple[str, str]]:
     for name, value in entry.headers.items():
         if fault := header_fault(name, value):
             yield "headers", fault
+
+
+def _tls_faults(entry: TrunkEntry) -> Iterator[tuple[str, str]]:
+    files = {key: getattr(entry, key) for key in ("tls_ca", "tls_certificate", "tls_key") if getattr(entry, key)}
+    if files and entry.transport not in ("", "tls", "sips"):
+        yield next(iter(files)), f'is for transport "tls" or "sips", not "{entry.transport}"'
+        return
+    if bool(entry.tls_certificate) != bool(entry.tls_key):
+        yield "tls_certificate" if entry.tls_certificate else "tls_key", "tls_certificate and tls_key go together"
+        return
+    for key, file in files.items():
+        if not file.startswith("/"):
+            yield key, f'"{file}": write the whole path, from / on'
+            return
+        trust = Trust(file) if key == "tls_ca" else Trust("", entry.tls_certificate, entry.tls_key)
+        try:
+            trust.changed_at()
+            trust.context()
+        except OSError as error:  # ssl.SSLError too
+            yield key, f'"{error.filename or file}": {error.strerror or error}'
+            return
 
 
 def header_fault(name: str, value: str) -> str:

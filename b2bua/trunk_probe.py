@@ -11,13 +11,14 @@ from b2bua.caller_id import Shown
 from b2bua.numbers import called_on_trunk, is_emergency, to_trunk
 from b2bua.server_invite import ServerInvite
 from b2bua.trunk_identity import caller_headers
-from b2bua.trunk_requests import Locate, TrunkClient, route_to, servers_of
+from b2bua.trunk_requests import Locate, TrunkClient, route_to, servers_of, trunk_uri
 from b2bua.trunk_words import Question, meaning
 from media import sdp
 from sip_stack.core import Hop, Incoming, SipCore
 from sip_stack.digest import Credentials
 from sip_stack.errors import PeerError
 from sip_stack.headers import NameAddr
+from sip_stack.hop import bracketed
 from sip_stack.message import REASONS, Request, Response
 from sip_stack.uri import sip_uri
 from store.values import DialPlan, Trunk
@@ -41,8 +42,12 @@ class Probe:
     """The questions to one trunk; each says what came of it and is true when all is well."""
 
     def __init__(
-        self, trunk: Trunk, core: SipCore, locate: Locate, domain: str, say: Callable[[str], None]
+        self, trunk: Trunk, core: SipCore, locate: Locate, domain: str, say: Callable[[str], None],
+        why: Callable[[Hop], str] = lambda hop: "",
     ) -> None:
+        """`why` no connection to a hop came about; empty where one did, or none is needed."""
+        self._why = why
+        self._hops: list[Hop] = []
         self._trunk, self._core, self._locate, self._domain, self._say = trunk, core, locate, domain, say
         self._client = TrunkClient(core, locate, domain, trunk)
 
@@ -55,7 +60,8 @@ class Probe:
             self._say(f"DNS       {name}: {error.strerror or error}")
             self._say("          nobody knows this name: is `host` (or `proxy`) right, is a name server reached?")
             return []
-        self._say(f"DNS       {name}: {', '.join(f'{hop.host}:{hop.port}' for hop in hops)}")
+        self._say(f"DNS       {name}: {', '.join(f'{bracketed(hop.host)}:{hop.port} {hop.transport}' for hop in hops)}")
+        self._hops = hops
         return hops
 
     async def options(self) -> bool:
@@ -89,11 +95,11 @@ class Probe:
         trunk, user = self._trunk, called_on_trunk(number, self._trunk)
         domain = trunk.host if trunk.user else self._domain
         shown = Shown("", to_trunk(caller, trunk))
-        self._say(f"INVITE    {user} by {hop.host}:{hop.port}, shown: {shown.number}")
+        self._say(f"INVITE    {user} by {bracketed(hop.host)}:{hop.port}, shown: {shown.number}")
         test = _TestCall(self._say)
         invite = ServerInvite(
-            self._core, test, target=sip_uri(user, trunk.host, trunk.port or None), hop=hop,
-            from_=NameAddr("", sip_uri(shown.number, domain)), to=NameAddr("", sip_uri(user, trunk.host)),
+            self._core, test, target=trunk_uri(trunk, user, trunk.port or None), hop=hop,
+            from_=NameAddr("", sip_uri(shown.number, domain)), to=NameAddr("", trunk_uri(trunk, user)),
             body=sdp.offer(self._domain, port, session_id=1, version=1, codecs=trunk.codecs),
             extra=[*route_to(trunk), *caller_headers(trunk, shown, domain), *trunk.headers.items()],
             credentials=Credentials(trunk.user, trunk.password) if trunk.user else None,
@@ -121,7 +127,8 @@ class Probe:
         said = meaning(question, status, password=bool(self._trunk.user))
         own = "no answer" if status is None else f"{status} {response.reason if response else REASONS[status]}"
         self._say(f"{question:<9} {own}")
-        self._say(f"          {said.sentence}")
+        why = next((why for hop in self._hops if (why := self._why(hop))), "") if status is None else ""
+        self._say(f"          no connection: {why}" if why else f"          {said.sentence}")
         return said.well
 
 

@@ -11,23 +11,32 @@ from b2bua.trunk_rules import contact_user
 from sip_stack.core import Hop, SipCore
 from sip_stack.digest import Credentials, answer, challenge_of
 from sip_stack.headers import NameAddr
+from sip_stack.hop import bare
 from sip_stack.message import Request, Response
 from sip_stack.uri import Uri, sip_uri
 from store.values import Trunk
 
-__all__ = ["Locate", "TrunkClient", "route_to", "servers_of"]
+__all__ = ["Locate", "TrunkClient", "route_to", "servers_of", "trunk_uri"]
 
-Locate = Callable[[str, int | None], Awaitable[list[Hop]]]
-"""The servers of (host, port) in the order to try them (RFC 3263); OSError for a host nobody knows."""
+Locate = Callable[[str, int | None, str | None], Awaitable[list[Hop]]]
+"""The servers of (host, port, transport) in the order to try them (RFC 3263); OSError for a host nobody knows."""
 Headers = Callable[[Hop], list[tuple[str, str]]]
 """What a request has beside the usual, by where it goes."""
 _MOST_TRIES = 3
+_TRANSPORTS = {"": None, "udp": "UDP", "tcp": "TCP", "tls": "TLS", "sips": "TLS"}
 
 
 async def servers_of(trunk: Trunk, locate: Locate) -> list[Hop]:
     """Where requests for a trunk are sent: to its outbound proxy, where it has one.  Raises: OSError."""
-    host, port = split_host(trunk.proxy) if trunk.proxy else (trunk.host, trunk.port or None)
-    return await locate(host, port)
+    host, port = split_host(trunk.proxy) if trunk.proxy else (bare(trunk.host), trunk.port or None)
+    hops = await locate(host, port, _TRANSPORTS[trunk.transport])
+    return [hop._replace(name=host, line=trunk.name) for hop in hops]
+
+
+def trunk_uri(trunk: Trunk, user: str, port: int | None = None) -> Uri:
+    """A URI at a trunk; a SIPS URI where it wants those."""
+    uri = sip_uri(user, trunk.host, port)
+    return uri._replace(scheme="sips") if trunk.transport == "sips" else uri
 
 
 def route_to(trunk: Trunk) -> list[tuple[str, str]]:
@@ -35,7 +44,9 @@ def route_to(trunk: Trunk) -> list[tuple[str, str]]:
     if not trunk.proxy:
         return []
     host, port = split_host(trunk.proxy)
-    return [("Route", f"<{sip_uri('', host, port, (('lr', None),))}>")]
+    transport = (("transport", trunk.transport),) if trunk.transport in ("tcp", "tls") else ()
+    uri = sip_uri("", host, port, (*transport, ("lr", None)))
+    return [("Route", f"<{uri._replace(scheme='sips') if trunk.transport == 'sips' else uri}>")]
 
 
 class TrunkClient:
@@ -57,18 +68,19 @@ class TrunkClient:
 
     async def register(self, expires_s: int | None, within_s: float = 32.0) -> Response | None:
         """Bind our Contact for so long, 0: no more; None: only ask who is bound (10.2.3).  Raises: OSError."""
-        who = NameAddr("", sip_uri(self.trunk.user, self.trunk.host))
+        who, secure = NameAddr("", trunk_uri(self.trunk, self.trunk.user)), self.trunk.transport == "sips"
 
         def binding(hop: Hop) -> list[tuple[str, str]]:
             if expires_s is None:
                 return []
-            return [("Contact", self._core.contact(hop, user=contact_user(self.trunk))), ("Expires", str(expires_s))]
+            contact = self._core.contact(hop, user=contact_user(self.trunk), secure=secure)
+            return [("Contact", contact), ("Expires", str(expires_s))]
 
         return await self._ask("REGISTER", who, who, binding, within_s)
 
     @property
     def _registrar(self) -> Uri:
-        return sip_uri("", self.trunk.host, self.trunk.port or None)
+        return trunk_uri(self.trunk, "", self.trunk.port or None)
 
     async def _ask(
         self, method: str, from_: NameAddr, to: NameAddr, extra: Headers, within_s: float

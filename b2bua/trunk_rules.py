@@ -12,8 +12,8 @@ from sip_stack.message import Response
 from store.values import Trunk
 
 __all__ = [
-    "REFUSED_S", "Health", "Registration", "Step", "after_register", "back_off_s", "contact_user", "is_alive",
-    "refresh_s", "retry_after_s",
+    "REFUSED_S", "Health", "Registration", "Step", "after_cut", "after_register", "back_off_s", "contact_user",
+    "is_alive", "refresh_s", "retry_after_s",
 ]  # fmt: skip
 
 Registration = Literal["off", "trying", "registered", "failed", "refused"]
@@ -56,6 +56,16 @@ def after_register(
     refused = status in _FINAL
     limit = max(REFUSED_S / 2 * (1 + draw()) if refused else back_off_s(failures + 1, draw), retry_after_s(response))
     return Step("refused" if refused else "failed", limit, asked_s, failures + 1)
+
+
+def after_cut(lasted_s: float, cuts: int, draw: Callable[[], float]) -> tuple[float, int]:
+    """How long to wait before REGISTER when its connection was cut, and how many cuts in a row that makes.
+
+    RFC 5626 4.5: at once, with a little chance so that not all clients of a server come back in one moment; later and
+    later where connections do not last.
+    """
+    cuts = cuts + 1 if lasted_s < BASE_S else 0
+    return (back_off_s(cuts, draw) if cuts else draw()), cuts
 
 
 def back_off_s(failures: int, draw: Callable[[], float]) -> float:

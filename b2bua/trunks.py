@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from b2bua.desk import TrunkState
 from b2bua.trunk_requests import TrunkClient
-from b2bua.trunk_rules import Health, Registration, after_register, contact_user, is_alive
+from b2bua.trunk_rules import Health, Registration, after_cut, after_register, contact_user, is_alive
+from sip_stack.hop import Hop
 from sip_stack.message import Request, Response
 from store.values import Trunk
 
@@ -38,6 +39,8 @@ class _Line:
     registration: Registration = "off"
     status: int | None = None
     """Of the last REGISTER; None where nobody answered, or none was sent."""
+    cut: asyncio.Event = field(default_factory=asyncio.Event)
+    """A connection to it has ended."""
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
     begun: deque[float] = field(default_factory=deque)
     """When the calls of the last second began."""
@@ -90,6 +93,11 @@ class Trunks:
         for task in line.tasks:
             task.cancel()
         await asyncio.gather(*line.tasks, return_exceptions=True)
+        await self._unregister(line, after)
+        if after is None or _way(line.trunk) != _way(after):
+            self._exchange.drop_connections(line.trunk.name)
+
+    async def _unregister(self, line: _Line, after: Trunk | None) -> None:
         if line.registration == "registered" and not _same_binding(line.trunk, after):
             try:
                 async with asyncio.timeout(_FAREWELL_S):
@@ -103,7 +111,9 @@ class Trunks:
     async def _stay_registered(self, line: _Line) -> None:
         """REGISTER, wait, and again: before it expires, or later and later where it fails."""
         asked, failures, contact = line.trunk.register_expires_s, 0, contact_user(line.trunk)
+        cuts = 0
         while True:
+            line.cut.clear()
             response = await _answer(line, line.client.register(asked))
             step = after_register(response, contact, asked, failures, self.draw)
             asked, failures = step.expires_s, step.failures
@@ -113,8 +123,14 @@ class Trunks:
                 reason = response.reason if response else ""
                 log.log(level, "trunk=%s event=registration-%s status=%s reason=%r next_s=%.0f", line.trunk.name,
                         step.state, line.status or "none", reason, step.wait_s)  # fmt: skip
-            line.registration = step.state
-            await asyncio.sleep(step.wait_s)
+            line.registration, since = step.state, self._exchange.now()
+            if step.state != "registered":
+                await asyncio.sleep(step.wait_s)
+            elif await _is_cut(line, step.wait_s):  # calls came by that connection: there must be another soon
+                wait_s, cuts = after_cut(self._exchange.now() - since, cuts, self.draw)
+                log.warning("trunk=%s event=connection-lost next_s=%.0f", line.trunk.name, wait_s)
+                line.registration = "trying"
+                await asyncio.sleep(wait_s)
 
     async def _stay_qualified(self, line: _Line) -> None:
         """OPTIONS at its beat; one that takes long takes of the pause after it."""
@@ -133,11 +149,22 @@ class Trunks:
         """The ids of trunks that do not answer: tried last."""
         return {line.trunk.id for line in self._lines.values() if not line.health.up}
 
-    def called_by_contact(self, request: Request) -> Trunk | None:
-        """The trunk that calls the Contact we registered there."""
-        if not self._by_contact:
-            return None
-        return self._exchange.directory.trunk(self._by_contact.get(request.uri.user, 0))
+    def cut(self, hop: Hop) -> None:
+        """A connection has ended."""
+        for line in self._lines.values():
+            if line.trunk.name == hop.line:
+                line.cut.set()
+
+    def calling(self, request: Request, source: Hop) -> Trunk | None:
+        """The trunk that proves to be the caller: by connection, certificate, or the Contact we registered there."""
+        directory = self._exchange.directory
+        if source.line and (found := directory.trunk_by_name(source.line)) is not None:
+            return found  # by the connection that we opened to it
+        certified = directory.trunk_for_names(names) if (names := self._exchange.certified(source)) else None
+        if certified is not None or not self._by_contact:
+            return certified
+        called = directory.trunk(self._by_contact.get(request.uri.user, 0))
+        return None if called is not None and called.tls_client else called
 
     def number_called(self, request: Request) -> str:
         """Whom an INVITE of a trunk is for: a registrar puts our Contact in its Request-URI, the number is in To."""
@@ -176,6 +203,14 @@ class Trunks:
         )
 
 
+async def _is_cut(line: _Line, within_s: float) -> bool:
+    try:
+        async with asyncio.timeout(within_s):
+            return await line.cut.wait()
+    except TimeoutError:
+        return False
+
+
 async def _answer(line: _Line, asked: Coroutine[Any, Any, Response | None]) -> Response | None:
     """A host that nobody knows does not answer either."""
     try:
@@ -189,5 +224,12 @@ def _same_binding(before: Trunk, after: Trunk | None) -> bool:
     """A REGISTER of the one replaces what the other has bound."""
     if after is None or not after.register:
         return False
-    names = ("name", "host", "port", "proxy", "user", "password")
-    return all(getattr(before, name) == getattr(after, name) for name in names)
+    return _way(before) == _way(after) and (before.user, before.password) == (after.user, after.password)
+
+
+def _way(trunk: Trunk) -> tuple[object, ...]:
+    """What decides where a connection for it leads, and what is proven there."""
+    return (
+        trunk.name, trunk.host, trunk.port, trunk.proxy, trunk.transport, trunk.tls_ca, trunk.tls_certificate,
+        trunk.tls_key,
+    )  # fmt: skip

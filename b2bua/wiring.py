@@ -7,9 +7,8 @@ import gc
 import logging
 import secrets
 import socket
-import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +18,7 @@ import uvicorn
 
 from b2bua.admission import Limits
 from b2bua.call_ladder import live_ladder
-from b2bua.config import BadConfig, Config, ServerConfig, split_address, split_host
+from b2bua.config import BadConfig, Config, ServerConfig, listed, split_address, split_host
 from b2bua.control import control
 from b2bua.exchange import Exchange
 from b2bua.front import DemoControls, FrontDesk
@@ -28,17 +27,12 @@ from b2bua.hep import HepSender
 from b2bua.office import BackOffice
 from b2bua.random_ids import RandomIds
 from b2bua.sip_trace import SipTrace
+from b2bua.sip_transports import SipTransports, resolver
 from b2bua.trunk_requests import Locate
 from media.engine import MediaEngine
 from media.prompt import Pack
 from sip_stack.core import SipCore
-from sip_stack.framing import Framer
-from sip_stack.hop import WEBSOCKET
-from sip_stack.resolver import Resolver
-from sip_stack.streams import StreamLimits, StreamTransport
-from sip_stack.transport import Alarm, UdpTransport
-from sip_stack.transports import Certificate, by_transport
-from sip_stack.websocket import websocket_framing
+from sip_stack.transport import Alarm, UdpGroup, UdpTransport
 from store.database import Database
 from store.lock import ServerLock
 from webform.app import create_app
@@ -48,10 +42,6 @@ __all__ = ["Running", "bind_http", "fixed_sip", "free_http", "free_sip", "run_se
 Transport = Callable[[asyncio.AbstractEventLoop, str, int], UdpTransport]
 
 log = logging.getLogger(__name__)
-
-_RENEW_S = 60.0
-_WEBSOCKET = StreamLimits(idle_s=60.0, ping_s=25.0)
-"""A page that is gone without a word is noticed in a minute; NATs and proxies forget sooner than phones speak."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +80,8 @@ def bind_http(host: str, port: int) -> socket.socket:
 
 
 async def run_server(
-    config: Config, stack: AsyncExitStack, *, sip: UdpTransport, base_url: str, demo: DemoControls | None = None,
-    emergencies: bool = True, locate: Locate | None = None,
+    config: Config, stack: AsyncExitStack, *, sip: UdpTransport | UdpGroup, base_url: str,
+    demo: DemoControls | None = None, emergencies: bool = True, locate: Locate | None = None,
 ) -> Running:  # fmt: skip
     """Start everything but the web; `stack` ends it in reverse order.
 
@@ -115,7 +105,7 @@ async def run_server(
         engine=engine,
         pack=Pack.load("en"),
         gate=Gate(secrets.token_bytes(32), config.server.digest),
-        locate=locate or Resolver(ipv6=":" in sip.host).locate,
+        locate=locate or resolver(config, sip).locate,
         now=time.monotonic,
         wall=time.time,
         new_id=RandomIds(),
@@ -128,17 +118,16 @@ async def run_server(
         recent_calls=config.server.recent_calls,
     )
     alarm = Alarm(loop)
-    streams = [each async for each in _streams(config, exchange, stack)]
+    ways = await SipTransports.bind(config, exchange, sip, stack)
     exchange.core = core = SipCore(
         exchange,
-        send=by_transport({"UDP": sip.send, **{stream.name: stream.send for stream, _ in streams}}),
-        local={"UDP": (address, sip.port), **{stream.name: (address, port) for stream, port in streams}},
+        send=ways.send,
+        local=ways.listening,
         new_id=exchange.new_id,
         clock=time.monotonic,
         alarm=alarm,
         bug=_bug,
     )
-    core.stays_on_udp = exchange.stays_on_udp
     alarm.wakes(core)
     trace = SipTrace(exchange, ladders=config.server.ladder_messages > 0)
     stack.callback(alarm.close)
@@ -153,49 +142,8 @@ async def run_server(
     _send_to_homer(config.server, exchange, trace, stack)
     await stack.enter_async_context(control(config.server.database, exchange, trace))
     _spare_the_collector()
-    sip.start(core)
-    for stream, _ in streams:
-        await stream.start(core.receive)
+    await ways.start(core)
     return Running(exchange, front, engine, (address, sip.port), base_url)
-
-
-async def _streams(
-    config: Config, exchange: Exchange, stack: AsyncExitStack
-) -> AsyncIterator[tuple[StreamTransport, int]]:
-    """SIP over TCP, TLS and WebSocket where it is configured, and the ports.  Raises: BadConfig."""
-    server, loop = config.server, asyncio.get_running_loop()
-    for name, where in (("TCP", server.tcp), ("TLS", server.tls), ("WS", server.ws), ("WSS", server.wss)):
-        if not where:
-            continue
-        try:
-            secure, web = name in ("TLS", "WSS"), name in WEBSOCKET
-            certificate = Certificate(Path(server.tls_certificate), Path(server.tls_key)) if secure else None
-            stream = StreamTransport(
-                loop, name, lost=lambda hop: exchange.core.lost(hop),  # the core comes after its transports
-                served=certificate.context if certificate else None,
-                trusted=ssl.create_default_context() if certificate else None,
-                limits=_WEBSOCKET if web else StreamLimits(),
-                framing=websocket_framing(server.ws_origins) if web else Framer,
-                opens=not web, gone=exchange.connection_gone,
-            )  # fmt: skip
-            _, port = await stream.listen(*split_address(where))
-        except OSError as error:  # ssl.SSLError too
-            raise BadConfig(f"SIP over {name} at {where}: {error.strerror or error}") from error
-        stack.push_async_callback(stream.close)
-        if certificate is not None:
-            exchange.keep(_renewing(certificate))
-        yield stream, port
-
-
-async def _renewing(certificate: Certificate) -> None:
-    """A renewed certificate is used without a restart, for connections from then on."""
-    while True:
-        await asyncio.sleep(_RENEW_S)
-        try:
-            if certificate.renew():
-                log.info("event=certificate-renewed")
-        except OSError as error:
-            log.error("event=certificate-not-renewed error=%s", error)
 
 
 async def serve_web(running: Running, config: Config, listener: socket.socket, stack: AsyncExitStack) -> None:
@@ -305,6 +253,18 @@ def free_sip(host: str, first: int, make: Transport = UdpTransport) -> UdpTransp
     raise OSError(f"no free UDP port from {first} on")
 
 
-def fixed_sip(config: Config) -> UdpTransport:
-    """The configured port or nothing.  Raises: OSError."""
-    return UdpTransport(asyncio.get_running_loop(), *split_address(config.server.sip))
+def fixed_sip(config: Config) -> UdpTransport | UdpGroup:
+    """The configured ports or nothing.  Raises: OSError."""
+    loop = asyncio.get_running_loop()
+    first, *others = [split_address(place) for place in listed(config.server.sip)]
+    if not others:
+        return UdpTransport(loop, *first)
+    sockets: list[UdpTransport] = []
+    try:
+        for number, (host, port) in enumerate([first, *others], 1):
+            sockets.append(UdpTransport(loop, host, port, number))
+    except OSError:
+        for each in sockets:
+            each.close()
+        raise
+    return UdpGroup(sockets)

@@ -199,7 +199,8 @@ class SipCore:
 
     def new_via(self, hop: Hop, branch: str) -> str:
         """A Via with rport (RFC 3581 3)."""
-        return f"SIP/2.0/{hop.transport} {self.sent_by(hop)};branch={branch};rport"
+        alias = ";alias" if hop.transport == "TLS" and hop.line else ""  # RFC 5923 5: it may come back by the same
+        return f"SIP/2.0/{hop.transport} {self.sent_by(hop)};branch={branch};rport{alias}"
 
     def wider(self, hop: Hop) -> Hop | None:
         """TCP to the same address (18.1.1); None where it was refused not long ago, or is not wanted."""

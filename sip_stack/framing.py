@@ -34,6 +34,10 @@ class Framing(Protocol):
     def waiting(self) -> bool:
         """Something has begun and is not complete."""
 
+    @property
+    def answered_pings(self) -> bool:
+        """A ping of ours was answered by what is no message: silence after the next one means that it is gone."""
+
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Complete messages.  Raises: BadFrame, after which nothing can be read."""
 
@@ -53,13 +57,16 @@ class Framing(Protocol):
 class Framer:
     """The bytes of one TCP or TLS connection that are not yet a message: a Framing."""
 
-    __slots__ = ("_buffer", "_need", "pings")
+    __slots__ = ("_asked", "_buffer", "_need", "answered_pings", "pings")
 
     opened = False
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._need = 0
+        self._asked = 0
+        """Pings of ours without an answer."""
+        self.answered_pings = False
         self.pings = 0
         """Keep-alives seen and not yet answered: each wants a PONG."""
 
@@ -91,8 +98,9 @@ class Framer:
         return message
 
     def ping(self) -> bytes:
-        """Only clients ask here (RFC 5626 4.4.1)."""
-        return b""
+        """Two line ends, to be answered by one (RFC 5626 4.4.1)."""
+        self._asked += 1
+        return PING
 
     def farewell(self) -> bytes:
         """None."""
@@ -105,11 +113,15 @@ class Framer:
 
     def _skip_blank_lines(self) -> None:
         """7.5: blank lines before a start line are ignored; RFC 5626 4.4.1: two in a row are a ping."""
+        while self._asked and self._buffer.startswith(PONG):
+            del self._buffer[: len(PONG)]
+            self._asked -= 1
+            self.answered_pings = True
         while self._buffer.startswith(PING):
             del self._buffer[: len(PING)]
             self.pings += 1
         if self._buffer.startswith(PONG) and len(self._buffer) > len(PONG) and self._buffer[2:3] != b"\r":
-            del self._buffer[: len(PONG)]  # the answer to a ping of ours
+            del self._buffer[: len(PONG)]
 
 
 def _content_length(head: bytes) -> int:

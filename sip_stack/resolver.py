@@ -30,13 +30,13 @@ class Resolver:
     """Finds the servers of a domain: NAPTR, SRV, A and AAAA, each answer kept as long as it says."""
 
     def __init__(
-        self, transports: Sequence[str] = ("UDP",), *, ipv6: bool = False, name_servers: Sequence[str] = (),
-        port: int = 53,
+        self, transports: Sequence[str] = ("UDP",), *, ipv4: bool = True, ipv6: bool = False,
+        name_servers: Sequence[str] = (), port: int = 53,
     ) -> None:
         """`transports` are ours, the liked ones first; without `name_servers` the system's are asked."""
         self._transports = tuple(transports)
-        self._kinds = ("A", "AAAA") if ipv6 else ("A",)
-        self._families = (socket.AF_INET, socket.AF_INET6) if ipv6 else (socket.AF_INET,)
+        used = [(4, "A", socket.AF_INET)] * ipv4 + [(6, "AAAA", socket.AF_INET6)] * ipv6
+        self._versions, self._kinds, self._families = zip(*used, strict=True)
         self._dns = _dns(name_servers, port)
         self._known: dict[tuple[str, str], list[Any]] = {}
         """The last answers, for the time when nobody answers."""
@@ -51,9 +51,13 @@ class Resolver:
         bare = host.strip("[]").rstrip(".")
         chosen = transport or self._transports[0]
         try:
-            return [Hop(chosen, str(ip_address(bare)), port or default_port(chosen))]
+            address = ip_address(bare)
         except ValueError:
             pass
+        else:
+            if address.version not in self._versions:
+                raise OSError(f"{bare} is an address of a kind that is not used here")
+            return [Hop(chosen, str(address), port or default_port(chosen))]
         if port is not None:  # 4.1 and 4.2: a port named leads past NAPTR and SRV
             return await self._hosts(chosen, bare, port)
         hops: list[Hop] = []

@@ -7,10 +7,9 @@ import logging
 import ssl
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import cast
 
-from sip_stack.framing import BadFrame, Framer, Framing
+from sip_stack.connection import Connection, Handshake, StreamLimits
+from sip_stack.framing import Framer, Framing
 from sip_stack.hop import Hop
 
 __all__ = ["StreamLimits", "StreamTransport"]
@@ -18,23 +17,10 @@ __all__ = ["StreamLimits", "StreamTransport"]
 log = logging.getLogger(__name__)
 
 Receive = Callable[[bytes, Hop], None]
-
-
-@dataclass(frozen=True, slots=True)
-class StreamLimits:
-    """What a far end may do with its connections."""
-
-    idle_s: float = 900.0
-    """Without a byte from it; a phone's keep-alive comes every 2 minutes (RFC 5626 4.4.1)."""
-    half_s: float = 10.0
-    """From the first byte of a message to its last, and from the accept to the first message."""
-    ping_s: float | None = None
-    """After so long without a byte it is asked whether it is there, where the transport has a way to."""
-    connect_s: float = 5.0
-    most: int = 4000
-    most_a_source: int = 100
-    most_unsent: int = 1 << 20
-    """Bytes waiting for a far end that does not read."""
+_USUAL = StreamLimits()
+_FAREWELL_S = 1.0
+_Peer = tuple[str, int, str, str]
+"""Host, port, the name that the certificate must be for, and the trunk whose TLS settings hold."""
 
 
 class StreamTransport:
@@ -42,147 +28,226 @@ class StreamTransport:
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, name: str = "TCP", *, lost: Callable[[Hop], None],
-        served: ssl.SSLContext | None = None, trusted: ssl.SSLContext | None = None,
-        limits: StreamLimits = StreamLimits(), framing: Callable[[], Framing] = Framer, opens: bool = True,
+        served: ssl.SSLContext | None = None, trusted: Callable[[str], ssl.SSLContext] | None = None,
+        limits: StreamLimits = _USUAL, framing: Callable[[], Framing] = Framer, opens: bool = True,
         gone: Callable[[Hop], None] = lambda hop: None,
     ) -> None:
         """`lost(hop)` is told of messages that reached nobody; TLS has a context for each direction.
 
+        `trusted(line)` is the one for connections to a trunk, raising OSError for files that cannot be used.
         `framing` begins a connection; without `opens` the far end alone can; `gone(hop)` is told of each that ended.
         """
         self.name = name
         self.limits = limits
+        self.loop = loop
+        self.framing = framing
         self._receive: Receive | None = None
-        self._loop = loop
         self._lost = lost
         self._gone = gone
         self._opens = opens
-        self.framing = framing
         self._served, self._trusted = served, trusted
-        self._server: asyncio.Server | None = None
-        self._flows: dict[int, _Connection] = {}
-        self._by_peer: dict[tuple[str, int], _Connection] = {}
-        self._opening: dict[tuple[str, int], asyncio.Task[None]] = {}
-        self._queues: dict[tuple[str, int], list[tuple[bytes, Hop]]] = {}
+        self._servers: list[asyncio.Server] = []
+        self._flows: dict[int, Connection] = {}
+        self._by_peer: dict[_Peer, Connection] = {}
+        self._aliases: dict[tuple[str, int], Connection] = {}
+        self._opening: dict[_Peer, asyncio.Task[None]] = {}
+        self._queues: dict[_Peer, list[tuple[bytes, Hop]]] = {}
         self._sources: Counter[str] = Counter()
+        self._handshakes: dict[asyncio.Task[None], str] = {}
         self._last_flow = 0
         self._sweep: asyncio.TimerHandle | None = None
+        self._closing = False
+        self._emptied = asyncio.Event()
         self.refused = 0
         """Connections turned away for a limit."""
+        self.last_error = ""
+        """Why the last connection did not come about."""
 
-    async def listen(self, host: str, port: int) -> tuple[str, int]:
-        """Take an address to accept connections at; which one it is.  Raises: OSError where it is held."""
-        self._server = await self._loop.create_server(
-            lambda: _Connection(self), host, port, ssl=self._served, reuse_address=True, start_serving=False,
-            ssl_handshake_timeout=self.limits.half_s if self._served else None,
-        )
-        address = self._server.sockets[0].getsockname()
+    async def listen(self, host: str, port: int, number: int = 0) -> tuple[str, int]:
+        """Take an address to accept connections at; which one it is.  Raises: OSError where it is held.
+
+        `number` is that of the address where there are several (see Hop.flow).
+        """
+        served = self._served
+
+        def accepted() -> asyncio.Protocol:
+            return Handshake(self, served, number) if served else Connection(self, listener=number)
+
+        server = await self.loop.create_server(accepted, host, port, reuse_address=True, start_serving=False)
+        self._servers.append(server)
+        address = server.sockets[0].getsockname()
         return address[0], address[1]
 
     async def start(self, receive: Receive) -> None:
         """Accept connections from now on, and hand what arrives to `receive`."""
-        assert self._server is not None
         self._receive = receive
-        await self._server.start_serving()
+        for server in self._servers:
+            await server.start_serving()
 
     def send(self, data: bytes, hop: Hop) -> None:
         """Send on the connection of the hop, else on one to its address, else open one (18.1.1, 18.2.2)."""
-        peer = (hop.host, hop.port)
         connection = self._flows.get(hop.flow)
-        if connection is None and self._opens:  # who cannot be connected to may have left its port to another
-            connection = self._by_peer.get(peer)
-        if connection is not None:
+        if (connection is None or not connection.open) and self._opens:
+            connection = self._by_peer.get(_peer(hop)) or self._alias_of(hop)
+        if connection is not None and (connection.open or not self._opens):
             connection.write(data)
             return
-        if not self._opens:
-            self._loop.call_soon(self._lost, hop)
+        if not self._opens:  # who cannot be connected to may have left its port to another
+            self.loop.call_soon(self._lost, hop)
             return
+        peer = _peer(hop)
         self._queues.setdefault(peer, []).append((data, hop))
         if peer not in self._opening:
-            self._opening[peer] = self._loop.create_task(self._open(peer))
+            self._opening[peer] = self.loop.create_task(self._open(peer))
+
+    def names(self, hop: Hop) -> frozenset[str]:
+        """Whom the certificate of the far end is for that a message came from; none without one."""
+        connection = self._flows.get(hop.flow)
+        return connection.names if connection else frozenset()
+
+    def drop(self, line: str) -> None:
+        """Close what was opened for a trunk."""
+        for connection in list(self._flows.values()):
+            if connection.hop.line == line:
+                connection.close()
 
     async def close(self) -> None:
         """Stop accepting and close every connection."""
-        if self._server is not None:
-            self._server.close()
-        for task in list(self._opening.values()):
+        self._closing = True
+        for server in self._servers:
+            server.close()
+        tasks = [*self._opening.values(), *self._handshakes]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._opening.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         for connection in list(self._flows.values()):
             connection.close()
+        try:
+            async with asyncio.timeout(_FAREWELL_S):
+                while self._flows:  # over TLS the far end has a word to say
+                    self._emptied.clear()
+                    await self._emptied.wait()
+        except TimeoutError:
+            for connection in list(self._flows.values()):
+                connection.abort()
+            await asyncio.sleep(0)
         if self._sweep is not None:
             self._sweep.cancel()
-        if self._server is not None:
-            await self._server.wait_closed()
+        for server in self._servers:
+            await server.wait_closed()
 
     @property
     def connections(self) -> int:
         """How many are open."""
         return len(self._flows)
 
-    # What connections tell
+    # What connections ask and tell (connection.Owner)
 
-    def opened(self, connection: _Connection) -> bool:
-        """A connection is up; False where there are too many."""
-        host = connection.hop.host
-        if len(self._flows) >= self.limits.most or self._sources[host] >= self.limits.most_a_source:
-            self.refused += 1
+    def admits(self, host: str) -> bool:
+        """Whether one more from there may begin; handshakes count."""
+        shaking = sum(each == host for each in self._handshakes.values())
+        everyone = len(self._flows) + len(self._handshakes)
+        if everyone < self.limits.most and self._sources[host] + shaking < self.limits.most_a_source:
+            return True
+        self.refused += 1
+        return False
+
+    def shaking(self, host: str, handshake: asyncio.Task[None]) -> None:
+        """One from there is at its handshake."""
+        self._handshakes[handshake] = host
+        handshake.add_done_callback(self._handshakes.pop)
+
+    def opened(self, connection: Connection) -> bool:
+        """A connection is up; False where there are too many of those that others open."""
+        hop = connection.hop
+        counted = self._served is not None  # when its handshake began
+        if self._closing or (connection.accepted and not counted and not self.admits(hop.host)):
             return False
-        self._flows[connection.hop.flow] = connection
-        self._by_peer[host, connection.hop.port] = connection
-        self._sources[host] += 1
+        self._flows[hop.flow] = connection
+        self._by_peer[_peer(hop)] = connection
+        if connection.accepted:
+            _count(self._sources, hop.host, 1)
         if self._sweep is None:
             self._arm()
         return True
 
-    def closed(self, connection: _Connection) -> None:
-        """It is gone."""
+    def closed(self, connection: Connection, *, waited_for: bool) -> None:
+        """It is gone, and with it what was under way."""
         hop = connection.hop
         if self._flows.pop(hop.flow, None) is None:
             return
-        if self._by_peer.get((hop.host, hop.port)) is connection:
-            del self._by_peer[hop.host, hop.port]
-        self._sources[hop.host] -= 1
-        if not self._sources[hop.host]:
-            del self._sources[hop.host]
+        if self._by_peer.get(_peer(hop)) is connection:
+            del self._by_peer[_peer(hop)]
+        self._aliases = {at: each for at, each in self._aliases.items() if each is not connection}
+        if connection.accepted:
+            _count(self._sources, hop.host, -1)
+        if self._closing:
+            self._emptied.set()
+            return
         self._gone(hop)
+        if waited_for:
+            self._lost(hop)
+
+    def heard(self, message: bytes, hop: Hop) -> None:
+        """A message came."""
+        assert self._receive is not None
+        self._receive(message, hop)
+
+    def unsent(self, hop: Hop) -> None:
+        """A message could not be sent."""
+        self._lost(hop)
+
+    def alias(self, connection: Connection, port: int) -> None:
+        """Requests to its own address go by its connection (RFC 5923 5)."""
+        self._aliases[connection.hop.host, port] = connection
 
     def new_flow(self) -> int:
         """A number that no connection had before."""
         self._last_flow += 1
         return self._last_flow
 
-    async def _open(self, peer: tuple[str, int]) -> None:
-        waiting = self._queues[peer]
+    # Opening
+
+    def _alias_of(self, hop: Hop) -> Connection | None:
+        """RFC 5923 8.2: only one whose certificate is for whom we want to reach."""
+        found = self._aliases.get((hop.host, hop.port)) if self._aliases else None
+        return found if found is not None and (hop.name or hop.host).lower() in found.names else None
+
+    async def _open(self, peer: _Peer) -> None:
+        hop = self._queues[peer][0][1]
         try:
+            context = self._trusted(hop.line) if self._trusted else None
             async with asyncio.timeout(self.limits.connect_s):
-                connection = (await self._loop.create_connection(
-                    lambda: _Connection(self), *peer, ssl=self._trusted,
-                    server_hostname=(waiting[0][1].name or peer[0]) if self._trusted else None,
+                connection = (await self.loop.create_connection(
+                    lambda: Connection(self, hop), hop.host, hop.port, ssl=context,
+                    server_hostname=(hop.name or hop.host) if context else None,
                 ))[1]
         except (OSError, TimeoutError) as error:  # ssl.SSLError is an OSError
-            log.info("transport=%s peer=%s:%d event=not-connected error=%r", self.name, *peer, error)
+            self.last_error = _why(error)
+            level = logging.WARNING if isinstance(error, ssl.SSLError) else logging.INFO
+            log.log(level, "transport=%s peer=%s:%d trunk=%s event=not-connected error=%s", self.name, hop.host,
+                    hop.port, hop.line or "none", self.last_error)  # fmt: skip
             self._given_up(peer)
         except asyncio.CancelledError:
             self._given_up(peer)
             raise
         else:
-            del self._opening[peer], self._queues[peer]
-            for data, _ in waiting:
+            del self._opening[peer]
+            for data, _ in self._queues.pop(peer):
                 connection.write(data)
 
-    def _given_up(self, peer: tuple[str, int]) -> None:
+    def _given_up(self, peer: _Peer) -> None:
         del self._opening[peer]
         for _, hop in self._queues.pop(peer):
             self._lost(hop)
 
     def _arm(self) -> None:
-        self._sweep = self._loop.call_later(min(self.limits.half_s, self.limits.idle_s) / 4, self._sweep_up)
+        self._sweep = self.loop.call_later(min(self.limits.half_s, self.limits.idle_s) / 4, self._sweep_up)
 
     def _sweep_up(self) -> None:
-        """Close what dawdles."""
+        """Close what dawdles, ask who is silent."""
         self._sweep = None
-        now = self._loop.time()
+        now = self.loop.time()
         for connection in list(self._flows.values()):
             if connection.dawdles(now):
                 connection.close()
@@ -192,81 +257,19 @@ class StreamTransport:
             self._arm()
 
 
-class _Connection(asyncio.Protocol):
-    """One connection."""
+def _peer(hop: Hop) -> _Peer:
+    return (hop.host, hop.port, hop.name, hop.line)
 
-    def __init__(self, owner: StreamTransport) -> None:
-        self._owner = owner
-        self._framing = owner.framing()
-        self._transport: asyncio.Transport | None = None
-        self._heard_at = self._began_at = self._asked_at = 0.0
-        self._spoke = False
-        self.hop = Hop(owner.name, "", 0)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        host, port = transport.get_extra_info("peername")[:2]
-        self.hop = Hop(self._owner.name, host, port, self._owner.new_flow())
-        self._heard_at = self._began_at = self._owner._loop.time()
-        if not self._owner.opened(self):
-            self._transport.abort()
+def _count(counter: Counter[str], host: str, more: int) -> None:
+    counter[host] += more
+    if not counter[host]:
+        del counter[host]
 
-    def data_received(self, data: bytes) -> None:
-        receive = self._owner._receive
-        assert receive is not None
-        self._heard_at = self._owner._loop.time()
-        if not self._framing.waiting:
-            self._began_at = self._heard_at
-        try:
-            for message in self._framing.feed(data):
-                self._spoke, self._began_at = True, self._heard_at
-                receive(message, self.hop)
-        except BadFrame as error:
-            log.info("transport=%s peer=%s:%d event=bad-frame error=%s", self.hop.transport, *self.hop[1:3], error)
-            if error.head:
-                receive(error.head, self.hop)  # the core answers 400 for the length
-            self._put(self._framing.answers())
-            self.close()
-            return
-        if answers := self._framing.answers():
-            self._spoke = True
-            self._put(answers)
 
-    def connection_lost(self, error: Exception | None) -> None:
-        self._owner.closed(self)
-
-    def write(self, data: bytes) -> None:
-        """Send; a far end that does not read is given up."""
-        transport = self._transport
-        if transport is None or transport.is_closing() or not (wrapped := self._framing.wrap(data)):
-            self._owner._loop.call_soon(self._owner._lost, self.hop)  # who sends must not be told while it sends
-            return
-        self._spoke = True  # whoever we speak to may take its time
-        self._put(wrapped)
-
-    def _put(self, data: bytes) -> None:
-        transport = self._transport
-        if transport is None or not data or transport.is_closing():
-            return
-        transport.write(data)
-        if transport.get_write_buffer_size() > self._owner.limits.most_unsent:
-            transport.abort()
-
-    def dawdles(self, now: float) -> bool:
-        """Nothing came for too long, or the rest of something."""
-        limits = self._owner.limits
-        half = self._framing.waiting or not (self._spoke or self._framing.opened)
-        return now - self._heard_at > limits.idle_s or (half and now - self._began_at > limits.half_s)
-
-    def ask(self, now: float) -> None:
-        """Ask one that is silent whether it is there."""
-        ping_s = self._owner.limits.ping_s
-        if ping_s is not None and now - max(self._heard_at, self._asked_at) > ping_s:
-            self._asked_at = now
-            self._put(self._framing.ping())
-
-    def close(self) -> None:
-        """Send what waits, and end."""
-        if self._transport is not None:
-            self._put(self._framing.farewell())
-            self._transport.close()
+def _why(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not accepted: {error.verify_message}"
+    if isinstance(error, TimeoutError):
+        return "no connection in time"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

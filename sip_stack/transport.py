@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from collections.abc import Sequence
 
 from sip_stack.core import Hop, SipCore
 
-__all__ = ["UdpTransport", "Alarm"]
+__all__ = ["Alarm", "UdpGroup", "UdpTransport"]
 
 log = logging.getLogger(__name__)
 
@@ -20,9 +21,13 @@ _MOST_HOPS = 4096
 class UdpTransport:
     """One UDP socket; asyncio's datagram protocol costs four times as much a datagram."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, host: str, port: int) -> None:
-        """Raises: OSError where the port is held: never shared (SO_REUSEPORT would steal traffic)."""
+    def __init__(self, loop: asyncio.AbstractEventLoop, host: str, port: int, number: int = 0) -> None:
+        """`number` is that of the address where there are several (see Hop.flow).
+
+        Raises: OSError where the port is held: never shared (SO_REUSEPORT would steal traffic).
+        """
         self._loop = loop
+        self._number = number
         self._core: SipCore | None = None
         self._hops: dict[tuple[str, int], Hop] = {}
         self._unsent: list[tuple[bytes, tuple[str, int]]] = []
@@ -30,6 +35,8 @@ class UdpTransport:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         try:
+            if family == socket.AF_INET6:  # IPv4 has a socket of its own
+                self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             self._socket.bind((host, port))
         except OSError:
             self._socket.close()
@@ -39,6 +46,11 @@ class UdpTransport:
             self._socket.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
         self.host, self.port = self._socket.getsockname()[:2]
         self.dropped = 0
+
+    @property
+    def places(self) -> list[tuple[str, int]]:
+        """The addresses that are listened at."""
+        return [(self.host, self.port)]
 
     def start(self, core: SipCore) -> None:
         """Hand what arrives to `core` from now on."""
@@ -93,8 +105,45 @@ class UdpTransport:
         """One value for each far end: transactions keep theirs for 32 s."""
         if len(self._hops) >= _MOST_HOPS:
             self._hops.clear()
-        self._hops[address] = hop = Hop("UDP", address[0], address[1])
+        self._hops[address] = hop = Hop("UDP", address[0], address[1], self._number)
         return hop
+
+
+class UdpGroup:
+    """Several UDP sockets as one: what is sent leaves by the one that it came in by, else the first of its family."""
+
+    def __init__(self, sockets: Sequence[UdpTransport]) -> None:
+        """Their numbers are 1, 2, ... in this order."""
+        self._sockets = tuple(sockets)
+        self._core: SipCore | None = None
+        self.host, self.port = sockets[0].host, sockets[0].port
+
+    @property
+    def places(self) -> list[tuple[str, int]]:
+        """The addresses that are listened at."""
+        return [(each.host, each.port) for each in self._sockets]
+
+    def start(self, core: SipCore) -> None:
+        """Hand what arrives to `core` from now on."""
+        self._core = core
+        for each in self._sockets:
+            each.start(core)
+
+    def close(self) -> None:
+        """Stop and free the ports."""
+        for each in self._sockets:
+            each.close()
+
+    def send(self, data: bytes, hop: Hop) -> None:
+        """Send one datagram; where there is no socket of the family who waits is told."""
+        six = ":" in hop.host
+        chosen = self._sockets[hop.flow - 1] if 0 < hop.flow <= len(self._sockets) else None
+        if chosen is None or (":" in chosen.host) != six:
+            chosen = next((each for each in self._sockets if (":" in each.host) == six), None)
+        if chosen is not None:
+            chosen.send(data, hop)
+        elif self._core is not None:
+            asyncio.get_running_loop().call_soon(self._core.lost, hop)
 
 
 class Alarm:

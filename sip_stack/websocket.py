@@ -40,6 +40,8 @@ class WebSocketFramer:
         self._whole = bytearray()
         self._text = False
 
+    answered_pings = False  # that it is idle for long says as much
+
     @property
     def opened(self) -> bool:
         """The handshake is over: it may wait before it says anything."""

@@ -53,6 +53,7 @@ class Directory:
     _by_digits: Mapping[str, Extension] = field(default_factory=dict)
     _by_page: Mapping[str, Extension] = field(default_factory=dict)
     _by_trunk_name: Mapping[str, Trunk] = field(default_factory=dict)
+    _by_client: Mapping[str, Trunk] = field(default_factory=dict)
     _by_address: Mapping[tuple[str, int | None], Trunk] = field(default_factory=dict)
     _callback_dids: Mapping[str, Did] = field(default_factory=dict)
     _networks: tuple[tuple[Network, Trunk], ...] = ()
@@ -92,6 +93,10 @@ class Directory:
             return False
         address = ip_address(ip)
         return any(address in network for network in self.edges)
+
+    def trunk_for_names(self, names: frozenset[str]) -> Trunk | None:
+        """The trunk whose calls come with a certificate for one of these names."""
+        return next((trunk for trunk in self._by_client.values() if trunk.tls_client.lower() in names), None)
 
     def did(self, number: str, trunk_id: int | None = None) -> Did | None:
         """The public number, arriving on this trunk."""
@@ -138,7 +143,9 @@ def build(
             did.number: did for did in public
             if (rung := by_id.get(did.extension_id or 0)) is not None and rung.kind == "callback"
         },
-        _by_trunk_name=_by(lines.values(), "name"), **_sources(lines.values()),
+        _by_trunk_name=_by(lines.values(), "name"),
+        _by_client=_by((trunk for trunk in lines.values() if trunk.tls_client), "tls_client"),
+        **_sources(lines.values()),
     )
 
 
@@ -160,7 +167,7 @@ def _digits(number: str) -> str:
 def _sources(trunks: Iterable[Trunk]) -> dict[str, Any]:
     exact: dict[tuple[str, int | None], Trunk] = {}
     networks: list[tuple[Network, Trunk]] = []
-    for trunk in trunks:
+    for trunk in (each for each in trunks if not each.tls_client):
         for source in trunk.sources or (trunk.host,):
             try:
                 network, port = split_source(source)

@@ -96,6 +96,8 @@ trunks = Table(
     _text("out_strip", 32), _text("out_prefix", 32), _text("in_strip", 32), _text("in_prefix", 32),
     _json("headers", "{}"), _text("send_caller", 16, "from"), _text("read_caller", 16, "pai"),
     Column("channels", sa.Integer), Column("calls_per_s", sa.Integer),
+    _text("transport", 8), _set("stay_on_udp", False), _text("tls_ca"), _text("tls_certificate"), _text("tls_key"),
+    _text("tls_client"),
 )
 dids = Table(
     "dids", metadata, _id(), Column("number", sa.String(32), nullable=False, unique=True),

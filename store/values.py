@@ -185,6 +185,9 @@ class AuthorisedCaller:
     created: float = 0.0
 
 
+TrunkTransport = Literal["", "udp", "tcp", "tls", "sips"]
+
+
 @dataclass(frozen=True, slots=True)
 class Trunk:
     """A SIP trunk, the manual's channel or resource."""
@@ -193,7 +196,7 @@ class Trunk:
     name: str
     host: str
     port: int = 0
-    """0: as NAPTR and SRV records say (RFC 3263), 5060 for an address."""
+    """0: as NAPTR and SRV records say (RFC 3263), 5060 for an address, 5061 over TLS."""
     user: str = ""
     password: str = field(default="", repr=False)
     trusted: bool = False
@@ -236,6 +239,17 @@ class Trunk:
     channels: int | None = None
     """Most calls at once, both directions together."""
     calls_per_s: int | None = None
+    transport: TrunkTransport = ""
+    """Empty: as NAPTR records say, UDP without; `sips`: TLS, and the URIs that we write say so."""
+    stay_on_udp: bool = False
+    """What is too big for UDP (RFC 3261 18.1.1) goes by UDP even so."""
+    tls_ca: str = ""
+    """PEM file with who vouches for the trunk's certificate; those of the system where empty."""
+    tls_certificate: str = ""
+    tls_key: str = ""
+    """PEM files: our certificate towards the trunk, where it wants one."""
+    tls_client: str = ""
+    """The name in the certificate that its calls must come with; they need none where empty."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ EXCEPTIONS = {("b2bua/wiring.py", "webform.app"), ("webform", "b2bua.desk")}
 PURE = ("sip_stack", "media", "store")
 WORLDLY = {"asyncio", "socket", "time", "random", "secrets"}
 SHELL = {
-    "sip_stack/transport.py", "sip_stack/streams.py", "sip_stack/resolver.py", "media/engine.py", "media/worker.py",
-    "store/database.py",
+    "sip_stack/transport.py", "sip_stack/streams.py", "sip_stack/connection.py", "sip_stack/resolver.py",
+    "media/engine.py", "media/worker.py", "store/database.py",
 }
 
 

@@ -124,6 +124,8 @@ class Wire:
         self._loop = loop
         self._random = Random(seed)
         self._cores: dict[tuple[str, int], SipCore] = {}
+        self.lines: dict[tuple[str, tuple[str, int]], str] = {}
+        """By transport and who hears: the trunk that his connection was opened for."""
         self.loss = self.repeat = self.reorder = 0.0
         self.travels: Callable[[int], tuple[float, ...]] = lambda n: (DELAY_S,)
         """After how long the n-th message arrives: once, several times, never."""
@@ -140,14 +142,14 @@ class Wire:
             for delay in arrives * (2 if self._random.random() < self.repeat else 1):
                 if self._random.random() >= self.loss:
                     late = 40 * DELAY_S * (self._random.random() < self.reorder)
-                    self._loop.call_later(delay + late, self._deliver, data, source, target)
+                    self._loop.call_later(delay + late, self._deliver, data, Hop(hop.transport, *source), target)
 
         return send
 
-    def _deliver(self, data: bytes, source: tuple[str, int], target: tuple[str, int]) -> None:
+    def _deliver(self, data: bytes, source: Hop, target: tuple[str, int]) -> None:
         core = self._cores.get(target)
         if core is not None:
-            core.receive(data, Hop("UDP", *source))
+            core.receive(data, source._replace(line=self.lines.get((source.transport, target), "")))
 
     def requests(self, method: str, target: tuple[str, int] | None = None) -> list[bytes]:
         """The different requests of a method that were sent, to one address or at all."""
@@ -433,11 +435,11 @@ class World:
         self.exchange.core = self.core = self.core_at(SERVER, self.exchange, tap=self.exchange.tap)
         self.desk = FrontDesk(self.exchange, base_url="http://test", new_token=lambda: f"token{next(self._ids)}")
 
-    async def locate(self, host: str, port: int | None) -> list[Hop]:
+    async def locate(self, host: str, port: int | None, transport: str | None = None) -> list[Hop]:
         if host in self.servers:
-            return self.servers[host]
+            return [hop._replace(transport=transport or hop.transport) for hop in self.servers[host]]
         try:
-            return [Hop("UDP", str(ip_address(host)), port or 5060)]
+            return [Hop(transport or "UDP", str(ip_address(host)), port or 5060)]
         except ValueError:
             raise OSError("Name or service not known") from None
 
@@ -449,7 +451,7 @@ class World:
             raise error
 
         core = SipCore(
-            user, send=self.wire.send_from(address), local={"UDP": address},
+            user, send=self.wire.send_from(address), local={"UDP": address, "TCP": address, "TLS": address},
             new_id=lambda: f"{address[0][-2:]}{next(self._ids):08x}",
             clock=self.loop.time, alarm=lambda when: self.loop.call_at(when, core.wake) and None, bug=raise_it, tap=tap,
         )  # fmt: skip

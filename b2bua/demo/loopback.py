@@ -63,8 +63,10 @@ class LoopbackTransport(UdpTransport):
         super().send(data, hop)
 
 
-async def locate_here(host: str, port: int | None) -> list[Hop]:
+async def locate_here(host: str, port: int | None, transport: str | None = None) -> list[Hop]:
     """Where a trunk is.  Raises: OSError for one that is not on this machine."""
     if not is_here(host):
         raise OSError(f"the demo calls this machine only, not {host}")
+    if transport not in (None, "UDP"):
+        raise OSError("the demo speaks UDP only")
     return [Hop("UDP", host, port or 5060)]

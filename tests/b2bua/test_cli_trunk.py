@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from secrets import token_hex
@@ -20,8 +21,11 @@ from sip_stack.digest import ha1, parse_proof, proves
 from sip_stack.headers import NameAddr
 from sip_stack.invite import IncomingInvite
 from sip_stack.message import Request, Response
+from sip_stack.streams import StreamTransport
 from sip_stack.transport import Alarm, UdpTransport
+from sip_stack.transports import Certificate, by_transport
 from tests.acceptance.ports import SIP, free_port
+from tests.sip_stack.certificates import certificate
 
 HOST = "127.0.0.2"
 CHALLENGE = ("WWW-Authenticate", 'Digest realm="carrier", nonce="n", algorithm=MD5, qop="auth"')
@@ -86,21 +90,34 @@ class _Far:
 
 
 @asynccontextmanager
-async def carrier(script: Callable[[Carrier, Incoming], None], port: int) -> AsyncIterator[Carrier]:
+async def carrier(
+    script: Callable[[Carrier, Incoming], None], port: int, transport: str = "udp", files: Sequence[str] = ()
+) -> AsyncIterator[Carrier]:
+    """A trunk at HOST; `files`: CA, key of it, and the CA of its clients."""
     loop = asyncio.get_running_loop()
-    transport, alarm = UdpTransport(loop, HOST, port), Alarm(loop)
+    udp, alarm = UdpTransport(loop, HOST, port), Alarm(loop)
     made = Carrier(script)
+    served = None
+    if transport == "tls":
+        served = Certificate(Path(files[0]), Path(files[1]), Path(files[2])).context
+        served.verify_mode = ssl.CERT_REQUIRED
+    stream = StreamTransport(loop, transport.upper(), lost=lambda hop: made.core.lost(hop), served=served)
     made.core = SipCore(
-        made, send=transport.send, local={"UDP": (HOST, port)}, new_id=lambda: token_hex(8), clock=time.monotonic,
+        made, send=by_transport({"UDP": udp.send, stream.name: stream.send}) if transport != "udp" else udp.send,
+        local=dict.fromkeys(("UDP", "TCP", "TLS"), (HOST, port)), new_id=lambda: token_hex(8), clock=time.monotonic,
         alarm=alarm, bug=lambda error: pytest.fail(str(error)),
     )  # fmt: skip
     alarm.wakes(made.core)
-    transport.start(made.core)
+    udp.start(made.core)
+    if transport != "udp":
+        await stream.listen(HOST, port)
+        await stream.start(made.core.receive)
     try:
         yield made
     finally:
         alarm.close()
-        transport.close()
+        udp.close()
+        await stream.close()
 
 
 @pytest.fixture
@@ -137,11 +154,17 @@ def well(carrier: Carrier, incoming: Incoming) -> None:
         incoming.respond(200, extra=[BOUND] if incoming.request.method == "REGISTER" else [])
 
 
-async def test_all_is_well(tmp_path: Path, port: int) -> None:
-    async with carrier(well, port) as trunk:
-        status, lines = await asked(tmp_path, port, REGISTERED, "--call", "+1 202-555-0105")
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
+async def test_all_is_well(tmp_path: Path, port: int, transport: str) -> None:
+    """Over TLS with a certificate on both sides."""
+    settings = f'{REGISTERED}\ntransport = "{transport}"'
+    files = [str(file) for name in (HOST, "pbx.test") for file in certificate(tmp_path, name)]
+    if transport == "tls":
+        settings += '\ntls_ca = "{0}"\ntls_certificate = "{2}"\ntls_key = "{3}"'.format(*files)
+    async with carrier(well, port, transport, files) as trunk:
+        status, lines = await asked(tmp_path, port, settings, "--call", "+1 202-555-0105")
     assert (status, lines) == (0, [
-        f"DNS       {HOST}: {HOST}:{port}",
+        f"DNS       {HOST}: {HOST}:{port} {transport.upper()}",
         "OPTIONS   200 OK",
         "          it is there and answers",
         "REGISTER  200 OK",
@@ -242,3 +265,17 @@ async def test_a_test_takes_no_calls(tmp_path: Path, port: int) -> None:
     async with carrier(script, port):
         await asked(tmp_path, port, "")
     assert sorted(told) == [200, 480]
+
+
+@pytest.mark.parametrize(("settings", "why"), [
+    pytest.param('transport = "tcp"', "Connect call failed", id="nobody listens"),
+    pytest.param('transport = "tls"\ntls_ca = "{0}"', "its certificate is not accepted: IP address mismatch",
+                 id="another's certificate"),
+    pytest.param('transport = "tls"', "its certificate is not accepted: self-signed certificate", id="unknown"),
+])
+async def test_why_there_is_no_connection(tmp_path: Path, port: int, settings: str, why: str) -> None:
+    files = [str(file) for name in ("other.test", "pbx.test") for file in certificate(tmp_path, name)]
+    async with carrier(well, port, "tls" if "tls" in settings else "udp", files):
+        status, lines = await asked(tmp_path, port, settings.format(*files))
+    assert (status, lines[1]) == (1, "OPTIONS   no answer")
+    assert f"no connection: {why}" in lines[2]

@@ -39,7 +39,7 @@ from b2bua.config import Addresses, BadConfig, Config, MediaConfig, ServerConfig
         pytest.param('[web]\nbase_url = "call.example.org"\n', '2: web.base_url: "call.example.org" is not', id="bare"),
         pytest.param('[web]\n[server]\nsipp = "x"\n', "3: server.sipp: .*unknown field", id="an unknown key"),
         pytest.param('[sever]\n', "1: sever: .*unknown field", id="an unknown table"),
-        pytest.param('[server]\nsip = 5060\n', "2: server.sip: Expected `str`, got `int`", id="a bare number"),
+        pytest.param('[server]\nsip = 5060\n', "2: server.sip: Expected `str . array`, got `int`", id="a bare number"),
         pytest.param('[server]\nlog_level = "LOUD"\n', "2: server.log_level: Invalid enum value", id="no level"),
         pytest.param('[server]\nsip = \n', "2: Invalid value", id="not TOML"),
         pytest.param('[server]\nsip = """a', "2: Unterminated", id="TOML that never ends"),

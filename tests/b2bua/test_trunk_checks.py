@@ -45,6 +45,22 @@ DIGITS = "expected up to 24 digits, * and #, with or without + before them"
     pytest.param({"headers": {"contact": "x"}}, [("headers", "contact is written by Ringback itself")], id="Contact"),
     pytest.param({"headers": {"V": "x"}}, [("headers", "V is written by Ringback itself")], id="Via, compact"),
     pytest.param({"headers": {"Replaces": "x"}}, [("headers", "Replaces is written by Ringback itself")], id="a call"),
+    pytest.param({"transport": "sips"}, [], id="a transport"),
+    pytest.param({"transport": "tcp", "stay_on_udp": True}, [
+        ("stay_on_udp", 'is for transport "udp", not "tcp"'),
+    ], id="UDP over TCP"),
+    pytest.param({"transport": "udp", "tls_ca": "/etc/hostname"}, [
+        ("tls_ca", 'is for transport "tls" or "sips", not "udp"'),
+    ], id="a certificate over UDP"),
+    pytest.param({"transport": "tls", "tls_key": "/k"}, [
+        ("tls_key", "tls_certificate and tls_key go together"),
+    ], id="a key alone"),
+    pytest.param({"transport": "tls", "tls_ca": "ca.pem"}, [
+        ("tls_ca", '"ca.pem": write the whole path, from / on'),
+    ], id="a path that depends on where the server starts"),
+    pytest.param({"transport": "tls", "tls_ca": "/no/ca.pem"}, [
+        ("tls_ca", '"/no/ca.pem": No such file or directory'),
+    ], id="a file that is not there"),
 ])  # fmt: skip
 def test_trunk_faults(settings: dict[str, Any], faults: list[tuple[str, str]]) -> None:
     assert list(trunk_faults(TrunkEntry(**{"name": "R1", "host": "sip.example.net", **settings}))) == faults

@@ -17,10 +17,13 @@ from b2bua.trunk_rules import contact_user
 from sip_stack.core import Hop, Incoming
 from sip_stack.digest import ha1, parse_proof, proves
 from sip_stack.errors import PeerError
+from sip_stack.headers import NameAddr
+from sip_stack.invite import OutgoingInvite
 from sip_stack.message import Request
+from sip_stack.uri import sip_uri
 from store.database import connect
 from tests.plans import fixture
-from tests.world import PHONE, SERVER, T1, T2, Peer, World, play
+from tests.world import PHONE, SERVER, T1, T2, Far, Peer, World, play
 
 Answer = tuple[int, list[tuple[str, str]]] | None
 """Status and headers; None: silence."""
@@ -492,3 +495,106 @@ def test_calls_a_second() -> None:
         await world.over()
 
     dialled(fixture((HOST, f"{HOST}\ncalls_per_s = 2")), story)
+
+
+# Connections
+
+
+OVER_TCP = 'transport = "tcp"\n'
+
+
+def test_over_tcp_the_contact_says_so_and_calls_come_by_the_connection() -> None:
+    async def scenario(world: World) -> None:
+        trunk, john = Peer(world, T1), Peer(world, PHONE)
+        assert await john.register("001*002", "secret") == 200
+        world.wire.lines["TCP", SERVER] = "R1"
+        await asyncio.sleep(1)
+        (register,) = world.wire.requests("REGISTER", T1)
+        contact = contact_user(next(t for t in world.exchange.directory.trunks.values() if t.name == "R1"))
+        assert f"Contact: <sip:{contact}@192.0.2.1:5060;transport=tcp>".encode() in register
+        assert b"Via: SIP/2.0/TCP 192.0.2.1:5060" in register
+        far = _calls_by_tcp(trunk, "5555550000")
+        (await john.expects_call()).answers()
+        await far.told(200)
+        far.hangs_up()
+        assert (await world.over()).kind == "inbound"
+
+    play(scenario, registering(OVER_TCP + 'sources = ["198.51.100.1"]'))
+
+
+def _calls_by_tcp(trunk: Peer, number: str) -> Far:
+    """A call of a trunk by TCP."""
+    far = Far(trunk)
+    far.usage = OutgoingInvite(
+        trunk.core, far, target=sip_uri(number, SERVER[0]), hop=Hop("TCP", *SERVER),
+        from_=NameAddr("", sip_uri("5551111111", "192.0.2.21")), to=NameAddr("", sip_uri(number, SERVER[0])),
+        body=far.audio.offer(),
+    )  # fmt: skip
+    return far
+
+
+def test_a_trunk_whose_connection_is_cut_is_registered_at_again_soon_and_later_where_none_lasts() -> None:
+    async def scenario(world: World) -> None:
+        world.exchange.trunks.draw = lambda: 1.0
+        trunk = Registrar(world, T1)
+        for lasts, registers in ((1000, 2), (10, 3), (10, 4)):
+            await trunk.until(registers - 1)
+            await asyncio.sleep(lasts)
+            world.exchange.connection_gone(Hop("TCP", *T1, 7, line="R1"))
+            world.exchange.connection_gone(Hop("TCP", *T2, 8, line="R2"))
+            await asyncio.sleep(0.1)
+            assert state(world).registration == "trying"
+        await trunk.until(4)
+        assert trunk.pauses() == [1001, 10 + 60, 10 + 120]
+
+    play(scenario, registering(OVER_TCP))
+
+
+@pytest.mark.parametrize(("settings", "uri", "contact"), [
+    pytest.param('transport = "tls"', "sip:5555555555@192.0.2.21", "<sip:192.0.2.1:5060;transport=tls>", id="TLS"),
+    pytest.param('transport = "sips"', "sips:5555555555@192.0.2.21", "<sips:192.0.2.1:5060>", id="8.1.1.8: SIPS"),
+])
+def test_what_an_invite_over_tls_says(settings: str, uri: str, contact: str) -> None:
+    async def story(world: World, john: Peer) -> None:
+        trunk = Peer(world, T1)
+        caller = john.calls("5555555555", "001*002", "secret")
+        called = await trunk.expects_call()
+        assert called.request is not None
+        assert (str(called.request.uri), called.request.fields["Contact"]) == (uri, [contact])
+        assert called.request.fields["Via"][0].startswith("SIP/2.0/TLS 192.0.2.1:5060;branch=")
+        assert ";alias" in called.request.fields["Via"][0]
+        called.refuses(486)
+        await caller.told(486)
+        await world.over()
+
+    dialled(fixture((HOST, f"{HOST}\n{settings}")), story)
+
+
+@pytest.mark.parametrize(("names", "rings"), [
+    pytest.param({"sip.carrier.test"}, True, id="its certificate"),
+    pytest.param({"other.test"}, False, id="another's certificate"), pytest.param(set(), False, id="none"),
+])
+def test_a_trunk_of_which_a_certificate_is_demanded_is_known_by_nothing_else(names: set[str], rings: bool) -> None:
+    async def scenario(world: World) -> None:
+        world.exchange.certified = lambda hop: frozenset(names)
+        trunk, john = Peer(world, T1), Peer(world, PHONE)
+        assert await john.register("001*002", "secret") == 200
+        inbound = trunk.calls("5555550000", "5551111111")
+        if rings:
+            (await john.expects_call()).refuses(486)
+            await inbound.told(486)
+        else:
+            await inbound.told(401)
+            assert john.invited == 0
+        await asyncio.sleep(40)
+
+    play(scenario, fixture((HOST, f'{HOST}\ntls_client = "SIP.Carrier.Test"')))
+
+
+def test_big_requests_stay_on_udp_where_the_trunk_wants_that() -> None:
+    async def scenario(world: World) -> None:
+        first, second = (Hop("UDP", *where, line=line) for where, line in ((T1, "R1"), (T2, "R2")))
+        assert [world.exchange.stays_on_udp(hop) for hop in (first, second)] == [True, False]
+        assert world.exchange.stays_on_udp(Hop("UDP", *T1)), "a dialog that the trunk began"
+
+    play(scenario, fixture((HOST, f"{HOST}\nstay_on_udp = true")))

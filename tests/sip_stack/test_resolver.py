@@ -43,14 +43,13 @@ async def server() -> AsyncIterator[tuple[NameServer, int]]:
     transport.close()
 
 
-def resolver(server: tuple[NameServer, int], *transports: str, ipv6: bool = False) -> Resolver:
-    return Resolver(transports or ("UDP",), ipv6=ipv6, name_servers=["127.0.0.1"], port=server[1])
+def resolver(server: tuple[NameServer, int], *transports: str, ipv4: bool = True, ipv6: bool = False) -> Resolver:
+    return Resolver(transports or ("UDP",), ipv4=ipv4, ipv6=ipv6, name_servers=["127.0.0.1"], port=server[1])
 
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize(("host", "port", "transport", "ours", "expected"), [
     pytest.param("192.0.2.7", None, None, ("UDP",), [Hop("UDP", "192.0.2.7", 5060)], id="4.1: an address"),
-    pytest.param("[2001:db8::7]", 5070, "TLS", ("UDP",), [Hop("TLS", "2001:db8::7", 5070)], id="an IPv6 address"),
     pytest.param("192.0.2.7", None, "TLS", ("UDP",), [Hop("TLS", "192.0.2.7", 5061)], id="sips has its port"),
     pytest.param("one.test", 5099, None, ("UDP",), [Hop("UDP", "192.0.2.1", 5099)], id="4.2: a port leads past SRV"),
     pytest.param("both.test", None, None, ("UDP",), [
@@ -80,6 +79,11 @@ async def test_ipv6_addresses_only_where_they_can_be_used(server: tuple[NameServ
     both, old = resolver(server, ipv6=True), resolver(server)
     assert [hop.host for hop in await both.locate("one.test", 5060)] == ["192.0.2.1", "2001:db8::1"]
     assert [hop.host for hop in await old.locate("one.test", 5060)] == ["192.0.2.1"]
+    new = resolver(server, ipv4=False, ipv6=True)
+    assert [hop.host for hop in await new.locate("one.test", 5060)] == ["2001:db8::1"]
+    assert await both.locate("[2001:DB8::7]", 5070, "TLS") == [Hop("TLS", "2001:db8::7", 5070)]
+    with pytest.raises(OSError, match="of a kind that is not used here"):
+        await old.locate("2001:db8::7")
 
 
 @pytest.mark.asyncio

@@ -118,7 +118,7 @@ def test_load_reads_back_every_field(conn: Connection) -> None:
     line = Trunk(
         1, "R1", "192.0.2.1", 5061, "u", "p", True, ("192.0.2.0/24",), "national", "GB", ("PCMA",), 9, "direct",
         "extension", "proxy.test:5070", True, 600, 30, 4, 5, 6, "+", "9", "00", "+", {"X-Account": "42"}, "pai", "rpid",
-        7, 8,
+        7, 8, "sips", True, "/ca", "/crt", "/key", "carrier.test",
     )
     page = CallNowSettings(
         True, "john_doe", True, False, False, False, False, False, "ro", "hello", False, 1, 2, Micros(3),
@@ -139,7 +139,9 @@ def test_load_reads_back_every_field(conn: Connection) -> None:
           sources=["192.0.2.0/24"], number_format="national", country="GB", codecs=["PCMA"], ring_s=9, media="direct",
           pai="extension", proxy="proxy.test:5070", register=True, register_expires_s=600, qualify_s=30, down_after=4,
           up_after=5, connect_s=6, out_strip="+", out_prefix="9", in_strip="00", in_prefix="+",
-          headers={"X-Account": "42"}, send_caller="pai", read_caller="rpid", channels=7, calls_per_s=8)
+          headers={"X-Account": "42"}, send_caller="pai", read_caller="rpid", channels=7, calls_per_s=8,
+          transport="sips", stay_on_udp=True, tls_ca="/ca", tls_certificate="/crt", tls_key="/key",
+          tls_client="carrier.test")
     write(conn, tables.extensions, id=1, number="001*002", account_id=2, kind="phone", name="John",
           public_number="555", ha1_md5="m", ha1_sha256="s", ring_s=7, confirm_s=8,
           caller_id={"name_by": "user", "name": "J", "number_by": "user", "number": "123"},
