@@ -22,6 +22,9 @@ from b2bua.office_desk import (
     NotDone,
     Office,
     Progress,
+    PublicCallerIdChange,
+    PublicCallerIdView,
+    PublicNumberView,
     QuotaView,
     RechargeView,
     StoryView,
@@ -30,8 +33,9 @@ from b2bua.office_desk import (
 __all__ = [
     "Accepted", "CallNowPage", "CallView", "CallbackView", "CallerChange", "CallerList", "CallerView",
     "DemoCallback", "DemoState", "Desk", "ExtensionView", "Holder", "ImportView", "LadderRow", "LegView",
-    "NewCaller", "NewRecharge", "NotDone", "Office", "Progress", "QuotaView", "RechargeView", "Refused", "Stage",
-    "StoryView", "TrunkState", "VisitorRequest", "VisitorStatus",
+    "NewCaller", "NewRecharge", "NotDone", "Office", "Progress", "PublicCallerIdChange", "PublicCallerIdView",
+    "PublicNumberView", "QuotaView", "RechargeView", "Refused", "Stage", "StoryView", "TrunkState",
+    "VisitorRequest", "VisitorStatus",
 ]
 
 

@@ -29,6 +29,8 @@ from b2bua.desk import (
     NewRecharge,
     NotDone,
     Progress,
+    PublicCallerIdChange,
+    PublicCallerIdView,
     RechargeView,
     StoryView,
 )
@@ -52,6 +54,7 @@ from b2bua.office_jobs import (
     seat,
 )
 from b2bua.pcap import capture
+from b2bua.public_caller_id import change_public_caller_id, public_caller_id
 from b2bua.secret_hash import hash_secret
 from b2bua.stories import stories
 from store import callers
@@ -97,6 +100,16 @@ class BackOffice:
         return await self._run(
             lambda conn: change_callback(conn, seat(conn, who, extension), changes, hashed, self.sounds)
         )
+
+    async def public_caller_id(self, who: Holder, extension: str) -> PublicCallerIdView:
+        """What public calls of an extension show, and what they could."""
+        return await self.database.read(lambda conn: public_caller_id(conn, who, extension))
+
+    async def change_public_caller_id(
+        self, who: Holder, extension: str, change: PublicCallerIdChange
+    ) -> PublicCallerIdView:  # fmt: skip
+        """Change some of it, under the rules of `ringback apply`."""
+        return await self._run(lambda conn: change_public_caller_id(conn, who, extension, change))
 
     async def callers(
         self, who: Holder, extension: str, *, text: str = "", enabled: bool | None = None, limit: int = 50,

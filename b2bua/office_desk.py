@@ -11,7 +11,8 @@ from typing import Literal, Protocol
 
 __all__ = [
     "CallerChange", "CallerList", "CallerView", "CallbackView", "Holder", "ImportView", "LadderRow",
-    "LegView", "NewCaller", "NewRecharge", "NotDone", "Office", "Progress", "QuotaView", "RechargeView", "StoryView",
+    "LegView", "NewCaller", "NewRecharge", "NotDone", "Office", "Progress", "PublicCallerIdChange",
+    "PublicCallerIdView", "PublicNumberView", "QuotaView", "RechargeView", "StoryView",
 ]  # fmt: skip
 
 Progress = Callable[[int, int], None]
@@ -206,6 +207,51 @@ class StoryView:
     ladder: Sequence[LadderRow]
 
 
+@dataclass(frozen=True, slots=True)
+class PublicNumberView:
+    """A public number that an extension can be given to show (SPEC 45)."""
+
+    number: str
+    rings_back_to: str
+    """The extension that it rings, or `-`."""
+    resource: str
+    """The trunk that it arrives on, or `-` for any."""
+    default: Literal["Yes", "Set as default", "-"]
+    """`-`: not associated, cannot be shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicCallerIdView:
+    """What public calls of an extension show (SPEC 38-52)."""
+
+    name_by: Literal["server", "user", "equipment"]
+    name: str
+    number_by: Literal["server", "user", "equipment"]
+    number: str
+    approved: bool
+    numbers: Sequence[str]
+    default: str
+    identity_headers: bool
+    anonymous: bool
+    available: Sequence[PublicNumberView]
+    """The account's public numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicCallerIdChange:
+    """What is to change; null leaves it. Another `number` is not approved before the operator says so."""
+
+    name_by: Literal["server", "user", "equipment"] | None = None
+    name: str | None = None
+    number_by: Literal["server", "user", "equipment"] | None = None
+    number: str | None = None
+    approved: bool | None = None
+    numbers: Sequence[str] | None = None
+    default: str | None = None
+    identity_headers: bool | None = None
+    anonymous: bool | None = None
+
+
 class Office(Protocol):
     """Everything that the API can ask. An extension or CallerID that the holder may not see is not there.
 
@@ -220,6 +266,14 @@ class Office(Protocol):
 
     async def change_callback(self, who: Holder, extension: str, changes: Mapping[str, object]) -> CallbackView:
         """Change some of them, under the rules of `ringback apply`; `password` sets it, empty removes it."""
+
+    async def public_caller_id(self, who: Holder, extension: str) -> PublicCallerIdView:
+        """What public calls of an extension show, and what they could."""
+
+    async def change_public_caller_id(
+        self, who: Holder, extension: str, change: PublicCallerIdChange
+    ) -> PublicCallerIdView:  # fmt: skip
+        """Change some of it, under the rules of `ringback apply`."""
 
     async def callers(
         self, who: Holder, extension: str, *, text: str = "", enabled: bool | None = None, limit: int = 50,

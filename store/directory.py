@@ -14,10 +14,11 @@ from sqlalchemy import Connection, RowMapping, Table, select, update
 from store import tables
 from store.meta import CONFIG_VERSION, EDGE_PROXIES, REALM, SERVICE_ROUTE, read_meta, write_meta
 from store.rates import find_rate
-from store.values import Account, CallbackSettings, CallNowSettings, Did, Extension, Rate, Route, Trunk
+from store.values import Account, CallbackSettings, CallerId, CallNowSettings, Did, Extension, Rate, Route, Trunk
 
 __all__ = [
-    "DEFAULT_REALM", "Directory", "build", "config_version", "load", "raise_version", "save_callback", "split_source",
+    "DEFAULT_REALM", "Directory", "build", "config_version", "load", "raise_version", "save_callback",
+    "save_caller_id", "split_source",
 ]
 
 DEFAULT_REALM = "ringback"
@@ -203,6 +204,14 @@ def save_callback(conn: Connection, extension_id: int, settings: CallbackSetting
     """Keep the settings of a callback extension; a running server takes them with its next look."""
     conn.execute(update(tables.extensions).where(tables.extensions.c.id == extension_id).values(
         callback=msgspec.to_builtins(settings),
+    ))
+    raise_version(conn)
+
+
+def save_caller_id(conn: Connection, extension_id: int, rules: CallerId) -> None:
+    """Keep what public calls of an extension show; a running server takes it with its next look."""
+    conn.execute(update(tables.extensions).where(tables.extensions.c.id == extension_id).values(
+        caller_id=msgspec.to_builtins(rules),
     ))
     raise_version(conn)
 

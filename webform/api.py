@@ -26,6 +26,8 @@ from b2bua.desk import (
     NewRecharge,
     NotDone,
     Office,
+    PublicCallerIdChange,
+    PublicCallerIdView,
     RechargeView,
     StoryView,
 )
@@ -37,6 +39,7 @@ __all__ = ["Api"]
 log = logging.getLogger(__name__)
 
 MOST_FILE_BYTES = 1_000_000
+_SHOWN = "/extensions/{extension}/public-caller-id"
 NDJSON = "application/x-ndjson"
 _LIST, _ONE = "/extensions/{extension}/caller-ids", "/extensions/{extension}/caller-ids/{number}"
 _ENABLED = Query("enabled", "only enabled or only disabled ones", "boolean")
@@ -70,6 +73,11 @@ class Api:
                       self._get_callback, gives=CallbackView),
             Operation("PATCH", "/extensions/{extension}/callback", "EditCallback", "Change some callback settings",
                       self._edit_callback, takes=CHANGE, gives=CallbackView, reserved="quota"),
+            Operation("GET", _SHOWN, "GetPublicCallerID", "What public calls of an extension show, and what they could",
+                      self._get_shown, gives=PublicCallerIdView),
+            Operation("PATCH", _SHOWN, "EditPublicCallerID", "Change some of it", self._edit_shown,
+                      takes=PublicCallerIdChange, gives=PublicCallerIdView,
+                      reserved="an approval, or numbers by equipment"),
             Operation("GET", _LIST, "GetAuthCallerIDs", "Search the authorised CallerIDs", self._get_callers,
                       gives=CallerList, query=(SEARCH, _ENABLED, LIMIT, OFFSET)),
             Operation("POST", _LIST, "AddAuthCallerID", "Add an authorised CallerID", self._add_caller,
@@ -133,6 +141,13 @@ class Api:
 
     async def _edit_callback(self, request: Request, who: Holder) -> CallbackView:
         return await self._office.change_callback(who, _extension(request), await read_json(request, dict))
+
+    async def _get_shown(self, request: Request, who: Holder) -> PublicCallerIdView:
+        return await self._office.public_caller_id(who, _extension(request))
+
+    async def _edit_shown(self, request: Request, who: Holder) -> PublicCallerIdView:
+        change = await read_json(request, PublicCallerIdChange)
+        return await self._office.change_public_caller_id(who, _extension(request), change)
 
     async def _get_callers(self, request: Request, who: Holder) -> CallerList:
         return await self._office.callers(

@@ -41,11 +41,25 @@ callback = {}
 [[extension]]
 number = "001*002"
 account = "acme"
+public_number = "5555550000"
 [[extension]]
 number = "002*900"
 account = "other"
 kind = "callback"
 callback = {enabled = false}
+[[trunk]]
+name = "R1"
+host = "192.0.2.1"
+[[did]]
+number = "5555550000"
+extension = "001*002"
+trunk = "R1"
+[[did]]
+number = "5555550009"
+account = "acme"
+[[did]]
+number = "5555558888"
+account = "other"
 """
 
 
