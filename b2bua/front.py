@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import logging
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import Connection
 
-from b2bua.admission import NOT_AVAILABLE, Facts, Limits, Reason, RecentRequests, admit_callnow, refuse, refuse_number
+from b2bua.admission import Limits
 from b2bua.call import Call
-from b2bua.callnow import CallNowRequest, callnow
 from b2bua.desk import (
     Accepted,
     CallNowPage,
@@ -26,23 +22,17 @@ from b2bua.desk import (
     ExtensionView,
     LadderRow,
     Refused,
-    Stage,
     TrunkState,
     VisitorRequest,
     VisitorStatus,
 )
 from b2bua.exchange import Exchange
 from b2bua.explain import sentence
-from b2bua.feed import Feed
-from b2bua.meter import price, talk_limit
 from b2bua.money import format_money
-from b2bua.numbers import BadNumber, read_number
-from b2bua.outcome import Outcome
-from b2bua.routing import route
-from store import journal, ledger
-from store.errors import StoreError
+from b2bua.visitors import Visitors
+from store import ledger
 from store.meta import ADMIN_TOKEN_HASH, read_meta, write_meta
-from store.values import Account, Extension, Micros
+from store.values import Extension
 
 __all__ = ["DemoControls", "FrontDesk"]
 
@@ -50,17 +40,6 @@ log = logging.getLogger(__name__)
 
 _DAY_S = 86400.0
 _MOST_REQUESTS = 2000
-
-_STAGES = {
-    Outcome.CANCELLED: Stage.CANCELLED,
-    Outcome.VISITOR_BUSY: Stage.NOT_REACHED,
-    Outcome.VISITOR_DECLINED: Stage.NOT_REACHED,
-    Outcome.VISITOR_NO_ANSWER: Stage.NOT_REACHED,
-    Outcome.VISITOR_FAILED: Stage.NOT_REACHED,
-    Outcome.VISITOR_LEFT: Stage.NOT_REACHED,
-}
-"""What the visitor learns of a call that was no talk; of the owner's doing nothing (SPEC H13)."""
-
 
 class DemoControls(Protocol):
     """The simulated phone and PSTN."""
@@ -81,16 +60,6 @@ class DemoControls(Protocol):
         """Give him more credit."""
 
 
-@dataclass(slots=True)
-class _Request:
-    """One accepted request: where it stands, and its call as long as it lives."""
-
-    status: Feed[VisitorStatus]
-    call: Call | None
-    at_stake: Micros
-    """The most it can cost: what the link's money of the day must still have."""
-
-
 class FrontDesk:
     """One exchange seen from the web."""
 
@@ -101,18 +70,12 @@ class FrontDesk:
         self._exchange = exchange
         self._base_url = base_url
         self._new_token = new_token
-        self._limits = limits or Limits()
-        self._repeats = RecentRequests()
-        self._requests: OrderedDict[str, _Request] = OrderedDict()
-        self._asking: dict[tuple[str, str, str], asyncio.Future[None]] = {}
+        self._visitors = Visitors(exchange, new_token, limits or Limits())
         self._demo = demo
 
     async def open(self) -> None:
         """Count again what was accepted in the day before this start, so that a restart lifts no limit."""
-        since = self._exchange.wall() - _DAY_S
-        for record in reversed(await self._exchange.database.read(lambda conn: journal.recent_requests(conn, since))):
-            if record.kind == "callnow" and record.call_id and record.ip:
-                self._limits.note(record.at, ip=record.ip, number=record.number, page_id=record.page_id)
+        await self._visitors.open()
 
     @property
     def demo(self) -> bool:
@@ -123,178 +86,23 @@ class FrontDesk:
 
     def callnow_page(self, page_id: str) -> CallNowPage | None:
         """The page of one CallNow ID; None for unknown, disabled and not-permitted alike (SPEC H14)."""
-        extension = self._exchange.directory.callnow(page_id)
-        if extension is None:
-            return None
-        settings = extension.callnow
-        plan = self._account(extension).dial_plan
-        return CallNowPage(
-            id=settings.id,
-            owner_name=extension.name if settings.show_name else None,
-            available=not settings.paused,
-            ask_name=settings.ask_name,
-            image_validation=settings.image_validation,
-            language=settings.language,
-            message=settings.message,
-            country=plan.country if plan.mode == "e164" else "",
-        )
+        return self._visitors.page(page_id)
 
     async def request_call(self, request: VisitorRequest) -> Accepted | Refused:
-        """Place one CallNow call, or say why not; every end is one recorded reason (SPEC A12.12)."""
-        extension = self._exchange.directory.callnow(request.page_id)
-        if extension is None:
-            return refuse(Reason.UNKNOWN_PAGE)
-        if extension.callnow.ask_name and not request.name.strip():
-            return self._refused(request, extension, request.number, refuse(Reason.NAME_REQUIRED))
-        plan = self._account(extension).dial_plan
-        try:
-            number = read_number(
-                request.number, plan, request.country, extensions=self._exchange.directory.internal_numbers
-            )
-        except BadNumber as bad:
-            return self._refused(request, extension, request.number, refuse_number(bad))
-        same = (request.page_id, request.source_ip, number)
-        while (first := self._asking.get(same)) is not None:  # a double click waits for what the first one gets
-            await asyncio.wait([first])
-        self._asking[same] = asyncio.get_running_loop().create_future()
-        try:
-            answer = await self._answer(request, extension, number)
-        except StoreError as error:
-            log.error("page=%s event=not-admitted error=%s", request.page_id, error)
-            answer = Refused(Outcome.SERVER_ERROR, NOT_AVAILABLE, 409)
-        finally:
-            self._asking.pop(same).set_result(None)
-        return self._refused(request, extension, number, answer) if isinstance(answer, Refused) else answer
-
-    async def _answer(self, request: VisitorRequest, extension: Extension, number: str) -> Accepted | Refused:
-        now, same = self._exchange.now(), {"page_id": request.page_id, "ip": request.source_ip, "number": number}
-        if (seen := self._repeats.find(now, **same)) and seen in self._requests:
-            return Accepted(seen)
-        answer = await self._admit(request, extension, number)
-        if isinstance(answer, Accepted):
-            self._repeats.remember(now, answer.token, **same)
-        return answer
-
-    async def _admit(self, request: VisitorRequest, extension: Extension, number: str) -> Accepted | Refused:
-        exchange = self._exchange
-        account = self._account(extension)
-        since = exchange.wall() - _DAY_S
-
-        def money(conn: Connection) -> tuple[Micros | None, Micros]:
-            return ledger.balance(conn, account.id).available, journal.spent_since(conn, request.page_id, since)
-
-        before = self._at_stake(request.page_id)
-        available, spent = await exchange.database.read(money)
-        # a call that ended meanwhile may not be in `spent` yet
-        at_stake = sum((self._at_stake(request.page_id) | before).values())
-        rate = exchange.directory.rate(account, number)
-        facts = Facts(
-            on_phone=exchange.on_the_phone(extension),
-            registered=bool(exchange.locations.of(extension.number)),
-            routed=bool(route(exchange.directory, number)),
-            rate=rate,
-            available=available,
-            spent_today=Micros(spent + at_stake),
-            number=number,
-        )
-        reason = admit_callnow(extension, request.name, facts)
-        if reason is not None or rate is None:
-            return refuse(reason or Reason.NO_RATE)
-        reached = self._limits.take(
-            exchange.wall(), ip=request.source_ip, number=number, page_id=request.page_id,
-            calls_a_day=extension.callnow.calls_a_day,
-        )  # fmt: skip
-        if reached is not None:
-            return refuse(reached.reason, reached.retry_after_s)
-        limit_s = talk_limit(extension.callnow, rate, facts.spent_today)
-        return Accepted(self._begin(request, extension, number, limit_s, price(rate, limit_s)))
-
-    def _begin(
-        self, request: VisitorRequest, extension: Extension, number: str, limit_s: int, at_stake: Micros
-    ) -> str:
-        exchange, token = self._exchange, self._new_token()
-        call = Call(exchange, "callnow", self._account(extension), extension, request.name or "Anonymous", number)
-        status = Feed(VisitorStatus(Stage.RINGING_OWNER, request.page_id, number))
-        self._requests[token] = accepted = _Request(status, call, at_stake)
-        while len(self._requests) > _MOST_REQUESTS:
-            self._requests.popitem(last=False)
-        record = journal.RequestRecord(
-            token, exchange.wall(), request.page_id, extension.number, request.name, number, request.source_ip,
-            call_id=call.id,
-        )  # fmt: skip
-
-        def opened(conn: Connection) -> None:
-            journal.open_request(conn, record)
-
-        def closed(conn: Connection, is_open: bool) -> None:
-            if not is_open:
-                opened(conn)
-            journal.close_request(conn, token, str(call.outcome), call.charged or Micros(0), exchange.wall())
-
-        def tell(stage: Stage) -> None:
-            status.set(replace(status.value, stage=stage))
-
-        call.on_hold, call.on_outcome = opened, closed
-        want = CallNowRequest(extension, request.name, number, limit_s, tell)
-        exchange.begin(call, callnow(want, call))
-        exchange.keep(self._follow(call, number, accepted))
-        return token
-
-    async def _follow(self, call: Call, number: str, request: _Request) -> None:
-        """Tell the visitor the end, and free the number."""
-        try:
-            await call.ended()
-        finally:
-            self._limits.done(number)
-            request.call = None
-            request.status.set(replace(request.status.value, stage=_last_stage(call), talk_s=round(call.talk_s)))
+        """Place one CallNow call, or say why not."""
+        return await self._visitors.request(request)
 
     def visitor_status(self, token: str) -> VisitorStatus | None:
         """Where the request stands; None for an unknown token."""
-        request = self._requests.get(token)
-        if request is None:
-            return None
-        status = request.status.value
-        return replace(status, talk_s=round(request.call.talk_s)) if request.call else status
+        return self._visitors.status(token)
 
-    async def watch_visitor(self, token: str) -> AsyncIterator[VisitorStatus]:
+    def watch_visitor(self, token: str) -> AsyncIterator[VisitorStatus]:
         """The status now and at each change, ending after a final one."""
-        request = self._requests.get(token)
-        if request is None:
-            return
-        async for status in request.status.follow():
-            yield status
-            if status.stage.final:
-                return
+        return self._visitors.watch(token)
 
     def cancel_visitor(self, token: str) -> bool:
         """The visitor no longer wants the call; False when it is over, talking or unknown."""
-        request = self._requests.get(token)
-        if request is None or request.call is None or request.call.talk_began is not None:
-            return False
-        return request.call.cancel()
-
-    def _refused(self, request: VisitorRequest, extension: Extension, number: str, answer: Refused) -> Refused:
-        """Write the refusal down with its one reason."""
-        at = self._exchange.wall()
-        record = journal.RequestRecord(
-            self._new_token(), at, request.page_id, extension.number, request.name[:80], number[:40], request.source_ip,
-            answer.reason, ended=at,
-        )  # fmt: skip
-        self._exchange.database.post(journal.INSERT_REQUEST, [journal.row(record)])
-        log.info("page=%s event=refused reason=%s", request.page_id, answer.reason)
-        return answer
-
-    def _at_stake(self, page_id: str) -> dict[str, Micros]:
-        """What the live calls of one link may cost at most, by token."""
-        return {
-            token: request.at_stake
-            for token, request in self._requests.items()
-            if request.call is not None and request.status.value.page_id == page_id
-        }
-
-    def _account(self, extension: Extension) -> Account:
-        return self._exchange.directory.accounts[extension.account_id]
+        return self._visitors.cancel(token)
 
     # Calls
 
@@ -349,7 +157,7 @@ class FrontDesk:
         return [self._extension(e, balances[e.account_id]) for e in directory.extensions.values()]
 
     def _extension(self, extension: Extension, balance: ledger.Balance) -> ExtensionView:
-        account = self._account(extension)
+        account = self._exchange.directory.accounts[extension.account_id]
         bindings = self._exchange.locations.of(extension.number)
         page = extension.callnow.id if self._exchange.directory.callnow(extension.callnow.id) else ""
         return ExtensionView(
@@ -407,13 +215,6 @@ class FrontDesk:
         """Give the caller more credit."""
         if self._demo:
             await self._demo.recharge()
-
-
-def _last_stage(call: Call) -> Stage:
-    """What the visitor learns of the end."""
-    if call.talk_began is not None:
-        return Stage.ENDED
-    return _STAGES.get(call.outcome or Outcome.SERVER_ERROR, Stage.NOT_AVAILABLE)
 
 
 def _digest(token: str) -> str:
