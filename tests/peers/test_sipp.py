@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from itertools import count
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from sipp_scenarios.trace import digest_is_right
 from tests.peers.capture import Capture, keys_of, relayed_share
 from tests.peers.sipp import Sipp
 
+ROOT = Path(__file__).resolve().parents[2]
 ports = count(43_000, 20)
 
 
@@ -19,6 +22,17 @@ def test_every_scenario_says_what_it_is() -> None:
     described = scenarios()
     assert len(described) > 30
     assert [scenario.name for scenario in described if not scenario.summary.endswith(".")] == []
+
+
+def test_every_scenario_is_run_by_a_test() -> None:
+    """By its name, in a test that has a server; `phone_register` is what registers the phones."""
+    tests = [*(ROOT / "tests" / "acceptance").glob("test_*.py"), *(ROOT / "tests" / "interop").glob("test_*.py")]
+    said = {node.value for test in tests for node in ast.walk(ast.parse(test.read_text()))
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)}  # fmt: skip
+    defaults = set(re.findall(r'= "((?:phone|trunk)_\w+)"', (ROOT / "tests" / "acceptance" / "scene.py").read_text()))
+    names = {scenario.name for scenario in scenarios()}
+    assert len(names) >= 60
+    assert sorted(names - said - defaults) == []
 
 
 def test_an_unknown_key_is_refused() -> None:
