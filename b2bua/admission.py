@@ -96,6 +96,8 @@ class Facts:
     """By this link, its live calls' holds included."""
     number: str = ""
     """As the account's dial plan keeps it."""
+    free: bool = False
+    """Free minutes are left for it."""
 
 
 _FENCED = {
@@ -124,7 +126,7 @@ def admit_callnow(extension: Extension | None, name: str, facts: Facts) -> Reaso
         return Reason.NO_RATE
     if (fence := crossed(settings, facts.number, facts.rate)) is not None:
         return _FENCED[fence]
-    if facts.available is not None and facts.available < first_hold(facts.rate).least:
+    if not facts.free and facts.available is not None and facts.available < first_hold(facts.rate).least:
         return Reason.NO_CREDIT
     if talk_limit(settings, facts.rate, facts.spent_today) == 0:
         return Reason.LINK_MONEY_TODAY

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from hashlib import md5, sha256
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, select, update
@@ -13,13 +14,15 @@ from b2bua.callback_settings import settings_of
 from b2bua.money import format_money
 from b2bua.plan import BadPlan, CallbackEntry, CallNowEntry, ExtensionEntry, Fault, Plan
 from b2bua.plan_callers import apply_callers
+from b2bua.plan_prices import apply_prices, missing_names, plain_money
 from b2bua.plan_reader import parse
 from b2bua.secret_hash import keep_hash
-from b2bua.sync import ACCOUNTS, CALLNOW, DIDS, EXTENSIONS, RATES, ROUTES, TRUNKS, Kind, Sync
+from b2bua.sync import ACCOUNTS, CALLNOW, CHARGING_PLANS, DIDS, EXTENSIONS, ROUTES, TRUNKS, Kind, Sync
+from b2bua.tariff import relative
 from store import tables
 from store.directory import DEFAULT_REALM, Directory, load, raise_version
 from store.ledger import balance, order_amount, recharge
-from store.meta import CALLER_QUOTA, EDGE_PROXIES, REALM, SERVICE_ROUTE, read_meta, write_meta
+from store.meta import CALLER_QUOTA, EDGE_PROXIES, REALM, SERVICE_ROUTE, TIME_ZONE, read_meta, write_meta
 from store.rates import price, price_a_minute
 from store.values import Account, CallerId, CallNowSettings, Extension, Micros, Rate
 
@@ -40,7 +43,8 @@ def apply(conn: Connection, plan: Plan, at: float, base_url: str, new_id: Callab
     sync = Sync(conn)
     realm = _server(sync, plan)
     _accounts(sync, plan)
-    _trunks_and_rates(sync, plan)
+    _trunks(sync, plan)
+    apply_prices(sync, plan)
     _extensions(sync, plan, realm, new_id)
     _numbers(sync, plan)
     notes = apply_callers(sync, plan, at)
@@ -48,7 +52,7 @@ def apply(conn: Connection, plan: Plan, at: float, base_url: str, new_id: Callab
     if sync.changed:
         raise_version(conn)
     directory = load(conn)
-    if faults := _numbers_of_others(plan, directory):
+    if faults := [*missing_names(conn, plan), *_numbers_of_others(plan, directory)]:
         raise BadPlan(plan.filename, faults)
     return [*sync.report(), *notes, *_credit(conn, plan, at), *_links(conn, directory, base_url)]
 
@@ -57,7 +61,7 @@ def _server(sync: Sync, plan: Plan) -> str:
     """Keep what the file says of the whole server, and tell the realm that counts."""
     for key, value in (
         (REALM, plan.realm), (CALLER_QUOTA, plan.caller_quota), (EDGE_PROXIES, plan.edge_proxies),
-        (SERVICE_ROUTE, plan.service_route),
+        (SERVICE_ROUTE, plan.service_route), (TIME_ZONE, plan.time_zone),
     ):  # fmt: skip
         if value is not None and read_meta(sync.conn, key) != str(value):
             write_meta(sync.conn, key, str(value))
@@ -69,15 +73,16 @@ def _unknown_names(conn: Connection, plan: Plan) -> list[Fault]:
     """References to accounts, extensions and trunks that neither the file nor, where it is silent, the database has."""
     known = {
         "account": _names(conn, plan.account, ACCOUNTS), "extension": _names(conn, plan.extension, EXTENSIONS),
-        "trunk": _names(conn, plan.trunk, TRUNKS),
+        "trunk": _names(conn, plan.trunk, TRUNKS), "charging_plan": _names(conn, plan.charging_plan, CHARGING_PLANS),
     }
     references = [
         ("account", "parent", "account"), ("extension", "account", "account"), ("did", "extension", "extension"),
         ("did", "account", "account"), ("did", "trunk", "trunk"), ("route", "trunk", "trunk"),
-        ("caller", "extension", "extension"),
+        ("caller", "extension", "extension"), ("account", "charging_plan", "charging_plan"),
+        ("interval", "account", "account"),
     ]
     return [
-        plan.fault(f'{key}: there is no {target} "{name}"', kind, index, key)
+        plan.fault(f'{key}: there is no {target.replace("_", " ")} "{name}"', kind, index, key)
         for kind, key, target in references
         for index, entry in enumerate(getattr(plan, kind) or ())
         if (name := getattr(entry, key)) and name not in known[target]
@@ -85,7 +90,7 @@ def _unknown_names(conn: Connection, plan: Plan) -> list[Fault]:
 
 
 def _names(conn: Connection, entries: Any, kind: Kind) -> set[str]:
-    field, = kind.key
+    field = kind.key[0]
     if entries is None:
         return set(conn.execute(select(kind.table.c[field]).where(*kind.only)).scalars())
     return {getattr(entry, field) for entry in entries}
@@ -97,6 +102,7 @@ def _accounts(sync: Sync, plan: Plan) -> None:
     sync.write(ACCOUNTS, {(entry.name,): {
         "currency": entry.currency, "plan": entry.plan, "credit_limit": entry.credit_limit, "call_api": entry.call_api,
         "dial_plan": _json(entry.dial_plan), "rate_table": entry.rate_table, "caller_quota": entry.caller_quota,
+        "charging_plan": entry.charging_plan,
     } for entry in plan.account})
     ids = sync.ids(ACCOUNTS)
     for entry in plan.account:  # after all of them exist
@@ -112,18 +118,9 @@ def _json(value: Any) -> dict[str, Any]:
     return {key: list(part) if isinstance(part, tuple) else part for key, part in asdict(value).items()}
 
 
-def _trunks_and_rates(sync: Sync, plan: Plan) -> None:
+def _trunks(sync: Sync, plan: Plan) -> None:
     if plan.trunk is not None:
         sync.write(TRUNKS, {(entry.name,): _without(_json(entry), "name") for entry in plan.trunk})
-    if plan.rate is not None:
-        sync.write(RATES, {
-            (entry.table, entry.prefix): _without(_plain_money(asdict(entry)), "table", "prefix") for entry in plan.rate
-        })
-
-
-def _plain_money(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: int(value) if isinstance(value, int) and not isinstance(value, bool) else value
-            for key, value in values.items()}
 
 
 def _without(values: dict[str, Any], *names: str) -> dict[str, Any]:
@@ -191,7 +188,7 @@ def _callnow_rows(
 
 
 def _callnow_row(settings: CallNowEntry, page_id: str) -> dict[str, Any]:
-    return {"page_id": page_id, **_without(_plain_money(_json(settings)), "id")}
+    return {"page_id": page_id, **_without(plain_money(_json(settings)), "id")}
 
 
 def _fresh(new_id: Callable[[], str], taken: set[str]) -> str:
@@ -222,8 +219,9 @@ def _numbers(sync: Sync, plan: Plan) -> None:
         } for entry in plan.did})
     if plan.route is not None:
         sync.write(ROUTES, {
-            (entry.prefix, trunks[entry.trunk]): {"priority": entry.priority} for entry in plan.route
-        }, lambda key: f"route {key[0] or '(any)'} {names[key[1]]}")
+            (entry.prefix, trunks[entry.trunk], entry.interval): {"priority": entry.priority, "weight": entry.weight}
+            for entry in plan.route
+        }, lambda key: f"route {key[0] or '(any)'} {names[key[1]]} {key[2]}".rstrip())
 
 
 def _numbers_of_others(plan: Plan, directory: Directory) -> list[Fault]:
@@ -280,7 +278,7 @@ def _links(conn: Connection, directory: Directory, base_url: str) -> list[str]:
 
 def _cost_warning(conn: Connection, directory: Directory, extension: Extension, account: Account) -> str:
     settings = extension.callnow
-    rates = [rate for rate in directory.rates(account).values() if _callable(settings, rate)]
+    rates = [rate for rate in _all_rates(directory, account) if _callable(settings, rate)]
     dearest = max((price(rate, settings.longest_call_s) for rate in rates), default=0)
     day = Micros(dearest * settings.calls_a_day)
     if settings.money_a_day is not None:
@@ -292,6 +290,16 @@ def _cost_warning(conn: Connection, directory: Directory, extension: Extension, 
         f"no exceptions. Worst case {format_money(day, account.currency)} a day ({settings.calls_a_day} calls of "
         f"{settings.longest_call_s} s to the dearest number){ends}"
     )
+
+
+def _all_rates(directory: Directory, account: Account) -> Iterator[Rate]:
+    """Whatever the account may pay at any time."""
+    plan = directory.plan_of(account)
+    if plan.method == "fixed":
+        yield from chain(*directory.rate_table(plan.rate_table).values())
+        return
+    for table in {trunk.rate_table for trunk in directory.trunks.values()}:
+        yield from (relative(plan, buy) for buy in chain(*directory.rate_table(table).values()))
 
 
 def _callable(settings: CallNowSettings, rate: Rate) -> bool:

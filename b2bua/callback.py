@@ -14,6 +14,7 @@ from b2bua.ladder import EXTENSION, PSTN
 from b2bua.leg import Leg
 from b2bua.numbers import BadNumber, read_number
 from b2bua.outcome import CallError, CreditRefused, LegGone, MoneySpent, NewNumber, NotAdmitted, Outcome
+from b2bua.routing import sell_rate
 from b2bua.triggers import CallbackRequest, Served, admit, note_ringing
 from store import lockouts
 from store.values import CallbackSettings
@@ -152,7 +153,7 @@ async def _dial(want: CallbackRequest, call: Call, back: Leg, typed: str) -> Leg
         number = read_number(typed, want.account.dial_plan)  # emergency, premium and short numbers never (H20, A12.2)
     except BadNumber as bad:
         raise NotAdmitted(Outcome.NOT_ALLOWED) from bad
-    reason = firewall(want.settings, number, exchange.directory.rate(want.account, number))
+    reason = firewall(want.settings, number, sell_rate(exchange.directory, want.account, number, exchange.wall()))
     if reason is not None:
         raise NotAdmitted(reason)
     if too_poor(want.settings, await call.purse.left()):

@@ -32,6 +32,8 @@ def why(
 
 def _lines(story: StoryView) -> Iterator[str]:
     yield f"{story.at}  {story.kind}  {story.caller or '(hidden)'} -> {story.called}  {story.cost}"
+    if story.buy:
+        yield f"    bought for {story.buy}, margin {story.margin}"
     yield f"    {story.reason or 'open'}: {story.sentence}"
     if story.call_id:
         yield f"    call {story.call_id}"
@@ -45,9 +47,13 @@ def _lines(story: StoryView) -> Iterator[str]:
 
 
 def _leg_lines(leg: LegView) -> Iterator[str]:
+    if leg.direction == "none":
+        yield f"    not called by {leg.party}: {leg.ended_by}"
+        return
     arrow = "called" if leg.direction == "out" else "called by"
+    bought = f" (bought for {leg.buy})" if leg.buy else ""
     ended = f", ended by {leg.ended_by}" if leg.ended_by else ""
     yield f"    {arrow} {leg.called if leg.direction == 'out' else leg.caller} ({leg.party}): " \
-          f"status {leg.status or 'none'}, {leg.talk_s:g} s, {leg.cost}{ended}"  # fmt: skip
+          f"status {leg.status or 'none'}, {leg.talk_s:g} s, {leg.cost}{bought}{ended}"  # fmt: skip
     for line in leg.cost_lines:
         yield f"        {line}"

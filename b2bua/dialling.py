@@ -15,7 +15,8 @@ from b2bua.ladder import EXTENSION, PSTN, RINGBACK
 from b2bua.leg import Hearer, Leg
 from b2bua.numbers import called_on_trunk
 from b2bua.outcome import NoRoute, NotReached, Offline
-from b2bua.routing import route
+from b2bua.routing import route, sell_rate_by
+from b2bua.tariff import buy_rate
 from b2bua.trunk_identity import caller_headers
 from b2bua.trunk_requests import route_to, servers_of, trunk_uri
 from sip_stack.core import Hop
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Way", "dial_extension", "dial_out"]
 
+_LOOP = "its address is our own: the call would come back"
+
 
 _NEXT_FLOW_S = 4.0
 """How long a phone may be silent on one of its flows while it has another."""
@@ -43,7 +46,11 @@ async def dial_extension(
 
     Raises: NotReached, Offline without phones, Congested.
     """
-    bindings = call.exchange.locations.of(extension.number)
+    is_edge = call.exchange.directory.is_edge
+    registered = call.exchange.locations.of(extension.number)
+    bindings = [each for each in registered if not call.core.is_ours(hop_of(each, is_edge))]
+    if len(bindings) < len(registered):
+        call.ladder_row("event", RINGBACK, lane, f"a phone of {extension.number}: {_LOOP}")
     if not bindings:
         raise Offline(extension.number)
     domain = call.exchange.domain
@@ -66,7 +73,7 @@ async def dial_extension(
         leg.invite(
             dialling,
             target=binding.uri,
-            hop=hop_of(binding, call.exchange.directory.is_edge),
+            hop=hop_of(binding, is_edge),
             nat=not binding.direct,
             shown=NameAddr(shown.name, sip_uri(shown.number, domain)),
             to=NameAddr("", sip_uri(extension.number, domain)),
@@ -99,14 +106,14 @@ class Way:
 async def dial_out(call: Call, number: str, way: Way) -> Leg:
     """Call a public number by its trunks in turn.  Raises: NotReached, NoRoute, Congested."""
     exchange = call.exchange
-    trunks = route(exchange.directory, number, exchange.trunks.down)
+    trunks = route(exchange.directory, number, exchange.wall(), exchange.trunks.down, exchange.trunks.draw)
     if not trunks:
         raise NoRoute(f"no trunk for {number}")
     for others, trunk in zip(range(len(trunks) - 1, -1, -1), trunks, strict=True):
         try:
             return await _dial_trunk(call, trunk, number, way, more=others > 0)
         except NotReached as failed:
-            if not others or failed.rang or not _of_the_trunk(failed.status):
+            if not others or failed.rang or not _of_the_trunk(failed.status, trunk):
                 raise
     raise AssertionError("unreachable")
 
@@ -114,14 +121,16 @@ async def dial_out(call: Call, number: str, way: Way) -> Leg:
 async def _dial_trunk(call: Call, trunk: Trunk, number: str, way: Way, *, more: bool) -> Leg:
     """Call by one trunk, its servers in turn; `more`: there is another trunk to try."""
     exchange = call.exchange
+    if not _priced(call, trunk, number, way.paid):
+        raise _passed_over(call, trunk, number, way, "its price is not known, or more than is held")
     if not exchange.trunks.admits(trunk) and not way.urgent:
-        call.ladder_row("event", RINGBACK, way.lane, f"{trunk.name} has as many calls as it may")
-        raise NotReached(503)
+        raise _passed_over(call, trunk, number, way, "has as many calls as it may")
     try:
         hops = await servers_of(trunk, exchange.locate)
     except OSError as error:
-        call.ladder_row("event", RINGBACK, way.lane, f"{trunk.host} is not known: {error.strerror or error}")
-        raise NotReached(503) from error
+        raise _passed_over(call, trunk, number, way, f"{trunk.host} is not known: {error.strerror or error}") from error
+    if not (hops := [hop for hop in hops if not call.core.is_ours(hop)]):
+        raise _passed_over(call, trunk, number, way, _LOOP, 482)
     for others, hop in zip(range(len(hops) - 1, -1, -1), hops, strict=True):
         try:
             return await _dial_server(call, trunk, hop, number, way, more=more or others > 0)
@@ -132,11 +141,29 @@ async def _dial_trunk(call: Call, trunk: Trunk, number: str, way: Way, *, more: 
     raise AssertionError("unreachable")
 
 
+def _passed_over(call: Call, trunk: Trunk, number: str, way: Way, why: str, status: int = 503) -> NotReached:
+    """A trunk that is not called: a leg of the record, so that the story of the call has every try (SPEC A12.5)."""
+    call.ladder_row("event", RINGBACK, way.lane, f"{trunk.name}: {why}")
+    leg = Leg(call, way.lane, trunk.name, "none")
+    call.legs.append(leg)
+    leg.passed_over(status, why, number)
+    return NotReached(status)
+
+
+def _priced(call: Call, trunk: Trunk, number: str, paid: Paid | None) -> bool:
+    """Whether what is held covers the price by this trunk, where each has its own; it counts from here on."""
+    if paid is None or call.account is None or call.exchange.directory.plan_of(call.account).method == "fixed":
+        return True
+    rate = sell_rate_by(call.exchange.directory, call.account, number, paid.at, trunk)
+    return rate is not None and paid.takes(rate)
+
+
 async def _dial_server(call: Call, trunk: Trunk, hop: Hop, number: str, way: Way, *, more: bool) -> Leg:
     line = way.line or call.extension
     assert line is not None
     dialling = _Dialling(way.hear)
     leg = dialling.leg(call, way.lane, trunk.name)
+    leg.buy_rate = buy_rate(call.exchange.directory, trunk, number, call.exchange.wall())
     if way.paid is not None:
         way.paid.leg = leg
     user = called_on_trunk(number, trunk)
@@ -170,9 +197,9 @@ def _more_headers(trunk: Trunk, line: Extension, shown: Shown, domain: str) -> l
     return [*route_to(trunk), *identity, *carried, *trunk.headers.items()]
 
 
-def _of_the_trunk(status: int) -> bool:
+def _of_the_trunk(status: int, trunk: Trunk) -> bool:
     """Whether another trunk may do better."""
-    return status == 408 or 500 <= status < 600
+    return status in (408, 482) or 500 <= status < 600 or status in trunk.failover
 
 
 class _Dialling:

@@ -28,6 +28,7 @@ from b2bua.outbound import emergency, outbound
 from b2bua.outcome import Congested, Outcome
 from b2bua.secret_hash import verify_secret
 from b2bua.sounds import BadSound, find_sound
+from b2bua.tariff import monthly_fees
 from b2bua.triggers import MOST_RINGING, CallbackRequest, Triggers, turned_away, written
 from b2bua.trunk_identity import caller_on_trunk
 from b2bua.trunk_requests import Locate
@@ -55,6 +56,7 @@ log = logging.getLogger(__name__)
 
 _HEARTBEAT_S = 2.0
 _RELOAD_S = 0.5
+_FEES_S = 600.0
 
 
 class _Reduced(NamedTuple):
@@ -144,6 +146,8 @@ class Exchange:
         self.keep(self._every(_HEARTBEAT_S, self._beat))
         self.keep(self._every(_HEARTBEAT_S, self._settle))
         self.keep(self._every(_RELOAD_S, self._watch_configuration))
+        await self._take_fees()
+        self.keep(self._every(_FEES_S, self._take_fees))
 
     async def close(self) -> None:
         """End every call and wait for its record."""
@@ -221,6 +225,12 @@ class Exchange:
                 if call.id not in self.recent:
                     call.forget()
                 log.info("call=%s event=settled-late charged=%d", call.id, call.charged)
+
+    async def _take_fees(self) -> None:
+        """The monthly fees that are due, each once (SPEC 71)."""
+        at = self.wall()
+        if due := monthly_fees(self.directory, at):
+            await self.database.run(lambda conn: [ledger.monthly_fee(conn, *fee, at) for fee in due])
 
     async def _watch_configuration(self) -> None:
         if await self.database.read(directories.config_version) != self.directory.version:

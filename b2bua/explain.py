@@ -95,7 +95,9 @@ def cost_parts(rate: Rate, seconds: float, charged: Micros) -> list[tuple[str, M
     if charged == 0 < price(rate, seconds):  # SPEC H5: a call back that is paid for only with a second leg
         return [("not charged", Micros(0))]
     paid_s = paid_seconds(rate, seconds, charged)
-    beyond_ms = max(0, round(paid_s * 1000) - rate.first_interval_s * 1000)
+    if price(rate, paid_s) == 0 == charged:  # free minutes are all that it used
+        return []
+    beyond_ms = max(0, round(paid_s * 1000) - (rate.free_s + rate.first_interval_s) * 1000)
     begun = -(-beyond_ms // (rate.increment_s * 1000))
     parts = [
         ("connection fee", rate.connection_fee),
@@ -113,7 +115,8 @@ def cost_parts(rate: Rate, seconds: float, charged: Micros) -> list[tuple[str, M
 
 def cost_lines(rate: Rate, seconds: float, charged: Micros, currency: str) -> list[str]:
     """The same as lines: `first 60 s: 0.50`, ending with the total."""
-    lines = [f"{text}: {format_money(amount)}" for text, amount in cost_parts(rate, seconds, charged)]
+    free = [f"{rate.free_s} s of free minutes"] if rate.free_s else []
+    lines = [*free, *(f"{text}: {format_money(amount)}" for text, amount in cost_parts(rate, seconds, charged))]
     paid_s = paid_seconds(rate, seconds, charged)
     cut = [f"cut after {paid_s:g} s, the end of what was paid"] if 0 < paid_s < seconds else []
     return [*lines, *cut, f"total: {format_money(charged, currency)}"]

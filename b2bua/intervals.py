@@ -8,45 +8,17 @@ to Monday). Where clocks are set, hours are what the wall clock shows: a repeate
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal
 from zoneinfo import ZoneInfo
+
+from store.values import Limit, TimeInterval
 
 __all__ = ["MOST_LIMITS", "Limit", "TimeInterval", "is_open", "next_opening"]
 
 MOST_LIMITS = 10
 """SPEC 68."""
-DAY_MIN = 24 * 60
 _FAR_DAYS = 366 * 8 + 1
 """How far ahead an opening is looked for: over a 29 February left out at the turn of a century."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """One line of an interval; None says nothing about weekday, day or month."""
-
-    start_min: int = 0
-    """Minute of the day, 480 for 8:00."""
-    end_min: int = DAY_MIN
-    start_weekday: int | None = None
-    """0 Monday to 6 Sunday; weekdays, and days, come in pairs."""
-    end_weekday: int | None = None
-    start_day: int | None = None
-    """Day of the month, 1 to 31."""
-    end_day: int | None = None
-    month: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TimeInterval:
-    """A named interval: open while any of its limits is, and none of the intervals it leaves out (holidays) is."""
-
-    name: str
-    zone: str
-    algorithm: Literal["days", "interval"] = "days"
-    limits: tuple[Limit, ...] = ()
-    without: tuple[TimeInterval, ...] = ()
 
 
 def is_open(interval: TimeInterval, at: float) -> bool:

@@ -22,6 +22,7 @@ from sip_stack.headers import NameAddr
 from sip_stack.invite import IncomingInvite, OutgoingInvite
 from sip_stack.message import Request, Response
 from sip_stack.uri import Uri
+from store.values import Rate
 
 if TYPE_CHECKING:
     from b2bua.call import Call
@@ -65,6 +66,8 @@ class Leg:
         """Whom it is joined with."""
         self.from_ = ""
         self.to = ""
+        self.buy_rate: Rate | None = None
+        """What it costs us; None: that is not known."""
         self.invited_at = call.now()
         self.answered_at: float | None = None
         self.ended_at: float | None = None
@@ -138,6 +141,11 @@ class Leg:
         )
         if silent_s is not None:
             invite.heard_within(silent_s)
+
+    def passed_over(self, status: int, why: str, to: str) -> None:
+        """It is not called at all: the record says why."""
+        self.status, self.left, self.to = status, why, to
+        self._end()
 
     def on_progress(self, response: Response) -> None:
         self.rang = True

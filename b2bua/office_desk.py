@@ -165,6 +165,8 @@ class LegView:
     talk_s: float
     cost: str
     cost_lines: Sequence[str]
+    buy: str = ""
+    """What it cost us; empty where that is not known, or not for the asker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +207,9 @@ class StoryView:
     """Where it came from: the visitor's or the trunk's address, the trunk's name."""
     legs: Sequence[LegView]
     ladder: Sequence[LadderRow]
+    buy: str = ""
+    """What it cost us, and what we have of it; empty where that is not known, or not for the asker."""
+    margin: str = ""
 
 
 @dataclass(frozen=True, slots=True)

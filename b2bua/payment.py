@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
+from math import ceil
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
@@ -13,6 +15,8 @@ from sqlalchemy import Connection
 from b2bua.interrupt import Interrupt
 from b2bua.meter import PLAIN, Foresight, Metered, first_hold, last_moment, moves, needs, next_step
 from b2bua.outcome import CreditRefused, MoneySpent, Outcome
+from b2bua.routing import sell_rate
+from b2bua.tariff import covers, free_pool
 from store import ledger
 from store.errors import NoCredit, StoreError
 from store.values import Micros, Rate
@@ -27,12 +31,17 @@ __all__ = ["Paid", "Purse"]
 class Paid:
     """The money of one leg: its hold and its rate."""
 
-    __slots__ = ("due", "held", "hold_id", "leg", "marked", "rate")
+    __slots__ = ("at", "due", "held", "hold_id", "leg", "marked", "offer", "pool", "rate")
 
-    def __init__(self, hold: ledger.Hold, rate: Rate) -> None:
+    def __init__(self, hold: ledger.Hold, rate: Rate, at: float, pool: ledger.FreePool | None) -> None:
         self.hold_id = hold.id
         self.held = hold.amount
-        self.rate = rate
+        self.rate = self.offer = rate
+        """What is paid, and what the hold was placed for: where each trunk has its price, one below none of them."""
+        self.at = at
+        """Unix time of the price."""
+        self.pool = pool
+        """Where its free seconds come from."""
         self.leg: Leg | None = None
         """Who is paid for, once it is dialled."""
         self.marked = False
@@ -44,6 +53,19 @@ class Paid:
     def metered(self) -> Metered:
         """As the meter sees it."""
         return Metered(self.rate, self.leg.answered_at, self.leg.ended_at) if self.leg else Metered(self.rate)
+
+    def takes(self, rate: Rate) -> bool:
+        """From here on this rate of one trunk is paid; False where the hold was not placed for as much."""
+        if covered := covers(self.offer, rate):
+            self.rate = replace(rate, free_s=self.rate.free_s)
+        return covered
+
+    def talked_s(self, until: float) -> float:
+        """How long it has been up at a moment."""
+        if self.leg is None or self.leg.answered_at is None:
+            return 0.0
+        ended = self.leg.ended_at
+        return max(0.0, (until if ended is None else min(until, ended)) - self.leg.answered_at)
 
     @property
     def answered(self) -> bool:
@@ -100,10 +122,11 @@ class Purse:
         """Set money aside for a leg to `number`; `also` is written in the same transaction.  Raises: CreditRefused."""
         call = self._call
         assert call.account is not None
-        rate = call.exchange.directory.rate(call.account, number)
+        at = call.exchange.wall()
+        rate = sell_rate(call.exchange.directory, call.account, number, at)
         if rate is None:
             raise CreditRefused(Outcome.NO_RATE)
-        place = self._placing(name, number, rate)
+        place = self._placing(name, number, rate, at)
 
         def job(conn: Connection) -> Holdings:
             holdings = place(conn)
@@ -131,27 +154,38 @@ class Purse:
         balance = await self._call.database.read(lambda conn: ledger.balance(conn, self.account_id))
         return None if balance.available is None else Micros(balance.available + self.held - self._owed())
 
-    def _placing(self, name: str, number: str, rate: Rate) -> Place:
+    def _pool(self, number: str, at: float) -> ledger.FreePool | None:
+        """The free minutes are the account's own: a caller with credit of his own has none."""
+        account = self._call.account
+        if account is None or account.id != self.account_id:
+            return None
+        return free_pool(self._call.exchange.directory, account, number, at)
+
+    def _placing(self, name: str, number: str, offer: Rate, wall: float) -> Place:
         """The job that places a hold: from the account, and where that has no more, from what other legs spare.
 
         It raises: NoCredit; CreditRefused where `room` is used up.
         """
-        call, plan, others = self._call, first_hold(rate, self._foresight.first_s), self._open()
+        call, others, first_s, pool = self._call, self._open(), self._foresight.first_s, self._pool(number, wall)
         self._names[name] = nth = self._names.get(name, 0) + 1
         leg = name if nth == 1 else f"{name}-{nth}"
         at, now = call.wall(call.now()), call.now()
         extension = call.extension.number if call.extension else ""
-        wanted = [*(needs(paid.metered, now) for paid in others), plan.least]
+        needed = [needs(paid.metered, now) for paid in others]
 
         def job(conn: Connection) -> Holdings:
-            amount = plan.amount
+            free_s = min(first_s, ledger.free_left(conn, self.account_id, pool)) if pool else 0
+            rate = replace(offer, free_s=free_s) if free_s else offer
+            plan = first_hold(rate, first_s)
+            amount, wanted = plan.amount, [*needed, plan.least]
             if self._room is not None and (amount := min(amount, self._room(conn))) < plan.least:
                 raise CreditRefused(Outcome.MONEY_TODAY)
             hold = ledger.place_hold(
                 conn, call_id=call.id, leg=leg, account_id=self.account_id, rate=rate, amount=amount,
                 least=Micros(0) if others else plan.least, at=at, extension=extension, number=number,
+                free_period=pool.period if pool else "",
             )  # fmt: skip
-            holdings = [*self._kept(conn, others), (Paid(hold, rate), hold.amount)]
+            holdings = [*self._kept(conn, others), (Paid(hold, rate, wall, pool), hold.amount)]
             lack = sum(wanted) - sum(held for _, held in holdings)
             if lack > 0:
                 raise NoCredit(self.account_id, plan.least, Micros(plan.least - lack))
@@ -170,8 +204,10 @@ class Purse:
         """Write down when legs answered.  Raises: StoreError."""
         for paid in self.running:
             if not paid.marked and paid.leg is not None and paid.leg.answered_at is not None:
-                at = self._call.exchange.steady(paid.leg.answered_at)
-                await self._call.database.run(partial(ledger.mark_answered, hold_id=paid.hold_id, at=at))
+                await self._call.database.run(partial(
+                    ledger.mark_answered, hold_id=paid.hold_id, at=self._call.exchange.steady(paid.leg.answered_at),
+                    rate=None if paid.rate is paid.offer else paid.rate, trunk=paid.leg.party, buy=paid.leg.buy_rate,
+                ))  # fmt: skip
                 paid.marked = True
 
     @property
@@ -230,10 +266,11 @@ class Purse:
         """Ask for more money; a database that fails or dawdles changes nothing, least of all the moment of the cut."""
         call, legs = self._call, self._open()
         horizon = min(at for at in (end + self._foresight.ahead_s, self._limit_at) if at is not None)
-        at, metered = call.exchange.steady(call.now()), [paid.metered for paid in legs]
+        now, at, before = call.now(), call.exchange.steady(call.now()), [paid.metered for paid in legs]
 
-        def job(conn: Connection) -> Holdings:
+        def job(conn: Connection) -> tuple[Holdings, list[Metered]]:
             kept = self._kept(conn, legs)
+            metered = _with_more_free(conn, legs, before, now, horizon)
             lacks = [needs(leg, horizon) - held for leg, (_, held) in zip(metered, kept, strict=True)]
             # one that rings keeps what it holds
             more = sum(max(0, lack) if leg.began is None else lack for leg, lack in zip(metered, lacks, strict=True))
@@ -242,11 +279,14 @@ class Purse:
             granted = ledger.extend_hold(conn, last.hold_id, Micros(more), at)
             holdings = [*others, (last, Micros(held + granted))]
             until = min(horizon, last_moment(metered, Micros(sum(held for _, held in holdings))) or horizon)
-            return _shared(conn, holdings, [needs(leg, until) for leg in metered])
+            return _shared(conn, holdings, [needs(leg, until) for leg in metered]), metered
 
         try:
             async with asyncio.timeout(max(0.0, end - call.now())):
-                _note(await call.database.run(job))
+                holdings, metered = await call.database.run(job)
+                _note(holdings)
+                for paid, leg in zip(legs, metered, strict=True):
+                    paid.rate = leg.rate
         except (StoreError, TimeoutError) as error:
             call.log_error("not-extended", error)
 
@@ -266,13 +306,14 @@ class Purse:
                 await self._close(paid)
 
     async def _close(self, paid: Paid) -> None:
-        paid.due = self._due(paid, self._stop())
+        stop = self._stop()
+        paid.due, talked_s = self._due(paid, stop), self._talked_s(paid, stop)
         at, others = self._call.wall(self._call.now()), self._open()
         wanted = [*(needs(other.metered, self._call.now()) for other in others), paid.due]
 
         def job(conn: Connection) -> Holdings:
             holdings = _shared(conn, self._kept(conn, (*others, paid)), wanted)
-            ledger.settle(conn, paid.hold_id, wanted[-1], at)
+            ledger.settle(conn, paid.hold_id, wanted[-1], at, talked_s)
             return holdings
 
         try:
@@ -286,14 +327,19 @@ class Purse:
 
         What each leg cost; a leg that was settled before keeps what it was charged.
         """
+        known = {}
+        if len(self.paid) > 1 or any(paid.pool for paid in self.paid):  # something may have been moved unheard
+            known = {hold.id: hold for hold in ledger.holds_of(conn, self._call.id)}
+        for paid in self.paid:
+            if paid.pool and paid.hold_id in known:
+                paid.rate = replace(paid.rate, free_s=known[paid.hold_id].free_s)
         stop = self._stop()
         dues = [self._due(paid, stop) if paid.due is None else paid.due for paid in self.paid]
-        if len(self.paid) > 1:  # some may have been moved unheard
-            amounts = {hold.id: hold.amount for hold in ledger.holds_of(conn, self._call.id)}
-            open_ = [(paid, due) for paid, due in zip(self.paid, dues, strict=True) if paid.hold_id in amounts]
-            _shared(conn, [(paid, amounts[paid.hold_id]) for paid, _ in open_], [due for _, due in open_])
+        if len(self.paid) > 1:
+            open_ = [(paid, due) for paid, due in zip(self.paid, dues, strict=True) if paid.hold_id in known]
+            _shared(conn, [(paid, known[paid.hold_id].amount) for paid, _ in open_], [due for _, due in open_])
         return [
-            (paid.leg, ledger.settle(conn, paid.hold_id, due, at).charged)
+            (paid.leg, ledger.settle(conn, paid.hold_id, due, at, self._talked_s(paid, stop)).charged)
             for paid, due in zip(self.paid, dues, strict=True)
         ]
 
@@ -323,6 +369,10 @@ class Purse:
 
     def _due(self, paid: Paid, stop: float) -> Micros:
         return needs(paid.metered, stop) if paid.answered and self._counts(paid) else Micros(0)
+
+    def _talked_s(self, paid: Paid, stop: float) -> float:
+        """What it uses up of its free seconds."""
+        return paid.talked_s(stop) if self._counts(paid) else 0.0
 
     def _counts(self, paid: Paid) -> bool:
         """False while the first leg is free for want of a second."""
@@ -358,6 +408,19 @@ def _come(turn: asyncio.Future[bool]) -> None:
 def _note(holdings: Holdings) -> None:
     for paid, held in holdings:
         paid.held = held
+
+
+def _with_more_free(
+    conn: Connection, legs: Sequence[Paid], metered: Sequence[Metered], now: float, horizon: float
+) -> list[Metered]:
+    """Set more free seconds aside for each leg that has not come to the end of those it has."""
+    found = []
+    for paid, leg in zip(legs, metered, strict=True):
+        free_s = leg.rate.free_s
+        if paid.pool and leg.began is not None and leg.ended is None and now - leg.began <= free_s:
+            free_s += ledger.extend_free(conn, paid.hold_id, paid.pool, ceil(horizon - leg.began) - free_s)
+        found.append(leg._replace(rate=replace(leg.rate, free_s=free_s)) if free_s > leg.rate.free_s else leg)
+    return found
 
 
 def _shared(conn: Connection, holdings: Holdings, wanted: Sequence[Micros]) -> Holdings:

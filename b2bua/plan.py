@@ -1,7 +1,8 @@
 """What the file of `ringback apply` may say; b2bua.plan_reader reads it.
 
-    [server]      realm caller_quota edge_proxies service_route    (the rest of [server] and [media] is for `serve`)
-    [[account]]   name currency plan credit credit_limit call_api parent rate_table caller_quota
+    [server]      realm caller_quota edge_proxies service_route time_zone (more of [server] and [media] is for `serve`)
+    [[account]]   name currency plan credit credit_limit call_api parent rate_table charging_plan
+                  caller_quota
                   dial_plan = {mode, country, strip, refused, min_digits}
     [[extension]] number account kind name password public_number ring_s confirm_s
                   caller_id = {name_by, name, number_by, number, approved, numbers, default, identity_headers,
@@ -13,12 +14,15 @@
     [[caller]]    extension number pin enabled credit order_number language
     [[trunk]]     what store.values.Trunk has
     [[did]]       number extension account trunk
-    [[route]]     prefix trunk priority
+    [[route]]     prefix trunk priority weight interval
+    [[charging_plan]]  what store.values.ChargingPlan has
     [[rate]]      table prefix description connection_fee first_interval_s first_cost increment_s increment_cost
-                  minimum maximum
+                  minimum maximum interval valid_from valid_until
+    [[interval]]  name account zone algorithm without limits = [{hours, weekdays, days, month}]
 
 Money is written as text, "0.12", because 0.12 is no exact binary number. A kind of table that the file does not mention
-at all is left alone; of a kind that it mentions, what is not in the file is removed.
+at all is left alone; of a kind that it mentions, what is not in the file is removed (of rates: in the tables that it
+names, as others come from files of their own).
 """
 
 from __future__ import annotations
@@ -30,11 +34,11 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from b2bua.toml_lines import Path, line_of
-from store.values import CallerHeader, CallerId, DialPlan, ExtensionKind, NumberFormat, TrunkTransport
+from store.values import CallerHeader, CallerId, DialPlan, ExtensionKind, NumberFormat, Period, TrunkTransport
 
 __all__ = [
-    "AccountEntry", "BadPlan", "CallNowEntry", "CallbackEntry", "CallerEntry", "DidEntry", "ExtensionEntry", "Fault",
-    "Money", "Plan", "RateEntry", "RouteEntry", "TrunkEntry",
+    "AccountEntry", "BadPlan", "CallNowEntry", "CallbackEntry", "CallerEntry", "ChargingPlanEntry", "DidEntry",
+    "ExtensionEntry", "Fault", "IntervalEntry", "LimitEntry", "Money", "Plan", "RateEntry", "RouteEntry", "TrunkEntry",
 ]
 
 Seconds = Annotated[int, Meta(ge=1, le=86400)]
@@ -59,6 +63,7 @@ class AccountEntry:
     parent: str = ""
     dial_plan: DialPlan = field(default_factory=DialPlan)
     rate_table: str = "default"
+    charging_plan: str = ""
     caller_quota: Count | None = None
 
 
@@ -179,6 +184,8 @@ class TrunkEntry:
     read_caller: CallerHeader = "pai"
     channels: Annotated[int, Meta(ge=1)] | None = None
     calls_per_s: Annotated[int, Meta(ge=1)] | None = None
+    rate_table: str = ""
+    failover: tuple[Annotated[int, Meta(ge=400, le=699)], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,6 +203,42 @@ class RouteEntry:
     trunk: str
     prefix: str = ""
     priority: int = 0
+    weight: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    interval: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChargingPlanEntry:
+    name: str
+    method: Literal["fixed", "relative"] = "fixed"
+    rate_table: str = "default"
+    factor: str = "1"
+    adjustment: Money = Money(0)
+    free_minutes: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    free_prefixes: tuple[str, ...] = ()
+    free_period: Period = "month"
+    zone: str = ""
+    monthly_fee: Money = Money(0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimitEntry:
+    """One line of an interval (SPEC 68)."""
+
+    hours: str = "00:00-24:00"
+    weekdays: str = ""
+    days: str = ""
+    month: Annotated[int, Meta(ge=1, le=12)] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class IntervalEntry:
+    name: str
+    account: str = ""
+    zone: str = ""
+    algorithm: Literal["days", "interval"] = "days"
+    limits: tuple[LimitEntry, ...] = ()
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,6 +253,9 @@ class RateEntry:
     increment_cost: Money = Money(0)
     minimum: Money = Money(0)
     maximum: Money | None = None
+    interval: str = ""
+    valid_from: str = ""
+    valid_until: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +284,7 @@ class Plan:
     caller_quota: int | None = None
     edge_proxies: str | None = None
     service_route: str | None = None
+    time_zone: str | None = None
     account: tuple[AccountEntry, ...] | None = None
     extension: tuple[ExtensionEntry, ...] | None = None
     caller: tuple[CallerEntry, ...] | None = None
@@ -245,6 +292,8 @@ class Plan:
     did: tuple[DidEntry, ...] | None = None
     route: tuple[RouteEntry, ...] | None = None
     rate: tuple[RateEntry, ...] | None = None
+    charging_plan: tuple[ChargingPlanEntry, ...] | None = None
+    interval: tuple[IntervalEntry, ...] | None = None
 
     def fault(self, sentence: str, *path: str | int) -> Fault:
         """A fault at the line of this table or key."""

@@ -8,17 +8,31 @@ from typing import Any
 
 from b2bua.callback_settings import callback_faults, prefix_faults, secret_fault, settings_of
 from b2bua.caller_id import caller_id_faults
-from b2bua.money import parse_credit
-from b2bua.plan import AccountEntry, CallbackEntry, CallNowEntry, ExtensionEntry, Fault, Plan
+from b2bua.money import parse_credit, parse_money
+from b2bua.plan import (
+    AccountEntry,
+    CallbackEntry,
+    CallNowEntry,
+    ChargingPlanEntry,
+    ExtensionEntry,
+    Fault,
+    Plan,
+    RateEntry,
+)
+from b2bua.plan_times import interval_faults, parse_moment, zone_fault
 from b2bua.toml_lines import line_of
 from b2bua.trunk_checks import trunk_faults
+from store.values import UNIT
 
-__all__ = ["faults_between"]
+__all__ = ["faults_between", "rate_faults"]
 
 
 def faults_between(plan: Plan) -> list[Fault]:
     """Every fault of a file whose tables are each well written."""
-    return [*_twice(plan), *_accounts(plan), *_extensions(plan), *_callers(plan), *_others(plan)]
+    return [
+        *_twice(plan), *_accounts(plan), *_extensions(plan), *_callers(plan), *_others(plan), *_rates(plan),
+        *_charging_plans(plan), *_intervals(plan),
+    ]  # fmt: skip
 
 
 def _twice(plan: Plan) -> Iterable[Fault]:
@@ -29,8 +43,10 @@ def _twice(plan: Plan) -> Iterable[Fault]:
         ("caller", ("number",), lambda entry: (entry.extension, entry.number)),
         ("trunk", ("name",), lambda entry: entry.name),
         ("did", ("number",), lambda entry: entry.number),
-        ("route", ("prefix",), lambda entry: (entry.prefix, entry.trunk)),
-        ("rate", ("prefix",), lambda entry: (entry.table, entry.prefix)),
+        ("route", ("prefix",), lambda entry: (entry.prefix, entry.trunk, *filter(None, (entry.interval,)))),
+        ("rate", ("prefix",), lambda entry: (entry.table, entry.prefix, *_times(entry))),
+        ("charging_plan", ("name",), lambda entry: entry.name),
+        ("interval", ("name",), lambda entry: (entry.name, *filter(None, (entry.account,)))),
     ]
     for kind, path, key_of in keys:
         first: dict[Any, int] = {}
@@ -58,13 +74,17 @@ def _accounts(plan: Plan) -> Iterable[Fault]:
             above = parents.get(above, "")
         if above:
             yield plan.fault(f'parent: "{entry.name}" would be above itself', "account", index, "parent")
+        if entry.charging_plan and entry.rate_table != "default":
+            yield plan.fault("rate_table: the charging plan has one", "account", index, "rate_table")
         if entry.dial_plan.mode == "e164":
             yield from _plus(plan, entry)
 
 
 def _plus(plan: Plan, account: AccountEntry) -> Iterable[Fault]:
+    tables = {each.name: each.rate_table for each in plan.charging_plan or ()}
+    table = tables.get(account.charging_plan, account.rate_table)
     for index, rate in enumerate(plan.rate or ()):
-        if rate.table == account.rate_table and rate.prefix and not rate.prefix.startswith("+"):
+        if rate.table == table and rate.prefix and not rate.prefix.startswith("+"):
             yield plan.fault(
                 f'prefix "{rate.prefix}" matches nothing: numbers of account "{account.name}" begin with +',
                 "rate", index, "prefix",
@@ -138,9 +158,72 @@ def _others(plan: Plan) -> Iterable[Fault]:
         for index, entry in enumerate(getattr(plan, kind) or ()):
             if not re.fullmatch(r"\+?[0-9]*", entry.prefix):
                 yield plan.fault("prefix: expected digits, with + before them in E.164", kind, index, "prefix")
-    for index, rate in enumerate(plan.rate or ()):
-        if rate.maximum is not None and rate.maximum < rate.minimum:
-            yield plan.fault("maximum is below minimum", "rate", index, "maximum")
     for index, trunk in enumerate(plan.trunk or ()):
         for key, sentence in trunk_faults(trunk):
             yield plan.fault(f"{key}: {sentence}", "trunk", index, key)
+
+
+def _times(rate: RateEntry) -> Iterable[str]:
+    return filter(None, (rate.interval, rate.valid_from))
+
+
+def _rates(plan: Plan) -> Iterable[Fault]:
+    for index, rate in enumerate(plan.rate or ()):
+        for key, sentence in rate_faults(rate):
+            yield plan.fault(sentence, "rate", index, key)
+
+
+def rate_faults(rate: RateEntry) -> Iterable[tuple[str, str]]:
+    """Key and sentence of what makes no sense in one rate, whoever writes it: a file of ours or a CSV."""
+    if rate.maximum is not None and rate.maximum < rate.minimum:
+        yield "maximum", "maximum is below minimum"
+    moments = []
+    for key in ("valid_from", "valid_until"):
+        try:
+            moments.append(parse_moment(getattr(rate, key), "UTC") if getattr(rate, key) else None)
+        except ValueError as wrong:
+            yield key, f"{key}: {wrong}"
+    if len(moments) == 2 and None not in moments and moments[0] >= moments[1]:  # type: ignore[operator]
+        yield "valid_until", "valid_until is not after valid_from"
+
+
+def _charging_plans(plan: Plan) -> Iterable[Fault]:
+    for index, entry in enumerate(plan.charging_plan or ()):
+        for key, sentence in _charging_plan(entry):
+            yield plan.fault(sentence, "charging_plan", index, key)
+
+
+def _charging_plan(entry: ChargingPlanEntry) -> Iterable[tuple[str, str]]:
+    if not entry.name:
+        yield "name", "name: a charging plan needs one"
+    if entry.zone and (fault := zone_fault(entry.zone)):
+        yield "zone", f"zone: {fault}"
+    try:
+        factor = parse_money(entry.factor)
+    except ValueError:
+        yield "factor", f'factor: "{entry.factor}" is not as in "1.25"'
+    else:
+        if not 0 <= factor <= 1000 * UNIT:
+            yield "factor", "factor: expected 0 to 1000"
+        if entry.method == "fixed" and (factor != UNIT or entry.adjustment):  # SPEC 71: one or the other
+            yield "method", 'method: factor and adjustment are for "relative" prices'
+    if entry.method == "relative" and entry.rate_table != "default":
+        yield "rate_table", "rate_table: relative prices come from the trunk's rate_table"
+    if entry.free_prefixes and not entry.free_minutes:
+        yield "free_prefixes", "free_prefixes: without free_minutes they do nothing"
+    for _, sentence in prefix_faults(entry.free_prefixes, ()):
+        yield "free_prefixes", sentence.replace("allowed", "free_prefixes", 1)
+
+
+def _intervals(plan: Plan) -> Iterable[Fault]:
+    inside = {(entry.name, entry.account): entry.without for entry in plan.interval or ()}
+    for index, entry in enumerate(plan.interval or ()):
+        for key, sentence in interval_faults(entry):
+            yield plan.fault(sentence, "interval", index, key)
+        reached, new = set(), {*entry.without}
+        while new:
+            reached |= new
+            new = {each for name in new for each in inside.get((name, entry.account), inside.get((name, ""), ()))}
+            new -= reached
+        if entry.name in reached:
+            yield plan.fault(f'without: "{entry.name}" would leave itself out', "interval", index, "without")

@@ -16,9 +16,11 @@ from b2bua.plan import (
     AccountEntry,
     BadPlan,
     CallerEntry,
+    ChargingPlanEntry,
     DidEntry,
     ExtensionEntry,
     Fault,
+    IntervalEntry,
     Plan,
     RateEntry,
     RouteEntry,
@@ -26,6 +28,7 @@ from b2bua.plan import (
 )
 from b2bua.plan_checks import faults_between
 from b2bua.plan_server import read_networks, read_routes
+from b2bua.plan_times import zone_fault
 from b2bua.toml_lines import Path, key_lines, line_of
 
 __all__ = ["parse"]
@@ -33,7 +36,7 @@ __all__ = ["parse"]
 T = TypeVar("T")
 ENTRIES: dict[str, type[Any]] = {
     "account": AccountEntry, "extension": ExtensionEntry, "caller": CallerEntry, "trunk": TrunkEntry, "did": DidEntry,
-    "route": RouteEntry, "rate": RateEntry,
+    "route": RouteEntry, "rate": RateEntry, "charging_plan": ChargingPlanEntry, "interval": IntervalEntry,
 }
 OURS = {*ENTRIES, "server", "media"}
 
@@ -83,7 +86,7 @@ class _Reader:
         if not isinstance(server, dict):
             self.fault(("server",), "write [server], as a table")
             return {}
-        known = ("realm", "caller_quota", "edge_proxies", "service_route")
+        known = ("realm", "caller_quota", "edge_proxies", "service_route", "time_zone")
         ours = {key: server[key] for key in known if key in server}
         realm, quota = ours.get("realm", "-"), ours.get("caller_quota", 0)
         if not isinstance(realm, str) or not re.fullmatch(r'[^"\\\x00-\x1f]+', realm):
@@ -95,6 +98,8 @@ class _Reader:
                 ours |= {key: read(ours[key])} if key in ours else {}
             except ValueError as wrong:
                 self.fault(("server", key), f"{key}: {wrong}")
+        if "time_zone" in ours and (fault := zone_fault(ours["time_zone"])):
+            self.fault(("server", "time_zone"), f"time_zone: {fault}")
         return ours
 
     def tables(self, kind: str, tables: Any) -> tuple[Any, ...]:
@@ -127,8 +132,10 @@ class _Reader:
                 self.fault(path, f'this {path[0]} needs "{known.name}"')
         for key, value in table.items():
             inner = _table_class(kinds.get(key))
-            if inner is not None and isinstance(value, dict):
-                self.keys((*path, key), value, inner)
+            if inner is not None:
+                for each in value if isinstance(value, list) else [value]:
+                    if isinstance(each, dict):
+                        self.keys((*path, key), each, inner)
 
 
 def _table_class(hint: Any) -> type[Any] | None:

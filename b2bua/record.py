@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from store.journal import CallRecord, LegRecord
+from store.journal import CallRecord, LegRecord, total
+from store.rates import price
 from store.values import Micros
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def call_record(call: Call, ended: float, cost: Micros) -> CallRecord:
     return CallRecord(
         call.id, call.kind, account.id if account else None, call.wall(call.started),
         call.extension.number if call.extension else "", call.from_, call.to, ended, str(call.outcome),
-        round(call.talk_s * 1000), cost, account.currency if account else "",
+        round(call.talk_s * 1000), cost, account.currency if account else "", total(map(_buy, call.legs)),
     )  # fmt: skip
 
 
@@ -39,5 +40,10 @@ def _leg_record(call: Call, leg: Leg) -> LegRecord:
 
     return LegRecord(
         call.id, leg.lane, leg.direction, call.wall(leg.invited_at), leg.from_, leg.to, leg.party,
-        wall(leg.answered_at), wall(leg.ended_at), leg.status, leg.left, round(leg.talk_s * 1000),
+        wall(leg.answered_at), wall(leg.ended_at), leg.status, leg.left, round(leg.talk_s * 1000), buy=_buy(leg),
     )  # fmt: skip
+
+
+def _buy(leg: Leg) -> Micros | None:
+    """What it cost us, by the trunk's own clock: until its BYE."""
+    return None if leg.buy_rate is None or leg.answered_at is None else price(leg.buy_rate, leg.talk_s)

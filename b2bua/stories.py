@@ -16,7 +16,8 @@ from b2bua.numbers import BadNumber, read_number
 from b2bua.office_jobs import iso
 from store import journal, tables
 from store.journal import CallRecord, LegRecord, RequestRecord
-from store.values import DialPlan, Rate
+from store.rates import held_rate
+from store.values import DialPlan, Micros
 
 __all__ = ["forms", "stories"]
 
@@ -46,6 +47,8 @@ def stories(conn: Connection, who: Holder, typed: str, *, limit: int = 20, ladde
         _of_request(conn, row, mine.get(row.extension, "")) if isinstance(row, RequestRecord) else _of_call(conn, row)
         for row in rows[:limit]
     ]
+    if who.account_id is not None:
+        found = [_without_buy(story) for story in found]
     return [replace(story, ladder=_ladder(conn, story.call_id)) for story in found] if ladder else found
 
 
@@ -104,12 +107,26 @@ def _of_request(conn: Connection, row: RequestRecord, currency: str) -> StoryVie
     told = _story(row.at, row.kind, row.reason, row.extension, format_money(row.cost, currency), row.call_id, source)
     ends = (row.number, row.extension) if row.kind == "callback" else (row.extension, row.number)
     caller, called = (call.from_, call.to) if call else ends
-    return replace(told, caller=caller, called=called, legs=_legs(conn, call) if call else [])
+    told = replace(told, caller=caller, called=called)
+    return _with_call(conn, told, call) if call else told
 
 
 def _of_call(conn: Connection, row: CallRecord) -> StoryView:
     told = _story(row.started, row.kind, row.reason, row.extension, format_money(row.cost, row.currency), row.id, "")
-    return replace(told, caller=row.from_, called=row.to, legs=_legs(conn, row))
+    return _with_call(conn, replace(told, caller=row.from_, called=row.to), row)
+
+
+def _with_call(conn: Connection, told: StoryView, call: CallRecord) -> StoryView:
+    told = replace(told, legs=_legs(conn, call))
+    if call.buy is None:
+        return told
+    margin = Micros(call.cost - call.buy)
+    return replace(told, buy=format_money(call.buy, call.currency), margin=format_money(margin, call.currency))
+
+
+def _without_buy(story: StoryView) -> StoryView:
+    """What calls cost us is the operator's alone."""
+    return replace(story, buy="", margin="", legs=[replace(leg, buy="") for leg in story.legs])
 
 
 def _story(at: float, kind: str, reason: str, extension: str, cost: str, call_id: str, source: str) -> StoryView:
@@ -135,10 +152,10 @@ def _leg(leg: LegRecord, currency: str, hold: Mapping[Any, Any] | None) -> LegVi
     seconds = leg.talk_ms / 1000
     lines: Sequence[str] = []
     if hold is not None:
-        lines = cost_lines(msgspec.convert(hold["rate"], Rate), seconds, leg.cost, currency)
+        lines = cost_lines(held_rate(hold), seconds, leg.cost, currency)
     return LegView(
         leg.direction, leg.from_, leg.to, leg.party, leg.status, leg.cause, seconds, format_money(leg.cost, currency),
-        lines,
+        lines, "" if leg.buy is None else format_money(leg.buy, currency),
     )  # fmt: skip
 
 

@@ -11,7 +11,10 @@ from sqlalchemy.exc import IntegrityError
 
 from store import tables
 
-__all__ = ["ACCOUNTS", "CALLNOW", "DIDS", "EXTENSIONS", "RATES", "ROUTES", "TRUNKS", "Kind", "Sync"]
+__all__ = [
+    "ACCOUNTS", "CALLNOW", "CHARGING_PLANS", "DIDS", "EXTENSIONS", "INTERVALS", "RATES", "ROUTES", "TRUNKS", "Kind",
+    "Sync",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +33,13 @@ class Kind:
 
 ACCOUNTS = Kind("account", tables.accounts, ("name",), (tables.accounts.c.kind == "client",))
 TRUNKS = Kind("trunk", tables.trunks, ("name",))
-RATES = Kind("rate", tables.rates, ("rate_table", "prefix"))
+RATES = Kind("rate", tables.rates, ("rate_table", "prefix", "interval", "valid_from"))
+CHARGING_PLANS = Kind("charging plan", tables.charging_plans, ("name",))
+INTERVALS = Kind("interval", tables.intervals, ("name", "account_id"))
 EXTENSIONS = Kind("extension", tables.extensions, ("number",))
 CALLNOW = Kind("callnow", tables.callnow, ("extension_id",))
 DIDS = Kind("did", tables.dids, ("number",))
-ROUTES = Kind("route", tables.routes, ("prefix", "trunk_id"))
+ROUTES = Kind("route", tables.routes, ("prefix", "trunk_id", "interval"))
 
 
 class Sync:
@@ -52,8 +57,9 @@ class Sync:
         return {tuple(row[name] for name in kind.key): dict(row) for row in found}
 
     def write(self, kind: Kind, wanted: Mapping[tuple[Any, ...], dict[str, Any]],
-              name: Callable[[tuple[Any, ...]], str] | None = None, keep: bool = False) -> None:
-        """Create and change rows; those not wanted are removed at the end, unless `keep`."""
+              name: Callable[[tuple[Any, ...]], str] | None = None, keep: bool = False,
+              gone: Callable[[tuple[Any, ...]], bool] = lambda key: True) -> None:
+        """Create and change rows; those not wanted are removed at the end, unless `keep` or not `gone` by their key."""
         shown, there = name or kind.name, self.rows(kind)
         for key, values in wanted.items():
             named = dict(zip(kind.key, key, strict=True))
@@ -69,7 +75,7 @@ class Sync:
             else:
                 self.same(kind.word)
         for key, row in () if keep else there.items():
-            if key not in wanted:
+            if key not in wanted and gone(key):
                 self._gone.append((kind, row, shown(key)))
 
     def remove(self) -> None:

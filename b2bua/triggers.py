@@ -15,11 +15,11 @@ from b2bua.callback_admission import Facts, Trigger, admit_callback
 from b2bua.meter import WARNED
 from b2bua.outcome import NotAdmitted, Outcome
 from b2bua.payment import Paid, Purse
-from b2bua.routing import route
+from b2bua.routing import route, sell_rate
 from sip_stack.incoming import Incoming
 from store import callers, journal, ledger, lockouts
 from store.errors import StoreError
-from store.values import Account, AuthorisedCaller, CallbackSettings, Extension, Micros, Rate, Trunk
+from store.values import Account, AuthorisedCaller, CallbackSettings, Extension, Micros, Trunk
 
 if TYPE_CHECKING:
     from b2bua.call import Call
@@ -135,8 +135,8 @@ async def admit(want: CallbackRequest, call: Call) -> Served:
 def _facts(want: CallbackRequest, call: Call) -> Callable[[Connection], Facts]:
     exchange, settings, extension = call.exchange, want.settings, want.extension
     now = exchange.wall()
-    rate: Rate | None = exchange.directory.rate(want.account, want.number)
-    routed = bool(route(exchange.directory, want.number))
+    rate = sell_rate(exchange.directory, want.account, want.number, now)
+    routed = bool(route(exchange.directory, want.number, now))
 
     def read(conn: Connection) -> Facts:
         row = callers.find_caller(conn, extension.id, want.trigger.number) if want.trigger.listed else None

@@ -19,7 +19,8 @@ from b2bua.feed import Feed
 from b2bua.meter import price, talk_limit
 from b2bua.numbers import BadNumber, read_number
 from b2bua.outcome import Outcome
-from b2bua.routing import route
+from b2bua.routing import route, sell_rate
+from b2bua.tariff import free_pool
 from store import journal, ledger
 from store.errors import StoreError
 from store.values import Account, Extension, Micros
@@ -129,22 +130,27 @@ class Visitors:
         account = self._account(extension)
         since = exchange.wall() - _DAY_S
 
-        def money(conn: Connection) -> tuple[Micros | None, Micros]:
-            return ledger.balance(conn, account.id).available, journal.spent_since(conn, request.page_id, since)
+        at, directory = exchange.wall(), exchange.directory
+        pool = free_pool(directory, account, number, at)
+
+        def money(conn: Connection) -> tuple[Micros | None, Micros, bool]:
+            free = pool is not None and ledger.free_left(conn, account.id, pool) > 0
+            return ledger.balance(conn, account.id).available, journal.spent_since(conn, request.page_id, since), free
 
         before = self._at_stake(request.page_id)
-        available, spent = await exchange.database.read(money)
+        available, spent, free = await exchange.database.read(money)
         # a call that ended meanwhile may not be in `spent` yet
         at_stake = sum((self._at_stake(request.page_id) | before).values())
-        rate = exchange.directory.rate(account, number)
+        rate = sell_rate(directory, account, number, at)
         facts = Facts(
             on_phone=exchange.on_the_phone(extension),
             registered=bool(exchange.locations.of(extension.number)),
-            routed=bool(route(exchange.directory, number)),
+            routed=bool(route(directory, number, at)),
             rate=rate,
             available=available,
             spent_today=Micros(spent + at_stake),
             number=number,
+            free=free,
         )
         reason = admit_callnow(extension, request.name, facts)
         if reason is not None or rate is None:

@@ -187,6 +187,13 @@ class SipCore:
         listener = self._several.of(hop)
         return f"{bracketed(listener.told)}:{listener.port}"
 
+    def is_ours(self, hop: Hop) -> bool:
+        """Whether what is sent there comes back to us."""
+        try:
+            return self.sent_by(hop) == f"{bracketed(hop.host)}:{hop.port}"
+        except KeyError:  # nothing of ours listens for such
+            return False
+
     def contact(self, hop: Hop, *, user: str = "", secure: bool = False) -> str:
         """Our Contact towards `hop`; without a user nothing leaks through it.  `secure`: a SIPS URI (8.1.1.8)."""
         at = f"{user}@" if user else ""

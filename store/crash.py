@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from store.journal import RESTARTED, CallRecord, LegRecord, RequestRecord
+from store.journal import RESTARTED, CallRecord, LegRecord, RequestRecord, total
 from store.rates import price
 from store.values import Micros, Rate
 
@@ -28,10 +28,17 @@ class DeadLeg:
     """When it was last seen up, or was settled."""
     charged: Micros | None = None
     """None: that is still to be found out."""
+    trunk: str = ""
+    buy_rate: Rate | None = None
 
     @property
     def talk_s(self) -> float:
         return 0.0 if self.answered is None else max(0.0, self.ended - self.answered)
+
+    @property
+    def buy(self) -> Micros | None:
+        """What it cost us; None: that is not known."""
+        return None if self.buy_rate is None or self.answered is None else price(self.buy_rate, self.talk_s)
 
 
 def owed(legs: Sequence[DeadLeg], held: int) -> list[Micros]:
@@ -78,12 +85,14 @@ def records(
         call_id, kind, account_id, started, extension,
         request.number if request and kind == "callback" else extension, to, max(leg.ended for leg in legs), RESTARTED,
         round(sum(leg.talk_s for leg in far) * 1000), Micros(sum(leg.charged or 0 for leg in legs)), currency,
+        total(leg.buy for leg in legs),
     )
     return call, [_leg(call_id, leg) for leg in legs]
 
 
 def _leg(call_id: str, leg: DeadLeg) -> LegRecord:
     return LegRecord(
-        call_id, 0 if leg.name == "back" else 2, "out", leg.placed, leg.extension, leg.number, answered=leg.answered,
-        ended=leg.ended, cause=RESTARTED, talk_ms=round(leg.talk_s * 1000), cost=leg.charged or Micros(0),
+        call_id, 0 if leg.name == "back" else 2, "out", leg.placed, leg.extension, leg.number, leg.trunk,
+        answered=leg.answered, ended=leg.ended, cause=RESTARTED, talk_ms=round(leg.talk_s * 1000),
+        cost=leg.charged or Micros(0), buy=leg.buy,
     )

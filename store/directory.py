@@ -12,16 +12,29 @@ import msgspec
 from sqlalchemy import Connection, RowMapping, Table, select, update
 
 from store import tables
-from store.meta import CONFIG_VERSION, EDGE_PROXIES, REALM, SERVICE_ROUTE, read_meta, write_meta
-from store.rates import find_rate
-from store.values import Account, CallbackSettings, CallerId, CallNowSettings, Did, Extension, Rate, Route, Trunk
+from store.meta import CONFIG_VERSION, EDGE_PROXIES, REALM, SERVICE_ROUTE, TIME_ZONE, read_meta, write_meta
+from store.rates import RateTable
+from store.values import (
+    Account,
+    CallbackSettings,
+    CallerId,
+    CallNowSettings,
+    ChargingPlan,
+    Did,
+    Extension,
+    Rate,
+    Route,
+    TimeInterval,
+    Trunk,
+)
 
 __all__ = [
-    "DEFAULT_REALM", "Directory", "build", "config_version", "load", "raise_version", "save_callback",
-    "save_caller_id", "split_source",
+    "DEFAULT_REALM", "DEFAULT_ZONE", "Directory", "build", "config_version", "load", "raise_version",
+    "save_callback", "save_caller_id", "split_source",
 ]
 
 DEFAULT_REALM = "ringback"
+DEFAULT_ZONE = "UTC"
 K = TypeVar("K")
 V = TypeVar("V")
 Network = IPv4Network | IPv6Network
@@ -43,7 +56,10 @@ class Directory:
     """The same by number."""
     routes: Mapping[str, tuple[Route, ...]] = field(default_factory=dict)
     """By prefix, each in order of priority."""
-    rate_tables: Mapping[str, Mapping[str, Rate]] = field(default_factory=dict)
+    rate_tables: Mapping[str, RateTable] = field(default_factory=dict)
+    charging_plans: Mapping[str, ChargingPlan] = field(default_factory=dict)
+    intervals: Mapping[tuple[str, int | None], TimeInterval] = field(default_factory=dict)
+    """By name and account; account None: the operator's."""
     internal_numbers: frozenset[str] = frozenset()
     """Extension numbers as written and as a keypad dials them: `001*002` and `001002` (SPEC 8)."""
     edges: tuple[Network, ...] = ()
@@ -107,19 +123,25 @@ class Directory:
         """The public number of a callback extension, whichever trunk it is for: it rings alike on all (SPEC AT-13)."""
         return self._callback_dids.get(number)
 
-    def rates(self, account: Account) -> Mapping[str, Rate]:
-        """The account's rates by prefix."""
-        return self.rate_tables.get(account.rate_table, MappingProxyType({}))
+    def plan_of(self, account: Account) -> ChargingPlan:
+        """How the account pays; one without a charging plan by the prices of its rate table."""
+        return self.charging_plans.get(account.charging_plan) or ChargingPlan(rate_table=account.rate_table)
 
-    def rate(self, account: Account, number: str) -> Rate | None:
-        """What this number costs the account; None: it cannot be called."""
-        return find_rate(self.rates(account), number)
+    def rate_table(self, name: str) -> RateTable:
+        """A table of rates; an unknown one has none."""
+        return self.rate_tables.get(name, MappingProxyType({}))
+
+    def interval(self, name: str, account_id: int | None = None) -> TimeInterval | None:
+        """A time interval of the account, else the operator's of this name (SPEC 70)."""
+        return self.intervals.get((name, account_id)) or self.intervals.get((name, None))
 
 
 def build(
     *, accounts: Iterable[Account] = (), extensions: Iterable[Extension] = (), trunks: Iterable[Trunk] = (),
     dids: Iterable[Did] = (), routes: Iterable[Route] = (), rates: Iterable[tuple[str, Rate]] = (), version: int = 0,
     realm: str = DEFAULT_REALM, edges: Iterable[Network] = (), service_route: str = "",
+    charging_plans: Iterable[ChargingPlan] = (),
+    intervals: Mapping[tuple[str, int | None], TimeInterval] = MappingProxyType({}),
 ) -> Directory:
     """Index the values once. `rates` are pairs of table name and rate."""
     payers, phones, lines = _by(accounts, "id"), _by(extensions, "number"), _by(trunks, "id")
@@ -133,7 +155,8 @@ def build(
             prefix: tuple(sorted(group, key=lambda route: (route.priority, route.trunk_id)))
             for prefix, group in _groups((route.prefix, route) for route in routes).items()
         },
-        rate_tables={name: {rate.prefix: rate for rate in group} for name, group in _groups(rates).items()},
+        rate_tables={name: _by_prefix(group) for name, group in _groups(rates).items()},
+        charging_plans=_by(charging_plans, "name"), intervals=intervals,
         internal_numbers=frozenset(phones) | {_digits(number) for number in phones},
         _by_id=by_id, _by_digits={_digits(extension.number): extension for extension in everyone},
         _by_page={
@@ -152,6 +175,14 @@ def build(
 
 def _by(values: Iterable[V], name: str) -> dict[Any, V]:
     return {getattr(value, name): value for value in values}
+
+
+def _by_prefix(rates: Iterable[Rate]) -> RateTable:
+    groups = _groups((rate.prefix, rate) for rate in rates)
+    return {
+        prefix: tuple(sorted(group, key=lambda rate: (not rate.interval, -rate.valid_from, rate.interval)))
+        for prefix, group in groups.items()
+    }
 
 
 def _groups(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:
@@ -218,6 +249,7 @@ def save_caller_id(conn: Connection, extension_id: int, rules: CallerId) -> None
 
 def load(conn: Connection) -> Directory:
     """Read all configuration as one snapshot."""
+    zone = read_meta(conn, TIME_ZONE) or DEFAULT_ZONE
     settings = {row["extension_id"]: _callnow(row) for row in _rows(conn, tables.callnow)}
     accounts = [_value(Account, row) for row in _rows(conn, tables.accounts) if row["kind"] == "client"]
     return build(
@@ -230,10 +262,27 @@ def load(conn: Connection) -> Directory:
         dids=[_value(Did, row) for row in _rows(conn, tables.dids)],
         routes=[_value(Route, row) for row in _rows(conn, tables.routes)],
         rates=[(row["rate_table"], _value(Rate, row)) for row in _rows(conn, tables.rates)],
+        charging_plans=[
+            _value(ChargingPlan, row, zone=row["zone"] or zone) for row in _rows(conn, tables.charging_plans)
+        ],
+        intervals=_intervals(_rows(conn, tables.intervals), zone),
         version=config_version(conn), realm=read_meta(conn, REALM) or DEFAULT_REALM,
         edges=[ip_network(each) for each in (read_meta(conn, EDGE_PROXIES) or "").split()],
         service_route=read_meta(conn, SERVICE_ROUTE) or "",
     )
+
+
+def _intervals(rows: list[RowMapping], zone: str) -> dict[tuple[str, int | None], TimeInterval]:
+    """Every interval with those it leaves out inside it."""
+    by_key = {(row["name"], row["account_id"]): row for row in rows}
+
+    def built(key: tuple[str, int | None], above: frozenset[Any]) -> TimeInterval:
+        row = by_key[key]
+        without = [(name, key[1]) if (name, key[1]) in by_key else (name, None) for name in row["without"]]
+        inner = [built(other, above | {key}) for other in without if other in by_key and other not in above | {key}]
+        return replace(_value(TimeInterval, {**row, "zone": row["zone"] or zone, "without": ()}), without=tuple(inner))
+
+    return {key: built(key, frozenset()) for key in by_key}
 
 
 def _rows(conn: Connection, table: Table) -> list[RowMapping]:

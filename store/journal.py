@@ -16,10 +16,9 @@ from store.values import Micros
 
 __all__ = [
     "INSERT_CALL", "INSERT_LEG", "INSERT_REQUEST", "LADDERS", "RESTARTED", "RINGING", "CallRecord", "LegRecord",
-    "RequestRecord",
-    "calls_of", "close_open_requests", "close_request", "count_triggers", "find_call", "find_ladder", "legs_of",
-    "open_request", "open_requests", "read_ladder", "recent_calls", "recent_requests", "record_crash", "request_of",
-    "requests_of", "row", "serve_request", "spent_since", "write_call", "write_ladder",
+    "RequestRecord", "calls_of", "close_open_requests", "close_request", "count_triggers", "find_call", "find_ladder",
+    "legs_of", "open_request", "open_requests", "read_ladder", "recent_calls", "recent_requests", "record_crash",
+    "request_of", "requests_of", "row", "serve_request", "spent_since", "total", "write_call", "write_ladder",
 ]
 
 RESTARTED = "server-restarted"
@@ -72,6 +71,8 @@ class CallRecord:
     talk_ms: int = 0
     cost: Micros = Micros(0)
     currency: str = ""
+    buy: Micros | None = None
+    """What it cost us; None: that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class LegRecord:
     lane: int
     """0 the extension's side, 2 the PSTN side, as in ladders."""
     direction: str
-    """`out`: we invited; `in`: we were invited."""
+    """`out`: we invited; `in`: we were invited; `none`: a trunk that was passed over, `cause` says why."""
     invited: float
     from_: str = ""
     to: str = ""
@@ -95,6 +96,7 @@ class LegRecord:
     cause: str = ""
     talk_ms: int = 0
     cost: Micros = Micros(0)
+    buy: Micros | None = None
 
 
 INSERT_REQUEST, INSERT_CALL, INSERT_LEG = insert(requests), insert(calls), insert(call_legs)
@@ -108,6 +110,12 @@ def row(record: RequestRecord | CallRecord | LegRecord) -> dict[str, Any]:
     if storable(text) is text:  # nearly always: one look for all
         return values
     return {name: storable(value) for name, value in values.items()}
+
+
+def total(amounts: Iterable[Micros | None]) -> Micros | None:
+    """What is known of the amounts together; None where nothing is."""
+    known = [amount for amount in amounts if amount is not None]
+    return Micros(sum(known)) if known else None
 
 
 def open_request(conn: Connection, request: RequestRecord) -> None:
@@ -159,6 +167,7 @@ def record_crash(conn: Connection, call: CallRecord, legs: Sequence[LegRecord], 
         return write_call(conn, call, legs)
     conn.execute(update(calls).where(calls.c.id == call.id).values(
         cost=calls.c.cost + call.cost, talk_ms=calls.c.talk_ms + call.talk_ms,
+        buy=calls.c.buy if call.buy is None else func.coalesce(calls.c.buy, 0) + call.buy,
     ))
     conn.execute(INSERT_LEG, [row(leg) for leg in legs])
     return None

@@ -16,14 +16,15 @@ from store import journal
 from store.audit import audit
 from store.crash import DeadLeg, owed, records
 from store.errors import Duplicate, NoCredit, StoreError
+from store.rates import free_used, held_rate
 from store.tables import accounts, holds, ledger
 from store.unspent import take_back
 from store.values import Micros, Rate
 
 __all__ = [
-    "Balance", "Entry", "Hold", "Settlement", "audit", "balance", "entries", "extend_hold", "heartbeat",
-    "holds_of", "mark_answered", "move_held", "open_holds", "order_amount", "place_hold", "recharge", "settle",
-    "settle_after_crash", "used_since",
+    "Balance", "Entry", "FreePool", "Hold", "Settlement", "audit", "balance", "entries", "extend_free", "extend_hold",
+    "free_left", "heartbeat", "holds_of", "mark_answered", "monthly_fee", "move_held", "open_holds", "order_amount",
+    "place_hold", "recharge", "settle", "settle_after_crash", "used_since",
 ]
 
 
@@ -45,6 +46,17 @@ class Hold:
     leg: str
     account_id: int
     amount: Micros
+    free_s: int = 0
+    """Free seconds set aside for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FreePool:
+    """The free minutes of a charging plan in one period: every account has as many of its own (SPEC 71)."""
+
+    period: str
+    """For example `gold 2026-11`."""
+    total_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +81,7 @@ class Entry:
 
     at: float
     kind: str
-    """`call`, `recharge`, `unlimited` (credit without end was given)."""
+    """`call`, `recharge`, `unlimited` (credit without end was given), `fee` (of a month)."""
     amount: Micros
     asked: Micros
     """What was typed; `amount` is what was applied (SPEC H9)."""
@@ -91,8 +103,12 @@ _MOVE = update(accounts).where(accounts.c.id == bindparam("account")).values(
 )
 _GROW = update(holds).where(holds.c.id == bindparam("hold")).values(amount=holds.c.amount + bindparam("more"))
 _CLOSE = update(holds).where(holds.c.id == bindparam("hold")).values(
-    settled_at=bindparam("at"), charged=bindparam("charge"),
+    settled_at=bindparam("at"), charged=bindparam("charge"), free_s=bindparam("free"),
 )
+_FREE_USED = select(func.coalesce(func.sum(holds.c.free_s), 0)).where(  # set aside by live calls, used by ended ones
+    holds.c.account_id == bindparam("account"), holds.c.free_period == bindparam("period"),
+)
+_MORE_FREE = update(holds).where(holds.c.id == bindparam("hold")).values(free_s=holds.c.free_s + bindparam("more"))
 _ANSWERED = update(holds).where(
     holds.c.id == bindparam("hold"), holds.c.answered_at.is_(None), holds.c.settled_at.is_(None),
 ).values(
@@ -110,14 +126,15 @@ _PLACE, _POST = insert(holds).returning(holds.c.id), insert(ledger)
 
 def place_hold(
     conn: Connection, *, call_id: str, leg: str, account_id: int, rate: Rate, amount: Micros, at: float,
-    least: Micros | None = None, extension: str = "", number: str = "",
+    least: Micros | None = None, extension: str = "", number: str = "", free_period: str = "",
 ) -> Hold:
     """Set `amount` aside, or what is left when that is at least `least`; the same leg again is the same hold.
 
+    `rate.free_s` is set aside too, in `free_period`: as much as `free_left` told in the same transaction.
     Raises: NoCredit.
     """
     if seen := conn.execute(_HOLD_OF_LEG, {"call": call_id, "which": leg}).mappings().one_or_none():
-        return Hold(seen["id"], call_id, leg, seen["account_id"], seen["amount"])
+        return _value(seen)
     available = _available(_account(conn, account_id))
     needed = amount if least is None else min(amount, least)
     granted = amount if available is None else min(amount, available)
@@ -126,9 +143,28 @@ def place_hold(
     _move(conn, account_id, held=granted)
     hold_id = conn.execute(_PLACE, {
         "call_id": call_id, "leg": leg, "account_id": account_id, "extension": extension, "number": number,
-        "rate": msgspec.to_builtins(rate), "amount": granted, "placed_at": at,
+        "rate": msgspec.to_builtins(rate), "amount": granted, "placed_at": at, "free_s": rate.free_s,
+        "free_period": free_period,
     }).scalar_one()
-    return Hold(hold_id, call_id, leg, account_id, Micros(granted))
+    return Hold(hold_id, call_id, leg, account_id, Micros(granted), rate.free_s)
+
+
+def free_left(conn: Connection, account_id: int, pool: FreePool) -> int:
+    """How many free seconds an account has left in a period; the account is locked, so nobody else takes them."""
+    _account(conn, account_id)
+    used: int = conn.execute(_FREE_USED, {"account": account_id, "period": pool.period}).scalar_one()
+    return max(0, pool.total_s - used)
+
+
+def extend_free(conn: Connection, hold_id: int, pool: FreePool, more_s: int) -> int:
+    """Set up to `more_s` free seconds aside for a leg that has not come to the end of those it has; how many."""
+    hold = _hold(conn, hold_id)
+    if hold["settled_at"] is not None or hold["free_period"] != pool.period:
+        return 0
+    granted = max(0, min(more_s, free_left(conn, hold["account_id"], pool)))
+    if granted:
+        conn.execute(_MORE_FREE, {"hold": hold_id, "more": granted})
+    return granted
 
 
 def extend_hold(conn: Connection, hold_id: int, more: Micros, at: float) -> Micros:
@@ -156,9 +192,17 @@ def move_held(conn: Connection, from_hold: int, to_hold: int, amount: Micros) ->
     return moved
 
 
-def mark_answered(conn: Connection, hold_id: int, at: float) -> None:
-    """The leg's talk begins; a second answer changes nothing."""
-    conn.execute(_ANSWERED, {"hold": hold_id, "at": at})
+def mark_answered(
+    conn: Connection, hold_id: int, at: float, *, rate: Rate | None = None, trunk: str = "", buy: Rate | None = None,
+) -> None:
+    """The leg's talk begins; a second answer changes nothing.
+
+    `rate` is what the leg pays, where that is known only now; `trunk` carries it, and costs us `buy`.
+    """
+    known = {"trunk": trunk, "buy_rate": msgspec.to_builtins(buy)} if trunk else {}
+    if rate is not None:
+        known["rate"] = msgspec.to_builtins(rate)
+    conn.execute(_ANSWERED.values(**known) if known else _ANSWERED, {"hold": hold_id, "at": at})
 
 
 def heartbeat(conn: Connection, hold_ids: Sequence[int], at: float) -> None:
@@ -167,15 +211,20 @@ def heartbeat(conn: Connection, hold_ids: Sequence[int], at: float) -> None:
         conn.execute(_HEARTBEAT, [{"hold": hold_id, "at": at} for hold_id in hold_ids])
 
 
-def settle(conn: Connection, hold_id: int, charge: Micros, at: float) -> Settlement:
-    """Take the charge, never more than the held amount, and release the rest; the first settlement stands for ever."""
+def settle(conn: Connection, hold_id: int, charge: Micros, at: float, talked_s: float = 0.0) -> Settlement:
+    """Take the charge, never more than the held amount, and release the rest; the first settlement stands for ever.
+
+    Of free seconds that were set aside those that were talked are used up.
+    """
     hold = _hold(conn, hold_id)
     if hold["settled_at"] is not None:
         return _settlement(hold, hold["charged"], hold["settled_at"])
     charged = Micros(max(0, min(charge, hold["amount"])))
     after = _account(conn, hold["account_id"])["balance"] - charged
     _move(conn, hold["account_id"], balance=-charged, held=-hold["amount"])
-    conn.execute(_CLOSE, {"hold": hold_id, "at": at, "charge": charged})
+    conn.execute(_CLOSE, {
+        "hold": hold_id, "at": at, "charge": charged, "free": free_used(hold["free_s"], talked_s),
+    })
     if charged:
         _post(conn, hold["account_id"], at, kind="call", amount=-charged, after=after, hold_id=hold_id)
     return _settlement(hold, charged, at)
@@ -229,6 +278,19 @@ def _recharged(account: RowMapping, amount: Micros | None, held: int) -> tuple[i
     return max(amount, to_zero), plan  # SPEC H9: never below 0
 
 
+def monthly_fee(conn: Connection, account_id: int, amount: Micros, month: str, at: float) -> bool:
+    """Take the fee of a month, `2026-11`, of a postpaid account, once; False when it was taken before."""
+    order = f"fee {month}"
+    account = _account(conn, account_id)
+    if account["plan"] != "postpaid" or _order(conn, account_id, order):
+        return False
+    _move(conn, account_id, balance=-amount)
+    _post(
+        conn, account_id, at, kind="fee", amount=-amount, after=account["balance"] - amount, order_number=order,
+    )
+    return True
+
+
 def balance(conn: Connection, account_id: int) -> Balance:
     """What the account has now. Raises: StoreError for an unknown account."""
     row = _account(conn, account_id)
@@ -279,7 +341,9 @@ def _settle_dead(conn: Connection, call_id: str, at: float) -> list[Settlement]:
     costs = owed([_dead(row, at) for row in unsettled], Micros(sum(row["amount"] for row in unsettled)))
     for row, more in zip(unsettled, _slack(unsettled, costs), strict=True):
         conn.execute(_GROW, {"hold": row["id"], "more": more})
-    done = [settle(conn, row["id"], cost, at) for row, cost in zip(unsettled, costs, strict=True)]
+    done = [
+        settle(conn, row["id"], cost, at, _dead(row, at).talk_s) for row, cost in zip(unsettled, costs, strict=True)
+    ]
     known = journal.find_call(conn, call_id) is not None
     charges = {each.hold_id: each.charged for each in done}
     told = unsettled if known else rows
@@ -294,8 +358,11 @@ def _settle_dead(conn: Connection, call_id: str, at: float) -> list[Settlement]:
 
 def _dead(row: RowMapping, at: float) -> DeadLeg:
     seen = row["settled_at"] or min(row["heartbeat_at"] or row["placed_at"], at)
-    rate = msgspec.convert(row["rate"], Rate)
-    return DeadLeg(row["leg"], row["extension"], row["number"], rate, row["placed_at"], row["answered_at"], seen)
+    buy = None if row["buy_rate"] is None else msgspec.convert(row["buy_rate"], Rate)
+    return DeadLeg(
+        row["leg"], row["extension"], row["number"], held_rate(row), row["placed_at"], row["answered_at"], seen,
+        trunk=row["trunk"], buy_rate=buy,
+    )
 
 
 def _slack(rows: Sequence[RowMapping], costs: Sequence[Micros]) -> list[int]:

@@ -7,8 +7,8 @@ from sqlalchemy import Connection, insert, select, update
 from store.tables import meta
 
 __all__ = [
-    "ADMIN_TOKEN_HASH", "CALLER_QUOTA", "CONFIG_VERSION", "EDGE_PROXIES", "REALM", "SERVICE_ROUTE", "read_meta",
-    "write_meta",
+    "ADMIN_TOKEN_HASH", "CALLER_QUOTA", "CONFIG_VERSION", "EDGE_PROXIES", "REALM", "SERVICE_ROUTE", "TIME_ZONE",
+    "read_meta", "write_meta",
 ]
 
 ADMIN_TOKEN_HASH = "admin_token_sha256"
@@ -18,6 +18,7 @@ EDGE_PROXIES = "edge_proxies"
 """Networks, with spaces between."""
 REALM = "realm"
 SERVICE_ROUTE = "service_route"
+TIME_ZONE = "time_zone"
 
 
 def read_meta(conn: Connection, key: str) -> str | None:

@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy import Column, Table
 
 __all__ = [
-    "accounts", "bindings", "call_legs", "callers", "callnow", "calls", "dids", "extensions", "failures", "holds",
-    "ladders", "ledger", "meta", "metadata", "rates", "requests", "routes", "tokens", "trunks",
+    "accounts", "bindings", "call_legs", "callers", "callnow", "calls", "charging_plans", "dids", "extensions",
+    "failures", "holds", "intervals", "ladders", "ledger", "meta", "metadata", "rates", "requests", "routes", "tokens",
+    "trunks",
 ]
 
 metadata = sa.MetaData(naming_convention={
@@ -66,7 +67,7 @@ accounts = Table(
     Column("credit_limit", sa.BigInteger), Column("dial_plan", sa.JSON, nullable=False), _text("rate_table"),
     _micros("balance"), _micros("held"),
     _text("kind", 16, "client"),  # or `caller`: the wallet of an authorised CallerID, whose plan may be `unlimited`
-    Column("caller_quota", sa.Integer),
+    Column("caller_quota", sa.Integer), _text("charging_plan"),
     sa.CheckConstraint("plan <> 'prepaid' OR balance >= held", name="prepaid_never_negative"),
     sa.CheckConstraint("held >= 0", name="held_not_negative"),
 )
@@ -98,6 +99,7 @@ trunks = Table(
     Column("channels", sa.Integer), Column("calls_per_s", sa.Integer),
     _text("transport", 8), _set("stay_on_udp", False), _text("tls_ca"), _text("tls_certificate"), _text("tls_key"),
     _text("tls_client"),
+    _text("rate_table"), _json("failover", "[]"),
 )
 dids = Table(
     "dids", metadata, _id(), Column("number", sa.String(32), nullable=False, unique=True),
@@ -106,13 +108,26 @@ dids = Table(
 )
 routes = Table(
     "routes", metadata, _id(), Column("prefix", sa.String(32), nullable=False), _ref("trunk_id", "trunks.id"),
-    _number("priority"), sa.UniqueConstraint("prefix", "trunk_id"),
+    _number("priority"), _set("weight", 0), _text("interval"), sa.UniqueConstraint("prefix", "trunk_id", "interval"),
 )
 rates = Table(
     "rates", metadata, _id(), Column("rate_table", sa.String(255), nullable=False),
     Column("prefix", sa.String(32), nullable=False), _text("description"), _micros("connection_fee"),
     _number("first_interval_s"), _micros("first_cost"), _number("increment_s"), _micros("increment_cost"),
-    _micros("minimum"), Column("maximum", sa.BigInteger), sa.UniqueConstraint("rate_table", "prefix"),
+    _micros("minimum"), Column("maximum", sa.BigInteger), _text("interval"),
+    Column("valid_from", sa.Double, nullable=False, default=0, server_default="0"), _time("valid_until"),
+    sa.UniqueConstraint("rate_table", "prefix", "interval", "valid_from"),
+)
+charging_plans = Table(
+    "charging_plans", metadata, _id(), Column("name", sa.String(255), nullable=False, unique=True),
+    _text("method", 16), _text("rate_table"), _micros("factor"), _micros("adjustment"), _number("free_minutes"),
+    Column("free_prefixes", sa.JSON, nullable=False), _text("free_period", 16), _text("zone", 64),
+    _micros("monthly_fee"),
+)
+intervals = Table(  # SPEC 68-70; an account's own, or the operator's
+    "intervals", metadata, _id(), Column("name", sa.String(255), nullable=False),
+    _ref("account_id", "accounts.id", nullable=True), _text("zone", 64), _text("algorithm", 16),
+    Column("limits", sa.JSON, nullable=False), Column("without", sa.JSON, nullable=False),
 )
 ledger = Table(  # append-only: triggers refuse UPDATE and DELETE; the sum of `amount` is the account's balance
     "ledger", metadata, _id(), _ref("account_id", "accounts.id"), _time("at", nullable=False), _text("kind", 16),
@@ -127,7 +142,10 @@ holds = Table(
     _text("extension", 32), _text("number", 32), Column("rate", sa.JSON, nullable=False),
     _micros("amount"), _time("placed_at", nullable=False), _time("answered_at"), _time("heartbeat_at"),
     _time("settled_at"), _micros("charged"),
+    _set("free_s", 0), _text("free_period"),  # free seconds set aside, once settled those used
+    _text("trunk"), Column("buy_rate", sa.JSON(none_as_null=True)),  # by which the answered leg left
     sa.UniqueConstraint("call_id", "leg"), sa.Index(None, "settled_at"), sa.Index(None, "extension", "placed_at"),
+    sa.Index(None, "account_id", "free_period"),
 )
 requests = Table(
     "requests", metadata, Column("token", sa.String(64), primary_key=True), _time("at", nullable=False),
@@ -141,12 +159,14 @@ calls = Table(
     "calls", metadata, Column("id", sa.String(255), primary_key=True), _text("kind", 16),
     _ref("account_id", "accounts.id", nullable=True), _text("extension", 32), _text("from_", 64), _text("to", 64),
     _time("started", nullable=False), _time("ended"), _text("reason", 64), _number("talk_ms"), _micros("cost"),
-    _text("currency", 3), sa.Index(None, "started"), sa.Index(None, "to"), sa.Index(None, "from_"),
+    _text("currency", 3), Column("buy", sa.BigInteger),  # what it cost us; NULL: not known
+    sa.Index(None, "started"), sa.Index(None, "to"), sa.Index(None, "from_"),
 )
 call_legs = Table(
     "call_legs", metadata, _id(), Column("call_id", sa.String(255), nullable=False, index=True), _number("lane"),
     _text("direction", 8), _text("from_", 64), _text("to", 64), _text("party"), _time("invited", nullable=False),
     _time("answered"), _time("ended"), _number("status"), _text("cause"), _number("talk_ms"), _micros("cost"),
+    Column("buy", sa.BigInteger),
 )
 ladders = Table(  # numbered one by one, so that the oldest are those far enough below the newest
     "ladders", metadata, _id(), Column("call_id", sa.String(255), nullable=False, unique=True),

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
 from sqlalchemy import Connection, RowMapping, bindparam, func, select, update
 
-from store.rates import price
+from store.rates import held_rate, price
 from store.tables import holds, ledger
-from store.values import Micros, Rate
+from store.values import Micros
 
 __all__ = ["NOTICE_S", "newest_entry", "reduced_since", "take_back"]
 
@@ -44,8 +43,8 @@ def _spare(rows: Sequence[RowMapping], wanted: int, at: float) -> list[tuple[int
 
 
 def _spent(row: RowMapping, at: float) -> int:
-    rate = msgspec.convert(row["rate"], Rate)
-    return price(rate, NOTICE_S if row["answered_at"] is None else max(0.0, at - row["answered_at"]) + NOTICE_S)
+    talked_s = 0.0 if row["answered_at"] is None else max(0.0, at - row["answered_at"])
+    return price(held_rate(row), talked_s + NOTICE_S)
 
 
 def newest_entry(conn: Connection) -> int:

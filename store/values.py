@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from typing import Literal, NewType
 
 __all__ = [
-    "Account", "AuthorisedCaller", "CallNowSettings", "CallbackSettings", "CallerHeader", "CallerId", "Did", "DialPlan",
-    "Extension", "Micros", "Rate", "Route", "Trunk",
+    "UNIT", "Account", "AuthorisedCaller", "CallNowSettings", "CallbackSettings", "CallerHeader", "CallerId",
+    "ChargingPlan", "Did", "DialPlan", "Extension", "Limit", "Micros", "Period", "Rate", "Route", "TimeInterval",
+    "Trunk",
 ]
 
 Micros = NewType("Micros", int)
 """Money in millionths of the currency's unit: 0.12 USD is 120_000."""
+
+UNIT = 1_000_000
+"""Micros in one unit of money; factors are counted in millionths too."""
 
 ExtensionKind = Literal["phone", "callback", "fax", "conference", "queue"]
 NumberFormat = Literal["+e164", "e164", "national", "as-is"]
@@ -52,6 +56,61 @@ class Account:
     parent_id: int | None = None
     caller_quota: int | None = None
     """Most active authorised CallerIDs of all its extensions (SPEC 55); None: no limit of its own."""
+    charging_plan: str = ""
+    """Empty: the prices of `rate_table` as they are."""
+
+
+Period = Literal["day", "week", "month"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChargingPlan:
+    """How accounts pay (SPEC 71): by the prices of a table, or relative to what the trunk costs us."""
+
+    name: str = ""
+    method: Literal["fixed", "relative"] = "fixed"
+    rate_table: str = "default"
+    """`fixed`: the prices."""
+    factor: int = UNIT
+    """`relative`, in millionths: so many times the buy rate of the trunk,"""
+    adjustment: Micros = Micros(0)
+    """and this on each call."""
+    free_minutes: int = 0
+    """Of each account in each period, before anything else is paid."""
+    free_prefixes: tuple[str, ...] = ()
+    """The numbers for which they count; empty: all."""
+    free_period: Period = "month"
+    zone: str = "UTC"
+    """Whose midnight begins a period."""
+    monthly_fee: Micros = Micros(0)
+    """Of postpaid accounts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One line of a time interval (SPEC 68); None says nothing about weekday, day or month."""
+
+    start_min: int = 0
+    """Minute of the day, 480 for 8:00."""
+    end_min: int = 24 * 60
+    start_weekday: int | None = None
+    """0 Monday to 6 Sunday; weekdays, and days, come in pairs."""
+    end_weekday: int | None = None
+    start_day: int | None = None
+    """Day of the month, 1 to 31."""
+    end_day: int | None = None
+    month: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeInterval:
+    """A named interval: open while any of its limits is, and none of the intervals it leaves out (holidays) is."""
+
+    name: str
+    zone: str
+    algorithm: Literal["days", "interval"] = "days"
+    limits: tuple[Limit, ...] = ()
+    without: tuple[TimeInterval, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +309,10 @@ class Trunk:
     """PEM files: our certificate towards the trunk, where it wants one."""
     tls_client: str = ""
     """The name in the certificate that its calls must come with; they need none where empty."""
+    rate_table: str = ""
+    """What its calls cost us; empty: that is not known."""
+    failover: tuple[int, ...] = ()
+    """Statuses, beside 408 and 5xx, after which the next trunk is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,11 +329,17 @@ class Did:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Numbers that begin with `prefix` leave by `trunk_id`; the longest prefix wins, then the lowest priority."""
+    """Numbers that begin with `prefix` leave by `trunk_id`; the longest prefix wins, then the lowest priority.
+
+    Among routes of one prefix and priority `weight` is the share of calls; without weights the cheapest comes first.
+    """
 
     prefix: str
     trunk_id: int
     priority: int = 0
+    weight: int = 0
+    interval: str = ""
+    """When it counts; empty: always."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,3 +355,10 @@ class Rate:
     increment_cost: Micros = Micros(0)
     minimum: Micros = Micros(0)
     maximum: Micros | None = None
+    interval: str = ""
+    """The time interval in which it counts; empty: always."""
+    valid_from: float = 0.0
+    """Unix time; the newest that has come counts."""
+    valid_until: float | None = None
+    free_s: int = 0
+    """Of a call that has free minutes set aside: so many seconds come before all that is paid."""

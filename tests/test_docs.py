@@ -26,8 +26,11 @@ from b2bua.plan import (
     CallbackEntry,
     CallerEntry,
     CallNowEntry,
+    ChargingPlanEntry,
     DidEntry,
     ExtensionEntry,
+    IntervalEntry,
+    LimitEntry,
     Money,
     RateEntry,
     RouteEntry,
@@ -52,6 +55,8 @@ APPLY_TABLES: dict[str, type[Any]] = {
     "`caller_id = { ... }` of an extension": CallerId, "`[extension.callnow]`": CallNowEntry,
     "`[extension.callback]`": CallbackEntry, "`[[caller]]`": CallerEntry,
     "`[[trunk]]`": TrunkEntry, "`[[did]]`": DidEntry, "`[[route]]`": RouteEntry, "`[[rate]]`": RateEntry,
+    "`[[charging_plan]]`": ChargingPlanEntry, "`[[interval]]`": IntervalEntry,
+    "`limits = [{ ... }]` of an interval": LimitEntry,
 }
 
 

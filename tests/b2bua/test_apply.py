@@ -15,6 +15,7 @@ from sqlalchemy import Connection, select, text
 from b2bua.apply import apply, parse
 from b2bua.plan import BadPlan
 from b2bua.secret_hash import verify_secret
+from b2bua.tariff import table_rate
 from store import callers, ledger
 from store.bindings import Binding, load_bindings, save_binding
 from store.database import connect, migrate
@@ -72,7 +73,7 @@ def test_the_first_run_creates_everything(conn: Connection) -> None:
     assert john is not None
     assert (john.number, john.name, john.public_number) == ("001*002", "John Doe", "5555550000")
     assert not john.callnow.announce_to_visitor
-    assert directory.rate(directory.accounts[1], "0402") == Rate(
+    assert table_rate(directory, "at-12", "0402", 0.0) == Rate(
         "04", "mobile", Micros(0), 30, Micros(100_000), 30, Micros(100_000),
     )
     did, r1 = directory.did("5555559000", 1), directory.trunk_by_name("R1")

@@ -15,6 +15,7 @@ from store.values import (
     CallbackSettings,
     CallerId,
     CallNowSettings,
+    ChargingPlan,
     DialPlan,
     Did,
     Extension,
@@ -93,12 +94,18 @@ def test_a_did_of_this_trunk_wins_over_one_of_any_trunk() -> None:
     assert directory.did("556", 1) is None
 
 
-def test_rates_are_those_of_the_accounts_table() -> None:
-    local, abroad = Rate("555"), Rate("00")
-    directory = build(rates=[("gold", local), ("gold", abroad), ("default", Rate("1"))])
-    gold, none = Account(1, "a", rate_table="gold"), Account(2, "b", rate_table="nowhere")
-    assert directory.rates(gold) == {"555": local, "00": abroad}
-    assert (directory.rate(gold, "5551"), directory.rate(gold, "1"), directory.rate(none, "1")) == (local, None, None)
+def test_rates_by_table_and_prefix_those_of_a_time_of_day_first_then_the_newest() -> None:
+    local, newer, night = Rate("555"), Rate("555", valid_from=9.0), Rate("555", interval="night")
+    directory = build(rates=[("gold", local), ("gold", newer), ("gold", night), ("default", Rate("1"))])
+    assert directory.rate_table("gold") == {"555": (night, newer, local)}
+    assert directory.rate_table("nowhere") == {}
+
+
+def test_an_account_pays_by_its_charging_plan_else_by_its_table() -> None:
+    gold = ChargingPlan("gold", rate_table="dear")
+    directory = build(charging_plans=[gold])
+    assert directory.plan_of(Account(1, "a", charging_plan="gold")) == gold
+    assert directory.plan_of(Account(2, "b", rate_table="cheap")) == ChargingPlan(rate_table="cheap")
 
 
 @pytest.mark.parametrize("source", ["nonsense", "192.0.2.1:port", "192.0.2.0/99", ""])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.rates import charge, find_rate, price, price_a_minute, talk_seconds
+from store.rates import charge, find_rate, free_used, price, price_a_minute, talk_seconds
 from store.values import Micros, Rate
 
 LOCAL = Rate("555", connection_fee=Micros(120_000))
@@ -99,16 +101,63 @@ def test_the_seconds_of_a_credit_are_all_it_pays_for(rate: Rate, credit: Micros)
         assert price(rate, seconds) <= credit < price(rate, seconds + 1)
 
 
-@pytest.mark.parametrize(("number", "prefix"), [
-    pytest.param("0402000000", "04", id="its own prefix"),
-    pytest.param("0440000000", "044", id="the longest wins"),
-    pytest.param("5550000000", "", id="the empty prefix is for all"),
-    pytest.param("04", "04", id="the number is the prefix"),
+def test_free_seconds_come_before_all_that_is_paid() -> None:
+    rate = replace(ABROAD, free_s=60)
+    assert [price(rate, seconds) for seconds in (0, 60, 60.0004, 60.001, 120, 121)] == [
+        0, 0, 0, 500_000, 500_000, 750_000,
+    ]  # fmt: skip
+    assert [talk_seconds(Micros(credit), rate) for credit in (0, 499_999, 500_000, 750_000)] == [60, 60, 120, 150]
+
+
+@pytest.mark.parametrize(("free_s", "seconds", "used"), [
+    (60, 0.0, 0), (60, 0.0004, 0), (60, 0.001, 1), (60, 59.5, 60), (60, 90, 60), (0, 5, 0),
+])  # fmt: skip
+def test_free_used(free_s: int, seconds: float, used: int) -> None:
+    assert free_used(free_s, seconds) == used
+
+
+@given(some_rates, st.floats(0, 1000), st.floats(0, 1000), st.integers(0, 200))
+def test_a_longer_talk_never_costs_less(rate: Rate, one: float, other: float, free_s: int) -> None:
+    rate = replace(rate, free_s=free_s)
+    assert price(rate, min(one, other)) <= price(rate, max(one, other))
+
+
+@given(some_rates, st.integers(0, 3_000).map(Micros), st.integers(0, 20))
+def test_the_cut_is_where_counting_second_by_second_finds_it(rate: Rate, credit: Micros, free_s: int) -> None:
+    rate = replace(rate, free_s=free_s)
+    counted = next((second for second in range(1, 2000) if price(rate, second) > credit), None)
+    found = talk_seconds(credit, rate)
+    assert counted == (None if found is None or found >= 1999 else found + 1)
+
+
+WORKDAY = "workday"
+TABLE = {
+    "": [Rate("")],
+    "04": [Rate("04", "day", interval=WORKDAY), Rate("04", "newer", valid_from=100.0), Rate("04", "older")],
+    "044": [Rate("044", "ended", valid_until=50.0)],
+    "0441": [Rate("0441", "to come", valid_from=200.0)],
+    "0442": [Rate("0442", "day", interval=WORKDAY)],
+}
+
+
+@pytest.mark.parametrize(("number", "at", "work", "found"), [
+    pytest.param("5550", 0, False, "", id="the empty prefix is for all"),
+    pytest.param("0402", 0, False, "04 older", id="the price of its date"),
+    pytest.param("0402", 99.9, False, "04 older", id="until the new one comes"),
+    pytest.param("0402", 100, False, "04 newer", id="from its first moment on"),
+    pytest.param("0402", 100, True, "04 day", id="a price for a time of day comes first"),
+    pytest.param("0440", 49, False, "044 ended", id="the longest prefix wins"),
+    pytest.param("0440", 50, False, "04 older", id="at its end it counts no more: a shorter prefix"),
+    pytest.param("0441", 150, False, "04 newer", id="a prefix whose price is still to come"),
+    pytest.param("04", 0, False, "04 older", id="the number is the prefix"),
+    pytest.param("0442", 60, False, "04 older", id="outside its time of day a shorter prefix"),
+    pytest.param("0442", 0, True, "0442 day", id="inside"),
 ])
-def test_find_rate(number: str, prefix: str) -> None:
-    found = find_rate({each: Rate(each) for each in ("", "04", "044", "0441")}, number)
-    assert found == Rate(prefix)
+def test_find_rate(number: str, at: float, work: bool, found: str) -> None:
+    rate = find_rate(TABLE, number, at, lambda name: work and name == WORKDAY)
+    assert rate is not None
+    assert f"{rate.prefix} {rate.description}".strip() == found
 
 
 def test_no_rate_no_call() -> None:
-    assert find_rate({"04": Rate("04")}, "1555") is None
+    assert find_rate({"04": [Rate("04")]}, "1555", 0.0, lambda _: True) is None
