@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from media import sdp
 from media.engine import Engine, MediaPort
 from media.events import Event
 from media.g711 import Codec
-from media.sdp import BadSdp, MediaPeer, NoCommonCodec
+from media.sdp import BadSdp, MediaDescription, MediaPeer, NoCommonCodec
 from sip_stack.errors import PeerError
+from sip_stack.grammar import quote
 
 __all__ = ["CODECS", "Audio"]
 
@@ -20,7 +22,7 @@ CODECS: tuple[Codec, ...] = ("PCMU", "PCMA")
 class Audio:
     """The negotiation of one audio stream; `port` carries it."""
 
-    __slots__ = ("_codecs", "_version", "peer", "port")
+    __slots__ = ("_codecs", "_lines", "_said", "_version", "peer", "port")
 
     def __init__(self, engine: Engine, listener: Callable[[Event], None], codecs: Sequence[Codec]) -> None:
         """Raises: media.engine.NoPort when all are in use."""
@@ -28,35 +30,49 @@ class Audio:
         self.peer: MediaPeer | None = None
         self._codecs = tuple(codecs)
         self._version = 0
+        self._said = b""
+        self._lines: tuple[MediaDescription, ...] = ()
+        """The m= lines of a session that has more than ours."""
 
     def offer(self, first: Codec | None = None) -> bytes:
         """Our description as an offer; `first` is the codec that would spare a transcoding."""
         codecs = sorted(self._codecs, key=lambda codec: codec != first)
-        return sdp.offer(
-            self.port.address, self.port.rtp_port, session_id=self.port.id, version=self._next(), codecs=codecs
-        )
+        port, line = self.port, self.peer.line if self.peer and self._lines else 0
+        return self._say(
+            sdp.offer(
+                port.address, port.rtp_port, session_id=port.id, version=self._version + 1, codecs=codecs,
+                among=self._lines, line=line,
+            )
+        )  # fmt: skip
 
     def take_answer(self, body: bytes, source_ip: str) -> None:
         """Their answer to our offer.  Raises: PeerError 488."""
         try:
             self._describe(sdp.accept(sdp.parse(body)), source_ip)
-        except (BadSdp, NoCommonCodec) as error:
+        except BadSdp as error:
             raise PeerError(str(error), 488) from error
+        except NoCommonCodec as error:
+            raise _not_acceptable(error) from error
 
     def take_offer(self, body: bytes, source_ip: str) -> bytes:
-        """Our answer to their offer.  Raises: PeerError 400 for no SDP, 488 for no common codec."""
+        """Our answer to their offer.  Raises: PeerError 400 for no SDP, 488 for no common codec; nothing is changed."""
+        port, version = self.port, self._version + 1
         try:
             theirs = sdp.parse(body)
-            port, version = self.port, self._next()
-            description, peer = sdp.answer(
-                theirs, port.address, port.rtp_port, session_id=port.id, version=version, codecs=self._codecs
-            )
+            if theirs.off and self.peer is not None:  # the stream sleeps until another offer names a port
+                peer = replace(self.peer, send=False, receive=False)
+                description = sdp.switched_off(theirs, port.address, session_id=port.id, version=version)
+            else:
+                description, peer = sdp.answer(
+                    theirs, port.address, port.rtp_port, session_id=port.id, version=version, codecs=self._codecs
+                )
         except BadSdp as error:
             raise PeerError(str(error), 400) from error
         except NoCommonCodec as error:
-            raise PeerError(str(error), 488) from error
+            raise _not_acceptable(error) from error
+        self._lines = theirs.media if len(theirs.media) > 1 else ()
         self._describe(peer, source_ip)
-        return description
+        return self._say(description)
 
     @property
     def codec(self) -> Codec | None:
@@ -67,6 +83,15 @@ class Audio:
         self.peer = peer
         self.port.describe(peer, source_ip)
 
-    def _next(self) -> int:
-        self._version += 1
-        return self._version
+    def _say(self, description: bytes) -> bytes:
+        """RFC 3264 8: the version goes up by one with every other description, and stays with the same."""
+        _, _, rest = description.split(b"\r\n", 2)
+        if rest != self._said.split(b"\r\n", 2)[-1]:
+            self._version += 1
+            self._said = description
+        return self._said
+
+
+def _not_acceptable(error: NoCommonCodec) -> PeerError:
+    """488 with the reason as a Warning too (RFC 3261 20.43)."""
+    return PeerError(str(error), 488, (("Warning", f"{error.warning} ringback {quote(str(error))}"),))

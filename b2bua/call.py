@@ -249,6 +249,8 @@ class Call:
             outcome = await flow
         except LegGone as gone:
             outcome = self._outcome_of(gone)
+            status, cause = refusal(outcome)
+            self._refusal = status, gone.leg.heard_reason or cause  # RFC 3326: what the one says the other is told
         except CallError as error:
             outcome, self._refusal = error.outcome, error.refusal
         except asyncio.CancelledError:

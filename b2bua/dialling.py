@@ -12,7 +12,7 @@ from b2bua.audio import CODECS
 from b2bua.caller_id import Shown, from_header, identity_headers, numbers_to_show, shown_on_trunk
 from b2bua.edge import FLOW_FAILED, by_phone, flow_is_lost, hop_of, routes_of
 from b2bua.ladder import EXTENSION, PSTN, RINGBACK
-from b2bua.leg import Hearer, Leg
+from b2bua.leg import ELSEWHERE, Hearer, Leg
 from b2bua.numbers import called_on_trunk
 from b2bua.outcome import NoRoute, NotReached, Offline
 from b2bua.routing import route, sell_rate_by
@@ -234,9 +234,10 @@ class _Dialling:
             bell.cancel()
             if self._won.done() and not self._won.cancelled():
                 self._won.exception()  # looked at, also where the caller left in the same moment
+            cause = ELSEWHERE if won is not None else self._hear.heard_reason if self._hear else ""
             for leg in self.legs:
                 if leg is not won:
-                    leg.hangup()
+                    leg.hangup(cause=cause)
 
     def _rung_out(self) -> None:
         if not self._won.done():

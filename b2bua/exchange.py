@@ -35,7 +35,7 @@ from b2bua.trunk_requests import Locate
 from b2bua.trunks import Trunks
 from media.engine import Engine
 from media.prompt import BadClip, Pack
-from sip_stack.core import ALLOW, Hop, Incoming, SipCore
+from sip_stack.core import ALLOW, SUPPORTED, Hop, Incoming, SipCore
 from sip_stack.errors import PeerError
 from sip_stack.hop import WEBSOCKET
 from sip_stack.identity import Caller
@@ -334,7 +334,7 @@ class Exchange:
                 extension.number, incoming, seen_ip=self._seen_ip(incoming), service_route=self.directory.service_route
             )
         else:
-            incoming.respond(200, extra=[("Allow", ALLOW), ("Accept", "application/sdp")])
+            incoming.respond(200, extra=[("Allow", ALLOW), ("Accept", "application/sdp"), ("Supported", SUPPORTED)])
 
     def on_invite(self, incoming: Incoming) -> None:
         """A new call: from a trunk by its address, else from a phone that must prove itself."""
@@ -391,7 +391,7 @@ class Exchange:
         shown = Shown("Anonymous", "anonymous") if caller.hidden else Shown(caller.name, from_trunk(caller.user, trunk))
         account = self.directory.accounts[extension.account_id]
         call = Call(self, "inbound", account, extension, shown.number, number, request.max_forwards - 1)
-        call.direct = trunk.media == "direct" and bool(request.body)
+        call.direct = trunk.media == "direct"
         self._take(incoming, call, PSTN, trunk.name, lambda leg: inbound(call, leg, extension, shown))
 
     def _triggered(
@@ -446,7 +446,7 @@ class Exchange:
         try:
             leg = call.rung_by(invite, lane, party, seen_ip=self._seen_ip(incoming))
         except PeerError as error:
-            self._turn_away(call, error.status, error.reason)
+            self._turn_away(call, error.status, error.reason, error.headers)
             return
         except Congested:
             self._turn_away(call, 503)
@@ -456,10 +456,10 @@ class Exchange:
         self.begin(call, flow(leg))
 
     @staticmethod
-    def _turn_away(call: Call, status: int, reason: str = "") -> None:
+    def _turn_away(call: Call, status: int, reason: str = "", extra: tuple[tuple[str, str], ...] = ()) -> None:
         """It never became a call."""
         for leg in call.legs:
-            leg.hangup(status, reason=reason)
+            leg.hangup(status, reason=reason, extra=extra)
         call.forget_wires()
         call.exchange.ladders.drop(call.ladder)
 

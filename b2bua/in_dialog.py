@@ -63,6 +63,8 @@ def _renegotiate(leg: Leg, incoming: Incoming) -> None:
     except PeerError as error:
         incoming.respond(error.status, error.reason, extra=error.headers)
         return
+    if leg.answered_at is None and leg.direction == "out":
+        leg.hears_offer(incoming.request.from_.tag)
     leg.usage.accept(incoming, description)
 
 

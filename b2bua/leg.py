@@ -18,6 +18,7 @@ from media.g711 import Codec
 from sip_stack.core import Hop, Incoming
 from sip_stack.digest import Credentials
 from sip_stack.errors import PeerError
+from sip_stack.grammar import quote
 from sip_stack.headers import NameAddr
 from sip_stack.invite import IncomingInvite, OutgoingInvite
 from sip_stack.message import Request, Response
@@ -27,7 +28,11 @@ from store.values import Rate
 if TYPE_CHECKING:
     from b2bua.call import Call
 
-__all__ = ["Hearer", "Leg", "Watcher"]
+__all__ = ["ELSEWHERE", "Hearer", "Leg", "Watcher"]
+
+ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
+NORMAL = "Q.850;cause=16"
+_LONGEST_REASON = 200
 
 
 class Watcher(Protocol):
@@ -45,6 +50,10 @@ class Watcher(Protocol):
 
 class Hearer(Protocol):
     """Who is told how the other side's ringing goes: the leg that waits for it."""
+
+    @property
+    def heard_reason(self) -> str:
+        """Why it gave up waiting, where it says so."""
 
     def hear_ringing(self, other: Leg, body: bytes) -> None:
         """The other side rings; a body means early media."""
@@ -90,7 +99,9 @@ class Leg:
         self._description = b""
         self.asked_to_offer = False
         """The next ACK brings the answer to an offer of ours."""
-        self._early = False
+        self._early: dict[str, bytes] = {}
+        """What each far end behind a forking proxy says before it answers, by its To tag."""
+        self._heard_tag = ""
 
     @property
     def description(self) -> bytes:
@@ -149,30 +160,49 @@ class Leg:
 
     def on_progress(self, response: Response) -> None:
         self.rang = True
-        if self.audio and response.body and not self._early:
-            try:
-                self.audio.take_answer(response.body, self.signals_from)
-                self._early = True
-            except PeerError:
-                return  # a description we cannot use: it rings without being heard
+        if self.audio and response.body and not self._hears_early(response):
+            return  # a description we cannot use: it rings without being heard
         if self._watcher:
             self._watcher.progressed(self, response.body)
+
+    def _hears_early(self, response: Response) -> bool:
+        """Of several far ends that can be heard before one answers, the one that came last is."""
+        tag = response.to.tag
+        if tag in self._early:
+            return True
+        try:
+            self._audio.take_answer(response.body, self.signals_from)
+        except PeerError:
+            return False
+        self._early[tag], self._heard_tag = response.body, tag
+        return True
 
     def on_answer(self, response: Response) -> None:
         self.status = response.status
         self._description = response.body
-        if self.audio and (response.body or not self._early):
-            try:
-                self.audio.take_answer(response.body, self.signals_from)
-            except PeerError as error:  # nobody can talk: for us, and for the bill, it has not answered
-                self.hangup(cause=f"SIP;cause=488;text={error.reason[:60]!r}".replace("'", '"'))
-                if self._watcher:
-                    self._watcher.refused(self, 488)
-                return
+        try:
+            self._hears_answer(response)
+        except PeerError as error:  # nobody can talk: for us, and for the bill, it has not answered
+            self.hangup(cause=f"SIP;cause=488;text={quote(error.reason[:60])}")
+            if self._watcher:
+                self._watcher.refused(self, 488)
+            return
         if self._watcher and not self._watcher.answered(self):
-            self.hangup()
+            self.hangup(cause=ELSEWHERE)
             return
         self.answered_at = self.call.now()
+
+    def _hears_answer(self, response: Response) -> None:
+        """Its description is in the 2xx, or came before it.  Raises: PeerError."""
+        tag = response.to.tag
+        body = response.body or self._early.get(tag, b"")
+        if self.audio and (response.body or tag != self._heard_tag):
+            self.audio.take_answer(body, self.signals_from)
+
+    def hears_offer(self, tag: str) -> None:
+        """An offer of this far end was taken while it rings: it is the one to be heard, and has described itself."""
+        self._early.setdefault(tag, b"")
+        self._heard_tag = tag
 
     def on_refused(self, status: int, response: Response | None) -> None:
         self.status = status
@@ -208,8 +238,10 @@ class Leg:
             self._hear_over_media(other, body)
         elif isinstance(self.usage, IncomingInvite):
             if self.audio is None:
-                self.usage.ring(body)
-            elif body and not self.asked_to_offer and other.audio and other.audio.peer:
+                self.usage.ring(b"" if self.usage.reliable else body)  # said reliably, it could not be another later
+            elif self.asked_to_offer:
+                self.usage.ring(self._description if self.usage.reliable else b"")  # RFC 3262 5: our offer
+            elif body and other.audio and other.audio.peer:
                 self.usage.ring(self._description)
                 self.call.join(self, other)
             else:
@@ -249,16 +281,30 @@ class Leg:
         """While inside, the far end leaving raises LegGone at whatever is awaited."""
         return Alive(self)
 
-    def hangup(self, status: int = 480, cause: str = "Q.850;cause=16", reason: str = "") -> None:
-        """BYE, CANCEL or `status`, whichever fits; never waits, may be repeated."""
+    def hangup(
+        self, status: int = 480, cause: str = "", reason: str = "", extra: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        """BYE, CANCEL or `status`, whichever fits; never waits, may be repeated.
+
+        `cause` is the Reason (RFC 3326), `extra` are header fields of a refusal.
+        """
         if isinstance(self.usage, OutgoingInvite):
-            self.usage.cancel()
-        elif isinstance(self.usage, IncomingInvite) and self.answered_at is None and not self.usage.over:
+            self.usage.cancel(cause)
+        cause = cause or NORMAL
+        if self.usage is None:
+            self._end()
+            return
+        if isinstance(self.usage, IncomingInvite) and self.answered_at is None and not self.usage.over:
             self.status = status
-            self.usage.refuse(status, reason, extra=[("Reason", cause)])  # RFC 6432 2
-        if self.usage is not None:
-            self.usage.bye(cause)
+            self.usage.refuse(status, reason, extra=[("Reason", cause), *extra])  # RFC 6432 2
+        self.usage.bye(cause)
         self._end()
+
+    @property
+    def heard_reason(self) -> str:
+        """Why the far end says it left (RFC 3326); what another far end can be told."""
+        reason = self.usage.heard_reason if self.usage else ""
+        return reason if reason.isprintable() and len(reason) <= _LONGEST_REASON else ""
 
     def on_gone(self, why: str) -> None:
         self._gone(why)

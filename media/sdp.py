@@ -20,6 +20,7 @@ TELEPHONE_EVENT = 101
 """The payload type we offer for telephone-events."""
 _STATIC: dict[int, Codec] = {0: "PCMU", 8: "PCMA"}
 _NUMBERS: dict[str, int] = {"PCMU": 0, "PCMA": 8}
+_PLAIN = ("RTP/AVP", "RTP/AVPF")
 _DIRECTIONS: tuple[Direction, ...] = ("sendrecv", "sendonly", "recvonly", "inactive")
 
 
@@ -29,6 +30,11 @@ class BadSdp(Exception):
 
 class NoCommonCodec(Exception):
     """Neither G.711 codec that we allow is on the far end's list, or it refused the stream: 488 Not Acceptable Here."""
+
+    def __init__(self, sentence: str, warning: int = 305) -> None:
+        """`warning` is the code of RFC 3261 20.43: 302 another transport, 304 no audio, 305 no codec."""
+        super().__init__(sentence)
+        self.warning = warning
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,8 @@ class MediaPeer:
     ptime_ms: int = 20
     event_types: tuple[int, ...] = (TELEPHONE_EVENT,)
     """The payload types we accept events by."""
+    line: int = 0
+    """Which of the m= lines it is."""
 
     @property
     def held(self) -> bool:
@@ -84,10 +92,9 @@ class SessionDescription:
     timing: str = "0 0"
 
     @property
-    def audio(self) -> MediaDescription | None:
-        """The first living audio stream over plain RTP."""
-        good = (m for m in self.media if m.kind == "audio" and m.port and m.protocol in ("RTP/AVP", "RTP/AVPF"))
-        return next(good, None)
+    def off(self) -> bool:
+        """Every stream is switched off: port 0 (RFC 3264 8.2)."""
+        return all(media.port == 0 for media in self.media)
 
 
 def parse(body: bytes) -> SessionDescription:
@@ -118,17 +125,31 @@ def offer(
     codecs: Sequence[Codec] = ("PCMU", "PCMA"),
     direction: Direction = "sendrecv",
     telephone_event: int = TELEPHONE_EVENT,
+    among: Sequence[MediaDescription] = (),
+    line: int = 0,
 ) -> bytes:
-    """A description of one audio stream at `address`:`port`, our codecs in order of preference."""
+    """A description of one audio stream at `address`:`port`, our codecs in order of preference.
+
+    `among` are the m= lines that the session has already, of which it is number `line`: RFC 3264 8 allows none to go.
+    """
     formats = [(_NUMBERS[codec], codec) for codec in codecs]
-    lines = [*_head(address, session_id, version), *_audio(port, formats, telephone_event, direction)]
+    lines = _head(address, session_id, version)
+    lines += [_off(media) for media in among[:line]]
+    lines += _audio(port, formats, telephone_event, direction)
+    lines += [_off(media) for media in among[line + 1 :]]
+    return _body(lines)
+
+
+def switched_off(theirs: SessionDescription, address: str, *, session_id: int, version: int) -> bytes:
+    """Our answer to an offer in which every stream is off: so is each here (RFC 3264 6)."""
+    lines = [*_head(address, session_id, version, theirs.timing), *(_off(media) for media in theirs.media)]
     return _body(lines)
 
 
 def accept(theirs: SessionDescription, telephone_event: int = TELEPHONE_EVENT) -> MediaPeer:
     """The far end, from its answer to our offer.  Raises: NoCommonCodec, BadSdp."""
-    audio, number, codec = _choose(theirs, ("PCMU", "PCMA"))
-    return _peer(theirs, audio, number, codec, own_event=telephone_event)
+    line, number, codec = _choose(theirs, ("PCMU", "PCMA"))
+    return _peer(theirs, line, number, codec, own_event=telephone_event)
 
 
 def answer(
@@ -145,19 +166,23 @@ def answer(
 
     `direction` is what we would like; the offer may narrow it.  Raises: NoCommonCodec, BadSdp.
     """
-    audio, number, codec = _choose(theirs, codecs)
-    peer = _peer(theirs, audio, number, codec, own_event=None)
+    line, number, codec = _choose(theirs, codecs)
+    peer = _peer(theirs, line, number, codec, own_event=None)
     sends = peer.send and direction in ("sendrecv", "sendonly")
     hears = peer.receive and direction in ("sendrecv", "recvonly")
     narrowed = _DIRECTIONS[(0 if hears else 1) if sends else (2 if hears else 3)]
     lines = _head(address, session_id, version, theirs.timing)
-    for media in theirs.media:
-        if media is audio:
-            lines += _audio(port, [(number, codec)], peer.telephone_event, narrowed)
+    for index, media in enumerate(theirs.media):
+        if index == line:
+            lines += _audio(port, [(number, codec)], peer.telephone_event, narrowed, media.protocol)
         else:
-            # RFC 3264 6: for each "m=" line in the offer there MUST be one in the answer; port zero rejects it
-            lines.append(f"m={media.kind} 0 {media.protocol} {' '.join(media.formats)}")
+            lines.append(_off(media))
     return _body(lines), peer
+
+
+def _off(media: MediaDescription) -> str:
+    """RFC 3264 6: for each m= line in the offer there MUST be one in the answer; port zero rejects it."""
+    return f"m={media.kind} 0 {media.protocol} {' '.join(media.formats)}"
 
 
 def _lines(body: bytes) -> list[tuple[str, str]]:
@@ -219,15 +244,23 @@ def _formats(audio: MediaDescription) -> Iterator[tuple[int, str]]:
             yield number, name
 
 
-def _choose(theirs: SessionDescription, codecs: Sequence[Codec]) -> tuple[MediaDescription, int, Codec]:
-    """Their audio stream and the first of their formats that we allow.  Raises: NoCommonCodec."""
-    audio = theirs.audio
-    if audio is None:
-        raise NoCommonCodec("the description has no audio stream over RTP/AVP")
-    for number, name in _formats(audio):
-        if name in codecs:
-            return audio, number, cast(Codec, name)
-    raise NoCommonCodec(f"none of {', '.join(codecs)} is among {' '.join(audio.formats)}")
+def _choose(theirs: SessionDescription, codecs: Sequence[Codec]) -> tuple[int, int, Codec]:
+    """Which of their m= lines is the first audio stream we can take, and the first of its formats that we allow.
+
+    Raises: NoCommonCodec.
+    """
+    refused = NoCommonCodec("the description has no audio stream", 304)
+    for line, audio in enumerate(theirs.media):
+        if audio.kind != "audio" or not audio.port:
+            continue
+        if audio.protocol not in _PLAIN:
+            refused = NoCommonCodec(f"the audio stream is not over RTP/AVP but {audio.protocol}", 302)
+            continue
+        for number, name in _formats(audio):
+            if name in codecs:
+                return line, number, cast(Codec, name)
+        refused = NoCommonCodec(f"none of {', '.join(codecs)} is among {' '.join(audio.formats)}")
+    raise refused
 
 
 def _direction(theirs: SessionDescription, audio: MediaDescription) -> Direction:
@@ -240,9 +273,10 @@ def _direction(theirs: SessionDescription, audio: MediaDescription) -> Direction
 
 
 def _peer(
-    theirs: SessionDescription, audio: MediaDescription, number: int, codec: Codec, own_event: int | None
+    theirs: SessionDescription, line: int, number: int, codec: Codec, own_event: int | None
 ) -> MediaPeer:
-    """The far end of `audio`.  Raises: BadSdp without an address."""
+    """The far end of the m= line `line`.  Raises: BadSdp without an address."""
+    audio = theirs.media[line]
     if not audio.address:
         raise BadSdp("the audio stream has no c= line")
     event = next((number for number, name in _formats(audio) if name == "TELEPHONE-EVENT"), None)
@@ -260,6 +294,7 @@ def _peer(
         receive=way in ("sendrecv", "sendonly"),
         ptime_ms=_ptime_ms(audio),
         event_types=accepted,
+        line=line,
     )
 
 
@@ -281,11 +316,12 @@ def _head(address: str, session_id: int, version: int, timing: str = "0 0") -> l
 
 
 def _audio(
-    port: int, formats: Sequence[tuple[int, Codec]], event: int | None, direction: Direction
-) -> Iterator[str]:
+    port: int, formats: Sequence[tuple[int, Codec]], event: int | None, direction: Direction,
+    protocol: str = "RTP/AVP",
+) -> Iterator[str]:  # fmt: skip
     """Our m= section."""
     numbers = [str(number) for number, _ in formats] + ([str(event)] if event is not None else [])
-    yield f"m=audio {port} RTP/AVP {' '.join(numbers)}"
+    yield f"m=audio {port} {protocol} {' '.join(numbers)}"
     yield from (f"a=rtpmap:{number} {codec}/8000" for number, codec in formats)
     if event is not None:
         yield f"a=rtpmap:{event} telephone-event/8000"

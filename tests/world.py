@@ -38,6 +38,7 @@ from sip_stack.digest import Credentials
 from sip_stack.headers import NameAddr
 from sip_stack.invite import IncomingInvite, OutgoingInvite
 from sip_stack.message import Request, Response
+from sip_stack.options import PLAIN
 from sip_stack.uri import sip_uri
 from store import journal, ledger
 from store.database import connect, migrate
@@ -254,12 +255,19 @@ class Far:
 
     def on_progress(self, response: Response) -> None:
         self.statuses.append(response.status)
-        if response.body:
+        assert isinstance(self.usage, OutgoingInvite)
+        if response.body and self.usage.described:
             self.audio.take_answer(response.body, SERVER[0])
+        elif response.body:
+            self.usage.acknowledge(self.audio.take_offer(response.body, SERVER[0]))
         self._moved.set()
 
     def on_answer(self, response: Response) -> None:
-        self.audio.take_answer(response.body, SERVER[0])
+        assert isinstance(self.usage, OutgoingInvite)
+        if response.body and self.usage.described:
+            self.audio.take_answer(response.body, SERVER[0])
+        elif response.body:  # to an INVITE without an offer
+            self.usage.acknowledge(self.audio.take_offer(response.body, SERVER[0]))
         self.statuses.append(response.status)
         self._moved.set()
 
@@ -324,6 +332,7 @@ class Peer:
         self.engine = InlineEngine(world.loop, address[0], network=world.network)
         self.library = world.library
         self.silent = False
+        self.options = PLAIN
         self._calls: asyncio.Queue[Far] = asyncio.Queue()
         self.rung: list[Far] = []
         """Every call that reached it."""
@@ -352,7 +361,7 @@ class Peer:
             self.core, far, target=sip_uri(target or number, SERVER[0]), hop=Hop("UDP", *SERVER),
             from_=NameAddr(display, sip_uri(user, host)), to=NameAddr("", sip_uri(number, SERVER[0])), extra=extra,
             body=far.audio.offer() if offer is None else offer,
-            credentials=Credentials(user, password) if password else None,
+            credentials=Credentials(user, password) if password else None, options=self.options,
         )  # fmt: skip
         return far
 
@@ -394,7 +403,7 @@ class Peer:
     def on_invite(self, incoming: Incoming) -> None:
         if self.silent:
             return
-        far = Far(self).taken(IncomingInvite(self.core, incoming))
+        far = Far(self).taken(IncomingInvite(self.core, incoming, self.options))
         self.rung.append(far)
         self._calls.put_nowait(far)
 

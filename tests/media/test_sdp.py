@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.sdp import BadSdp, MediaPeer, NoCommonCodec, accept, answer, offer, parse
+from media.sdp import BadSdp, MediaPeer, NoCommonCodec, accept, answer, offer, parse, switched_off
 
 PHONE = b"""v=0
 o=- 1 2 IN IP4 192.0.2.9
@@ -95,8 +95,8 @@ def test_the_answer_names_one_codec_of_theirs_and_echoes_their_event_type() -> N
         pytest.param(
             changed(b"IN IP4 192.0.2.9\nt", b"IN IP6 2001:DB8::1\nt"), replace(PEER, address="2001:db8::1"), id="IPv6"
         ),
-        pytest.param(changed(b"m=audio", b"m=video 6000 RTP/AVP 31\nm=audio"), PEER, id="video first"),
-        pytest.param(changed(b"m=audio", b"m=audio 0 RTP/AVP 0\nm=audio"), PEER, id="a dead audio stream first"),
+        pytest.param(changed(b"m=audio", b"m=video 6000 RTP/AVP 31\nm=audio"), replace(PEER, line=1), id="video first"),
+        pytest.param(changed(b"m=audio", b"m=audio 0 RTP/AVP 0\nm=audio"), replace(PEER, line=1), id="one is dead"),
         pytest.param(changed(b"o=- 1 2 IN IP4 192.0.2.9\n", b""), PEER, id="no o= line"),
     ],
 )
@@ -154,19 +154,55 @@ def test_an_answer_with_another_event_type_is_heard_by_both() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "codecs"),
+    ("body", "codecs", "warning"),
     [
-        pytest.param(changed(b" 9 8 0 96", b" 9 96"), ("PCMU", "PCMA"), id="no G.711"),
-        pytest.param(PHONE, ("PCMU2",), id="none that we allow"),
-        pytest.param(changed(b"audio 4000", b"audio 0"), ("PCMU",), id="the stream is refused"),
-        pytest.param(changed(b"RTP/AVP", b"RTP/SAVP"), ("PCMU",), id="encrypted"),
-        pytest.param(b"v=0\n", ("PCMU",), id="no stream at all"),
-        pytest.param(changed(b"9 8 0 96\n", b"0\na=rtpmap:0 PCMU/16000\n"), ("PCMU",), id="a wrong clock rate"),
+        pytest.param(changed(b" 9 8 0 96", b" 9 96"), ("PCMU", "PCMA"), 305, id="no G.711"),
+        pytest.param(PHONE, ("PCMU2",), 305, id="none that we allow"),
+        pytest.param(changed(b"audio 4000", b"audio 0"), ("PCMU",), 304, id="the stream is refused"),
+        pytest.param(changed(b"RTP/AVP", b"RTP/SAVP"), ("PCMU",), 302, id="encrypted"),
+        pytest.param(changed(b"m=audio 4000 RTP/AVP 9 8 0 96", b"m=image 4000 udptl t38"), ("PCMU",), 304, id="fax"),
+        pytest.param(b"v=0\n", ("PCMU",), 304, id="no stream at all"),
+        pytest.param(changed(b"9 8 0 96\n", b"0\na=rtpmap:0 PCMU/16000\n"), ("PCMU",), 305, id="a wrong clock rate"),
     ],
 )
-def test_nothing_in_common(body: bytes, codecs: tuple[str, ...]) -> None:
-    with pytest.raises(NoCommonCodec):
+def test_nothing_in_common(body: bytes, codecs: tuple[str, ...], warning: int) -> None:
+    with pytest.raises(NoCommonCodec) as refused:
         answered(body, codecs=codecs)
+    assert refused.value.warning == warning
+
+
+def test_the_second_audio_stream_is_taken_where_the_first_cannot_be() -> None:
+    second = b"m=audio 5000 RTP/AVP 0\n"
+    for first in (b"m=audio 4000 RTP/AVP 9\n", b"m=audio 4000 RTP/SAVP 0\n"):
+        body, peer = answered(changed(b"m=audio", first + second + b"m=audio"))
+        assert (peer.port, peer.line, peer.codec) == (5000, 1, "PCMU")
+        ports = [line.split()[1] for line in body.decode().split("\r\n") if line.startswith("m=")]
+        assert ports == ["0", "30000", "0"]
+
+
+def test_3264_6_the_transport_of_an_answer_is_that_of_the_offer() -> None:
+    assert b"m=audio 30000 RTP/AVPF 8 96\r\n" in answered(changed(b"RTP/AVP", b"RTP/AVPF"))[0]
+
+
+def test_3264_8_our_later_offer_has_every_line_of_the_session() -> None:
+    theirs = parse(changed(b"m=audio", b"m=video 6000 RTP/AVP 31 32\nm=audio") + b"m=image 7000 udptl t38\n")
+    body = offer("198.51.100.1", 30000, session_id=1, version=1, among=theirs.media, line=1)
+    assert [line for line in body.decode().split("\r\n") if line.startswith("m=")] == [
+        "m=video 0 RTP/AVP 31 32",
+        "m=audio 30000 RTP/AVP 0 8 101",
+        "m=image 0 udptl t38",
+    ]
+
+
+def test_3264_6_an_offer_of_nothing_is_answered_by_nothing() -> None:
+    theirs = parse(changed(b"audio 4000", b"audio 0") + b"m=video 0 RTP/AVP 31\n")
+    assert theirs.off
+    body = switched_off(theirs, "198.51.100.1", session_id=1, version=2)
+    assert [line for line in body.decode().split("\r\n") if line.startswith("m=")] == [
+        "m=audio 0 RTP/AVP 9 8 0 96",
+        "m=video 0 RTP/AVP 31",
+    ]
+    assert not parse(PHONE).off
 
 
 @pytest.mark.parametrize(
