@@ -134,6 +134,7 @@ def _extensions(sync: Sync, plan: Plan, realm: str, new_id: Callable[[], str]) -
     sync.write(EXTENSIONS, {(entry.number,): {
         "account_id": payers[entry.account], "kind": entry.kind, "name": entry.name,
         "public_number": entry.public_number, "ring_s": entry.ring_s, "confirm_s": entry.confirm_s,
+        "redirects": entry.redirects,
         "caller_id": _caller_id(entry.caller_id, there.get((entry.number,))),
         "callback": _callback(entry.callback, there.get((entry.number,))),
         **_digest_secrets(entry, realm),

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from b2bua.audio import CODECS
 from b2bua.ladder import EXTENSION, RINGBACK, Kind
 from b2bua.leg import Leg
-from b2bua.outcome import MEDIA_FAULTS, CallError, LegGone, Outcome, refusal
+from b2bua.outcome import MEDIA_FAULTS, CallError, CreditRefused, LegGone, Outcome, refusal
 from b2bua.payment import Paid, Purse
 from b2bua.record import call_record, leg_records
 from b2bua.talk import Talk
@@ -62,6 +62,8 @@ class Call:
         """SDP is handed through: the media does not pass by us."""
         self.legs: list[Leg] = []
         self.purse: Purse | None = None
+        self.redirects = 0
+        """3xx of phones that were followed."""
         self.charged: Micros | None = None
         self.outcome: Outcome | None = None
         self.pack = exchange.pack
@@ -151,6 +153,26 @@ class Call:
         assert self.account is not None
         self.purse = Purse(self, self.account.id, limit_s=limit_s)
         return await self.purse.hold(number, also=self.on_hold)
+
+    async def hold_for(self, payer: Extension, number: str) -> Paid:
+        """Set money aside for a leg to `number` that `payer` pays, whoever began the call.
+
+        Raises: CreditRefused, also where another account pays for a leg already.
+        """
+        account = self.exchange.directory.accounts[payer.account_id]
+        if self.purse is not None:
+            if self.purse.account_id != account.id:
+                raise CreditRefused(Outcome.NOT_ALLOWED)
+            await self.purse.close_ended()
+            return await self.purse.hold(number)
+        before = self.account, self.extension
+        self.account, self.extension = account, payer
+        try:
+            return await self.hold(number)
+        except CreditRefused:
+            self.purse = None
+            self.account, self.extension = before
+            raise
 
     async def until_spent(self, leg: Leg) -> None:
         """Wait for the moment the money, or the longest talk since `leg` answered, ends."""

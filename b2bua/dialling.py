@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from random import choice
 from typing import TYPE_CHECKING
@@ -12,9 +10,11 @@ from b2bua.audio import CODECS
 from b2bua.caller_id import Shown, from_header, identity_headers, numbers_to_show, shown_on_trunk
 from b2bua.edge import FLOW_FAILED, by_phone, flow_is_lost, hop_of, routes_of
 from b2bua.ladder import EXTENSION, PSTN, RINGBACK
-from b2bua.leg import ELSEWHERE, Hearer, Leg
+from b2bua.leg import Leg
 from b2bua.numbers import called_on_trunk
 from b2bua.outcome import NoRoute, NotReached, Offline
+from b2bua.redirect import MOST_REDIRECTS, first_reached, read_target
+from b2bua.ringing import Ringing
 from b2bua.routing import route, sell_rate_by
 from b2bua.tariff import buy_rate
 from b2bua.trunk_identity import caller_headers
@@ -27,8 +27,10 @@ from sip_stack.uri import sip_uri
 from store.values import Extension, Trunk
 
 if TYPE_CHECKING:
+
     from b2bua.call import Call
     from b2bua.payment import Paid
+    from sip_stack.uri import Uri
 
 __all__ = ["Way", "dial_extension", "dial_out"]
 
@@ -40,12 +42,16 @@ _NEXT_FLOW_S = 4.0
 
 
 async def dial_extension(
-    call: Call, extension: Extension, *, shown: Shown, lane: int = EXTENSION, hear: Leg | None = None
+    call: Call, extension: Extension, *, shown: Shown, lane: int = EXTENSION, hear: Leg | None = None,
+    numbers: bool = False, trail: frozenset[str] = frozenset(),
 ) -> Leg:
     """Ring every phone of an extension; the first that answers.
 
+    Where one says by 3xx that it is elsewhere, and its extension allows it, that is tried instead: with `numbers` also
+    a public number, at the expense of the extension.  `trail`: the extensions that led here.
     Raises: NotReached, Offline without phones, Congested.
     """
+    phones = _Phones(call, extension, shown, lane, hear, numbers, trail)
     is_edge = call.exchange.directory.is_edge
     registered = call.exchange.locations.of(extension.number)
     bindings = [each for each in registered if not call.core.is_ours(hop_of(each, is_edge))]
@@ -53,39 +59,69 @@ async def dial_extension(
         call.ladder_row("event", RINGBACK, lane, f"a phone of {extension.number}: {_LOOP}")
     if not bindings:
         raise Offline(extension.number)
-    domain = call.exchange.domain
-    dialling = _Dialling(hear)
+    for first, *others in by_phone(bindings):
+        phones.ring(first, others)
+    return await phones.ringing.winner(extension.ring_s)
 
-    def ring(binding: Binding, others: list[Binding]) -> None:
-        """Ring a phone by one of its flows; by the next where that one has failed."""
-        leg = dialling.leg(call, lane, extension.number)
+
+class _Phones:
+    """The phones of one extension while they ring."""
+
+    def __init__(
+        self, call: Call, extension: Extension, shown: Shown, lane: int, hear: Leg | None, numbers: bool,
+        trail: frozenset[str],
+    ) -> None:
+        self.ringing = Ringing(hear)
+        self._call, self._extension, self._shown, self._lane, self._hear = call, extension, shown, lane, hear
+        self._numbers, self._trail = numbers, trail | {extension.number}
+
+    def ring(self, binding: Binding, others: list[Binding]) -> None:
+        """Ring a phone by one of its flows; by the next of the `others` where that one has failed."""
+        call, domain = self._call, self._call.exchange.domain
+        leg = self.ringing.leg(call, self._lane, self._extension.number)
         leg.seen_ip = binding.seen_ip
-
-        def failed(status: int) -> bool:
-            if status == FLOW_FAILED:
-                call.exchange.locations.forget(extension.number, binding)
-            if others and flow_is_lost(status, leg.rang):
-                ring(others[0], others[1:])
-                return True
-            return False
-
-        dialling.on_failure(leg, failed)
+        self.ringing.on_failure(leg, lambda status: self._failed(leg, status, binding, others))
         leg.invite(
-            dialling,
+            self.ringing,
             target=binding.uri,
-            hop=hop_of(binding, is_edge),
+            hop=hop_of(binding, call.exchange.directory.is_edge),
             nat=not binding.direct,
-            shown=NameAddr(shown.name, sip_uri(shown.number, domain)),
-            to=NameAddr("", sip_uri(extension.number, domain)),
+            shown=NameAddr(self._shown.name, sip_uri(self._shown.number, domain)),
+            to=NameAddr("", sip_uri(self._extension.number, domain)),
             codecs=CODECS,
-            beside=hear,
+            beside=self._hear,
             extra=routes_of(binding),
             silent_s=_NEXT_FLOW_S if others else None,
         )
 
-    for first, *others in by_phone(bindings):
-        ring(first, others)
-    return await dialling.winner(extension.ring_s)
+    def _failed(self, leg: Leg, status: int, binding: Binding, others: list[Binding]) -> bool:
+        """Whether something else is tried instead: another flow, or where the phone says that it is."""
+        call = self._call
+        if status == FLOW_FAILED:
+            call.exchange.locations.forget(self._extension.number, binding)
+        if others and flow_is_lost(status, leg.rang):
+            self.ring(others[0], others[1:])
+            return True
+        if not leg.moved_to or self._extension.redirects == "refuse" or call.redirects >= MOST_REDIRECTS:
+            return False
+        call.redirects += 1
+        self.ringing.follow(leg, first_reached(leg.moved_to, self._reach, status), self._extension.ring_s)
+        return True
+
+    async def _reach(self, target: Uri) -> Leg | None:
+        """Who answers at a target of a 3xx; None for what this extension may not lead to."""
+        call, owner = self._call, self._extension
+        found = read_target(target, owner, call.exchange.directory)
+        call.ladder_row("event", self._lane, RINGBACK, f"{owner.number} is at {target.user[:40]}, {found.word}")
+        if found.extension is not None and found.extension.number not in self._trail:
+            return await dial_extension(
+                call, found.extension, shown=self._shown, lane=self._lane, hear=self._hear, numbers=self._numbers,
+                trail=self._trail,
+            )
+        if found.number and self._numbers and owner.redirects == "numbers":
+            paid = await call.hold_for(owner, found.number)
+            return await dial_out(call, found.number, Way(paid, self._lane, self._hear, owner))
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +197,7 @@ def _priced(call: Call, trunk: Trunk, number: str, paid: Paid | None) -> bool:
 async def _dial_server(call: Call, trunk: Trunk, hop: Hop, number: str, way: Way, *, more: bool) -> Leg:
     line = way.line or call.extension
     assert line is not None
-    dialling = _Dialling(way.hear)
+    dialling = Ringing(way.hear)
     leg = dialling.leg(call, way.lane, trunk.name)
     leg.buy_rate = buy_rate(call.exchange.directory, trunk, number, call.exchange.wall())
     if way.paid is not None:
@@ -200,71 +236,3 @@ def _more_headers(trunk: Trunk, line: Extension, shown: Shown, domain: str) -> l
 def _of_the_trunk(status: int, trunk: Trunk) -> bool:
     """Whether another trunk may do better."""
     return status in (408, 482) or 500 <= status < 600 or status in trunk.failover
-
-
-class _Dialling:
-    """Far ends rung at once: the first to answer wins, the others are given up."""
-
-    def __init__(self, hear: Hearer | None) -> None:
-        self.legs: list[Leg] = []
-        self._hear = hear
-        self._refusals: dict[int, int] = {}
-        self._on_failure: dict[int, Callable[[int], bool]] = {}
-        self._won: asyncio.Future[Leg] = asyncio.get_running_loop().create_future()
-
-    def leg(self, call: Call, lane: int, party: str) -> Leg:
-        """One more far end to ring."""
-        leg = Leg(call, lane, party, "out")
-        call.legs.append(leg)
-        self.legs.append(leg)
-        return leg
-
-    def on_failure(self, leg: Leg, instead: Callable[[int], bool]) -> None:
-        """What a failure of this leg leads to: True where another leg was rung instead of it."""
-        self._on_failure[id(leg)] = instead
-
-    async def winner(self, within_s: float) -> Leg:
-        """The leg that answered.  Raises: NotReached."""
-        won: Leg | None = None
-        bell = asyncio.get_running_loop().call_later(within_s, self._rung_out)
-        try:
-            won = await self._won
-            return won
-        finally:
-            bell.cancel()
-            if self._won.done() and not self._won.cancelled():
-                self._won.exception()  # looked at, also where the caller left in the same moment
-            cause = ELSEWHERE if won is not None else self._hear.heard_reason if self._hear else ""
-            for leg in self.legs:
-                if leg is not won:
-                    leg.hangup(cause=cause)
-
-    def _rung_out(self) -> None:
-        if not self._won.done():
-            rang = any(leg.rang for leg in self.legs)
-            self._won.set_exception(NotReached(480 if rang else 408, rang=rang))
-
-    def progressed(self, leg: Leg, body: bytes) -> None:
-        if self._hear is not None:
-            self._hear.hear_ringing(leg, body)
-
-    def answered(self, leg: Leg) -> bool:
-        if self._won.done():
-            return False
-        self._won.set_result(leg)
-        return True
-
-    def refused(self, leg: Leg, status: int) -> None:
-        instead = self._on_failure.get(id(leg))
-        self._refusals[id(leg)] = status
-        if not self._won.done() and instead is not None and instead(status):
-            return
-        everyone = len(self._refusals) == len(self.legs)
-        if (everyone or status >= 600) and not self._won.done():  # 16.7 step 5: a 6xx speaks for all
-            rang = any(leg.rang for leg in self.legs)
-            self._won.set_exception(NotReached(_best(list(self._refusals.values())), rang=rang))
-
-
-def _best(statuses: list[int]) -> int:
-    """16.7 step 6: a 6xx before all, else the lowest class, busy before the rest of its class."""
-    return min(statuses, key=lambda s: (s < 600, s // 100, s != 486))

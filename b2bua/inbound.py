@@ -14,11 +14,18 @@ __all__ = ["inbound"]
 
 
 async def inbound(call: Call, caller: Leg, extension: Extension, shown: Shown, lane: int = EXTENSION) -> Outcome:
-    """Ring the extension's phones and join the caller with the first that answers; free for both."""
+    """Ring the extension's phones and join the caller with the first that answers.
+
+    Free for both, but where a phone led to a public number: then its extension pays, until the money is spent.
+    """
     async with caller.alive():
-        phone = await dial_extension(call, extension, shown=shown, lane=lane, hear=caller)
+        phone = await dial_extension(call, extension, shown=shown, lane=lane, hear=caller, numbers=True)
         async with phone.alive():
             caller.answer(phone.description if call.direct else b"")
             async with call.bridge(phone, caller):
-                await call.until_someone_leaves()
-    return Outcome.TALKED
+                if call.purse is None:
+                    await call.until_someone_leaves()
+                else:
+                    await call.purse.close_ended()
+                    await call.until_spent(phone)
+    return Outcome.CREDIT_SPENT

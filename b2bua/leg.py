@@ -11,6 +11,7 @@ from b2bua.audio import Audio
 from b2bua.in_dialog import respond
 from b2bua.ladder import RINGBACK
 from b2bua.outcome import Congested
+from b2bua.redirect import targets_of
 from b2bua.server_invite import ServerInvite
 from media.engine import NoPort
 from media.events import Closed, Event, Key, Latched, Played, Silence, Stats
@@ -69,6 +70,8 @@ class Leg:
         self.direction = direction
         self.audio: Audio | None = None
         self.usage: OutgoingInvite | IncomingInvite | None = None
+        self.moved_to: tuple[Uri, ...] = ()
+        """Where it is instead, by its 3xx."""
         self.seen_ip = ""
         """Its own address, where a proxy that we trust is between."""
         self.partner: Leg | None = None
@@ -206,6 +209,8 @@ class Leg:
 
     def on_refused(self, status: int, response: Response | None) -> None:
         self.status = status
+        if response is not None:
+            self.moved_to = targets_of(response)
         self._end()
         if self._watcher:
             self._watcher.refused(self, status)

@@ -4,7 +4,7 @@
     [[account]]   name currency plan credit credit_limit call_api parent rate_table charging_plan
                   caller_quota
                   dial_plan = {mode, country, strip, refused, min_digits}
-    [[extension]] number account kind name password public_number ring_s confirm_s
+    [[extension]] number account kind name password public_number ring_s confirm_s redirects
                   caller_id = {name_by, name, number_by, number, approved, numbers, default, identity_headers,
                   anonymous}
     [extension.callnow]  enabled id paused reject_while_on_phone confirm show_name ask_name image_validation language
@@ -34,7 +34,16 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from b2bua.toml_lines import Path, line_of
-from store.values import CallerHeader, CallerId, DialPlan, ExtensionKind, NumberFormat, Period, TrunkTransport
+from store.values import (
+    CallerHeader,
+    CallerId,
+    DialPlan,
+    ExtensionKind,
+    NumberFormat,
+    Period,
+    Redirects,
+    TrunkTransport,
+)
 
 __all__ = [
     "AccountEntry", "BadPlan", "CallNowEntry", "CallbackEntry", "CallerEntry", "ChargingPlanEntry", "DidEntry",
@@ -130,6 +139,7 @@ class ExtensionEntry:
     public_number: str = ""
     ring_s: Seconds = 30
     confirm_s: Seconds = 10
+    redirects: Redirects = "refuse"
     caller_id: CallerId = field(default_factory=CallerId)
     callnow: CallNowEntry | None = None
     callback: CallbackEntry | None = None

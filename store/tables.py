@@ -76,7 +76,7 @@ extensions = Table(
     Column("number", sa.String(32), nullable=False, unique=True), _ref("account_id", "accounts.id"),
     _text("kind", 16), _text("name"), _text("public_number", 32), _text("ha1_md5", 32), _text("ha1_sha256", 64),
     _number("ring_s"), _number("confirm_s"), Column("caller_id", sa.JSON, nullable=False),
-    _json("callback", "{}"),
+    _json("callback", "{}"), _text("redirects", 16, "refuse"),
 )
 callnow = Table(
     "callnow", metadata, _ref("extension_id", "extensions.id", primary_key=True),

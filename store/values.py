@@ -8,8 +8,8 @@ from typing import Literal, NewType
 
 __all__ = [
     "UNIT", "Account", "AuthorisedCaller", "CallNowSettings", "CallbackSettings", "CallerHeader", "CallerId",
-    "ChargingPlan", "Did", "DialPlan", "Extension", "Limit", "Micros", "Period", "Rate", "Route", "TimeInterval",
-    "Trunk",
+    "ChargingPlan", "Did", "DialPlan", "Extension", "Limit", "Micros", "Period", "Rate", "Redirects", "Route",
+    "TimeInterval", "Trunk",
 ]
 
 Micros = NewType("Micros", int)
@@ -19,6 +19,7 @@ UNIT = 1_000_000
 """Micros in one unit of money; factors are counted in millionths too."""
 
 ExtensionKind = Literal["phone", "callback", "fax", "conference", "queue"]
+Redirects = Literal["refuse", "extensions", "numbers"]
 NumberFormat = Literal["+e164", "e164", "national", "as-is"]
 CallerHeader = Literal["from", "pai", "rpid", "charge"]
 """From, P-Asserted-Identity, Remote-Party-ID, P-Charge-Info."""
@@ -223,6 +224,8 @@ class Extension:
     confirm_s: int = 10
     """How long one asking of the confirmation waits for a key."""
     callnow: CallNowSettings = field(default_factory=CallNowSettings)
+    redirects: Redirects = "refuse"
+    """What a phone that answers by 3xx may lead to: nothing, extensions, or public numbers too, which it pays."""
     caller_id: CallerId = field(default_factory=CallerId)
     callback: CallbackSettings = field(default_factory=CallbackSettings)
 

@@ -200,6 +200,13 @@ class Far:
         self.ends("refused")
         return self
 
+    def is_at(self, *contacts: str, status: int = 302) -> Far:
+        """3xx."""
+        assert isinstance(self.usage, IncomingInvite)
+        self.usage.refuse(status, extra=[("Contact", contact) for contact in contacts])
+        self.ends("elsewhere")
+        return self
+
     def speaks(self) -> Far:
         self.audio.port.speak("voice")
         return self

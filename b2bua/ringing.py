@@ -1,0 +1,114 @@
+"""Far ends rung at once: the first to answer wins, one that leads elsewhere is followed, the rest are given up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from b2bua.leg import ELSEWHERE, Hearer, Leg
+from b2bua.outcome import CallError, NotReached
+
+if TYPE_CHECKING:
+    from b2bua.call import Call
+
+__all__ = ["Ringing"]
+
+
+class Ringing:
+    """Far ends rung at once: the first to answer wins, the others are given up."""
+
+    def __init__(self, hear: Hearer | None) -> None:
+        self.legs: list[Leg] = []
+        self._hear = hear
+        self._refusals: dict[int, int] = {}
+        self._on_failure: dict[int, Callable[[int], bool]] = {}
+        self._following: set[asyncio.Task[Leg]] = set()
+        self._bell: asyncio.TimerHandle | None = None
+        self._won: asyncio.Future[Leg] = asyncio.get_running_loop().create_future()
+
+    def leg(self, call: Call, lane: int, party: str) -> Leg:
+        """One more far end to ring."""
+        leg = Leg(call, lane, party, "out")
+        call.legs.append(leg)
+        self.legs.append(leg)
+        return leg
+
+    def on_failure(self, leg: Leg, instead: Callable[[int], bool]) -> None:
+        """What a failure of this leg leads to: True where something else is tried instead of it."""
+        self._on_failure[id(leg)] = instead
+
+    def follow(self, leg: Leg, way: Coroutine[Any, Any, Leg], within_s: float) -> None:
+        """Instead of `leg`, wait for what this gives; the bell rings so much longer."""
+        del self._refusals[id(leg)]
+        task = asyncio.get_running_loop().create_task(way)
+        self._following.add(task)
+        task.add_done_callback(partial(self._followed, leg))
+        if self._bell is not None:
+            self._bell.cancel()
+            self._bell = asyncio.get_running_loop().call_later(within_s, self._rung_out)
+
+    def _followed(self, leg: Leg, task: asyncio.Task[Leg]) -> None:
+        self._following.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is None:
+            if not self.answered(task.result()):
+                task.result().hangup()
+        elif isinstance(error, CallError):  # no credit, no trunk: that is between us and the extension
+            self._refuse(leg, error.status if isinstance(error, NotReached) else 480)
+        elif not self._won.done():
+            self._won.set_exception(error)
+
+    async def winner(self, within_s: float) -> Leg:
+        """The leg that answered.  Raises: NotReached."""
+        won: Leg | None = None
+        self._bell = asyncio.get_running_loop().call_later(within_s, self._rung_out)
+        try:
+            won = await self._won
+            return won
+        finally:
+            self._bell.cancel()
+            for task in self._following:
+                task.cancel()
+            if self._won.done() and not self._won.cancelled():
+                self._won.exception()  # looked at, also where the caller left in the same moment
+            cause = ELSEWHERE if won is not None else self._hear.heard_reason if self._hear else ""
+            for leg in self.legs:
+                if leg is not won:
+                    leg.hangup(cause=cause)
+
+    def _rung_out(self) -> None:
+        if not self._won.done():
+            rang = any(leg.rang for leg in self.legs)
+            self._won.set_exception(NotReached(480 if rang else 408, rang=rang))
+
+    def progressed(self, leg: Leg, body: bytes) -> None:
+        if self._hear is not None:
+            self._hear.hear_ringing(leg, body)
+
+    def answered(self, leg: Leg) -> bool:
+        if self._won.done():
+            return False
+        self._won.set_result(leg)
+        return True
+
+    def refused(self, leg: Leg, status: int) -> None:
+        instead = self._on_failure.get(id(leg))
+        self._refusals[id(leg)] = status
+        if self._won.done() or instead is None or not instead(status):
+            self._refuse(leg, status)
+
+    def _refuse(self, leg: Leg, status: int) -> None:
+        self._refusals[id(leg)] = status
+        everyone = len(self._refusals) == len(self.legs)
+        if (everyone or status >= 600) and not self._won.done():  # 16.7 step 5: a 6xx speaks for all
+            rang = any(leg.rang for leg in self.legs)
+            self._won.set_exception(NotReached(_best(list(self._refusals.values())), rang=rang))
+
+
+def _best(statuses: list[int]) -> int:
+    """16.7 step 6: a 6xx before all, else the lowest class, busy before the rest of its class."""
+    return min(statuses, key=lambda s: (s < 600, s // 100, s != 486))
