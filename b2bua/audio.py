@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from ipaddress import ip_address
 
 from media import sdp
 from media.engine import Engine, MediaPort
@@ -13,10 +14,18 @@ from media.sdp import BadSdp, MediaDescription, MediaPeer, NoCommonCodec
 from sip_stack.errors import PeerError
 from sip_stack.grammar import quote
 
-__all__ = ["CODECS", "Audio"]
+__all__ = ["CODECS", "Audio", "place_for"]
 
 CODECS: tuple[Codec, ...] = ("PCMU", "PCMA")
 """What we speak."""
+
+
+def place_for(engine: Engine, place: int, theirs: bytes) -> int:
+    """Where sound is received of a far end whose signalling leads to `place`: by the family that it offers."""
+    six = sdp.is_ipv6(theirs) if theirs and len(engine.places) > 1 else None
+    if six is None or six == (":" in engine.places[place]):
+        return place
+    return next((number for number, told in enumerate(engine.places) if (":" in told) == six), place)
 
 
 class Audio:
@@ -24,9 +33,11 @@ class Audio:
 
     __slots__ = ("_codecs", "_lines", "_said", "_version", "peer", "port")
 
-    def __init__(self, engine: Engine, listener: Callable[[Event], None], codecs: Sequence[Codec]) -> None:
-        """Raises: media.engine.NoPort when all are in use."""
-        self.port: MediaPort = engine.open(listener)
+    def __init__(
+        self, engine: Engine, listener: Callable[[Event], None], codecs: Sequence[Codec], place: int = 0
+    ) -> None:
+        """`place` is one of the engine's.  Raises: media.engine.NoPort when all are in use."""
+        self.port: MediaPort = engine.open(listener, place)
         self.peer: MediaPeer | None = None
         self._codecs = tuple(codecs)
         self._version = 0
@@ -52,7 +63,7 @@ class Audio:
         except BadSdp as error:
             raise PeerError(str(error), 488) from error
         except NoCommonCodec as error:
-            raise _not_acceptable(error) from error
+            raise _warned(str(error), error.warning) from error
 
     def take_offer(self, body: bytes, source_ip: str) -> bytes:
         """Our answer to their offer.  Raises: PeerError 400 for no SDP, 488 for no common codec; nothing is changed."""
@@ -69,9 +80,9 @@ class Audio:
         except BadSdp as error:
             raise PeerError(str(error), 400) from error
         except NoCommonCodec as error:
-            raise _not_acceptable(error) from error
-        self._lines = theirs.media if len(theirs.media) > 1 else ()
+            raise _warned(str(error), error.warning) from error
         self._describe(peer, source_ip)
+        self._lines = theirs.media if len(theirs.media) > 1 else ()
         return self._say(description)
 
     @property
@@ -80,6 +91,10 @@ class Audio:
         return self.peer.codec if self.peer else None
 
     def _describe(self, peer: MediaPeer, source_ip: str) -> None:
+        """Raises: PeerError 488 for an address that this port cannot send to."""
+        unlike = (":" in peer.address) != (":" in self.port.address)
+        if unlike and not ip_address(peer.address).is_unspecified:  # RFC 2543 hold is 0.0.0.0 by IPv6 too
+            raise _warned("Incompatible network address formats", 301)
         self.peer = peer
         self.port.describe(peer, source_ip)
 
@@ -92,6 +107,6 @@ class Audio:
         return self._said
 
 
-def _not_acceptable(error: NoCommonCodec) -> PeerError:
+def _warned(reason: str, warning: int) -> PeerError:
     """488 with the reason as a Warning too (RFC 3261 20.43)."""
-    return PeerError(str(error), 488, (("Warning", f"{error.warning} ringback {quote(str(error))}"),))
+    return PeerError(reason, 488, (("Warning", f"{warning} ringback {quote(reason)}"),))

@@ -116,6 +116,8 @@ class Exchange:
         self._background: set[asyncio.Task[Any]] = set()
         self._entry = 0
         """The newest movement of money that a heartbeat has seen."""
+        self.place_of: Callable[[Hop], int] = lambda hop: 0
+        """The number of the media engine's place that is for a far end."""
         self.certified: Callable[[Hop], frozenset[str]] = lambda hop: frozenset()
         """Whom the certificate of a connection's far end is for."""
         self.drop_connections: Callable[[str], None] = lambda trunk: None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from b2bua.alive import Alive
-from b2bua.audio import Audio
+from b2bua.audio import Audio, place_for
 from b2bua.in_dialog import respond
 from b2bua.ladder import RINGBACK
 from b2bua.outcome import Congested
@@ -137,7 +137,7 @@ class Leg:
         if self.call.direct and beside:
             offer = beside.description
         else:
-            self._open_audio(codecs)
+            self._open_audio(codecs, hop)
             offer = self._audio.offer(beside.audio.codec if beside and beside.audio else None)
         self.usage = invite = ServerInvite(
             self.call.core,
@@ -225,7 +225,7 @@ class Leg:
         if passed:
             self._description = invite.request.body
             return
-        self._open_audio(codecs)
+        self._open_audio(codecs, invite.hop, invite.request.body)
         if invite.request.body:
             self._description = self._audio.take_offer(invite.request.body, self.signals_from)
         else:
@@ -461,9 +461,11 @@ class Leg:
         if self._key and not self._key.done():
             self._key.set_result(None)
 
-    def _open_audio(self, codecs: Sequence[Codec]) -> None:
+    def _open_audio(self, codecs: Sequence[Codec], hop: Hop, theirs: bytes = b"") -> None:
+        engine = self.call.engine
+        place = place_for(engine, self.call.exchange.place_of(hop), theirs)
         try:
-            self.audio = Audio(self.call.engine, self._on_media, codecs)
+            self.audio = Audio(engine, self._on_media, codecs, place)
         except NoPort as error:
             raise Congested("no media port is free") from error
         self.closed = asyncio.get_running_loop().create_future()

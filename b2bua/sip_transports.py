@@ -22,7 +22,7 @@ from sip_stack.transport import UdpGroup, UdpTransport
 from sip_stack.transports import Certificate, by_transport
 from sip_stack.websocket import websocket_framing
 
-__all__ = ["SipTransports", "resolver"]
+__all__ = ["SipTransports", "media_places", "resolver"]
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,14 @@ def resolver(config: Config, udp: UdpTransport | UdpGroup) -> Resolver:
     named = [("UDP", True), ("TCP", bool(server.tcp)), ("TLS", bool(server.tls))]
     six = {":" in host for host, _ in udp.places}
     return Resolver([name for name, there in named if there], ipv6=True in six, ipv4=False in six)
+
+
+def media_places(config: Config, udp: UdpTransport | UdpGroup) -> dict[str, tuple[str, str]]:
+    """For each address that SIP is listened at, where its calls' sound is received and what far ends are told."""
+    named = [place for _, places in _configured(config) for place in listed(places)]
+    hosts = [host for host, _ in udp.places] + [split_address(place)[0] for place in named]
+    found = [(host, config.addresses(host)) for host in hosts]
+    return {host: (addresses.media, addresses.media_told) for host, addresses in found}
 
 
 class SipTransports:
@@ -80,6 +88,9 @@ class SipTransports:
                 ]
         ways = cls(udp, streams, Listening(listeners), exchange)
         exchange.certified, exchange.drop_connections = ways.certified, ways.drop
+        media = media_places(config, udp)
+        if len(numbers := {place: number for number, place in enumerate(dict.fromkeys(media.values()))}) > 1:
+            exchange.place_of = lambda hop: numbers[media[ways.listening.of(hop).host]]
         return ways
 
     async def start(self, core: SipCore) -> None:

@@ -27,7 +27,7 @@ from b2bua.hep import HepSender
 from b2bua.office import BackOffice
 from b2bua.random_ids import RandomIds
 from b2bua.sip_trace import SipTrace
-from b2bua.sip_transports import SipTransports, resolver
+from b2bua.sip_transports import SipTransports, media_places, resolver
 from b2bua.trunk_requests import Locate
 from media.engine import MediaEngine
 from media.prompt import Pack
@@ -89,13 +89,14 @@ async def run_server(
     not ours, TimeoutError when no media worker comes up.
     """
     loop = asyncio.get_running_loop()
-    addresses = config.addresses(sip.host)
-    address = addresses.sip_told
+    address = config.addresses(sip.host).sip_told
     stack.enter_context(ServerLock(config.server.database))
     database = await Database.open(config.server.database)
     stack.push_async_callback(database.close)
-    _can_bind(addresses.media)
-    engine = await MediaEngine.start(addresses.media, config.media_ports(), advertised=addresses.media_told)
+    (bound, told), *more = places = list(dict.fromkeys(media_places(config, sip).values()))
+    for media, _ in places:
+        _can_bind(media)
+    engine = await MediaEngine.start(bound, config.media_ports(), advertised=told, more=more)
     stack.push_async_callback(engine.close)
     recordings = Path(config.media.recordings) if config.media.recordings else None
     if recordings:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections import deque
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
@@ -28,13 +29,13 @@ log = logging.getLogger(__name__)
 class MediaEngine(Verbs):
     """Starts a worker, keeps its stock of bound ports, and starts another when it dies."""
 
-    def __init__(self, address: str, ports: range, stock: int, advertised: str) -> None:
-        self._arguments = [address, str(ports.start), str(ports.stop), str(stock)]
-        self._advertised = advertised
+    def __init__(self, addresses: Sequence[str], ports: range, stock: int, advertised: Sequence[str]) -> None:
+        self._arguments = [",".join(addresses), str(ports.start), str(ports.stop), str(stock)]
+        self.places = tuple(advertised)
         self._loop = asyncio.get_running_loop()
         self._ids = count(1)
         self._listeners: dict[int, Listener] = {}
-        self._stock: deque[int] = deque()
+        self._stock: tuple[deque[int], ...] = tuple(deque() for _ in addresses)
         self._outbox: deque[bytes] = deque()
         self._ready = asyncio.Event()
         self._closing = False
@@ -43,12 +44,17 @@ class MediaEngine(Verbs):
         """Open files the worker may have: two a port, so the most legs at once are a little below half of it."""
 
     @classmethod
-    async def start(cls, address: str, ports: range, stock: int = 256, advertised: str | None = None) -> MediaEngine:
+    async def start(
+        cls, address: str, ports: range, stock: int = 256, advertised: str | None = None,
+        more: Sequence[tuple[str, str]] = (),
+    ) -> MediaEngine:
         """Serve RTP on `address`, even ports of `ports` with RTCP on the next odd one; peers are told `advertised`.
 
+        `more`: further places, each an address and what peers are told.
         `stock` ports stand ready for `open`, which cannot wait for a bind.  Raises: TimeoutError without a worker.
         """
-        engine = cls(address, ports, stock, advertised or address)
+        places = [(address, advertised or address), *more]
+        engine = cls([bound for bound, _ in places], ports, stock, [told for _, told in places])
         engine._spawn()
         try:
             async with asyncio.timeout(_START_WITHIN_S):
@@ -69,13 +75,13 @@ class MediaEngine(Verbs):
         """Ports opened and not yet closed."""
         return len(self._listeners)
 
-    def open(self, listener: Listener) -> MediaPort:
+    def open(self, listener: Listener, place: int = 0) -> MediaPort:
         """See Engine."""
         try:
-            rtp_port = self._stock.popleft()
+            rtp_port = self._stock[place].popleft()
         except IndexError:
             raise NoPort("no RTP port is free") from None
-        port = MediaPort(self._ask, next(self._ids), self._advertised, rtp_port)
+        port = MediaPort(self._ask, next(self._ids), self.places[place], rtp_port)
         self._listeners[port.id] = listener
         self._ask(Open(port.id, rtp_port))
         return port
@@ -148,8 +154,8 @@ class MediaEngine(Verbs):
             case Ready(files=files):
                 self.file_limit = files
                 self._ready.set()
-            case Stock(rtp_ports=rtp_ports):
-                self._stock.extend(rtp_ports)
+            case Stock(rtp_ports=rtp_ports, place=place):
+                self._stock[place].extend(rtp_ports)
             case Note(port=port, event=event):
                 self._tell(port, event)
 
@@ -179,7 +185,8 @@ class MediaEngine(Verbs):
             self._loop.remove_reader(self._link.fileno())
             self._loop.remove_writer(self._link.fileno())
             self._link.close()
-        self._stock.clear()
+        for stock in self._stock:
+            stock.clear()
         self._outbox.clear()
 
     def _close_all(self) -> None:

@@ -93,8 +93,12 @@ class MediaPort:
 class Engine(Protocol):
     """What signalling asks of media, whether it runs in another process or in memory."""
 
-    def open(self, listener: Listener) -> MediaPort:
-        """A port, at once.  Raises: NoPort."""
+    @property
+    def places(self) -> Sequence[str]:
+        """What far ends are told of each address that sound is received at."""
+
+    def open(self, listener: Listener, place: int = 0) -> MediaPort:
+        """A port at one of the places, at once.  Raises: NoPort."""
 
     def bridge(self, a: MediaPort, b: MediaPort) -> None:
         """Each hears the other; clips and tones of both end."""

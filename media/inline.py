@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Protocol
 
@@ -84,8 +84,9 @@ class InlineEngine(Verbs):
         address: str = "192.0.2.1",
         ports: range = range(30000, 40000),
         network: InlineNetwork | None = None,
+        more: Sequence[str] = (),
     ) -> None:
-        self._loop, self._address = loop, address
+        self._loop, self.places = loop, (address, *more)
         self.network = network or InlineNetwork(loop)
         self._stock = deque(ports[::2])
         self._ids = count(1)
@@ -100,11 +101,11 @@ class InlineEngine(Verbs):
         """Ports opened and not yet closed."""
         return len(self._switch.ports)
 
-    def open(self, listener: Listener) -> MediaPort:
+    def open(self, listener: Listener, place: int = 0) -> MediaPort:
         """See Engine."""
         if not self._stock:
             raise NoPort("no RTP port is free")
-        handle = MediaPort(self._ask, next(self._ids), self._address, self._stock.popleft())
+        handle = MediaPort(self._ask, next(self._ids), self.places[place], self._stock.popleft())
         wire = _Wire(self.network, (handle.address, handle.rtp_port))
         port = self._switch.open(handle.id, wire, self._loop.time())
         self._listeners[handle.id], self._rtp_ports[handle.id] = listener, handle.rtp_port

@@ -20,9 +20,10 @@ class Ready(Struct, frozen=True, tag=True):
 
 
 class Stock(Struct, frozen=True, tag=True):
-    """More pairs are bound, known by their RTP ports."""
+    """More pairs are bound at one of the addresses, known by their RTP ports."""
 
     rtp_ports: tuple[int, ...]
+    place: int = 0
 
 
 class Note(Struct, frozen=True, tag=True):

@@ -11,7 +11,7 @@ from media.g711 import Codec
 
 __all__ = [
     "TELEPHONE_EVENT", "BadSdp", "Direction", "MediaDescription", "MediaPeer", "NoCommonCodec", "SessionDescription",
-    "accept", "answer", "offer", "parse",
+    "accept", "answer", "is_ipv6", "offer", "parse",
 ]
 
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
@@ -114,6 +114,17 @@ def parse(body: bytes) -> SessionDescription:
         attributes=_attributes(session),
         timing=_first(session, "t") or "0 0",
     )
+
+
+def is_ipv6(body: bytes) -> bool | None:
+    """Whether the sound of a description is received by IPv6; None where it does not say, or on hold of RFC 2543."""
+    try:
+        audio = parse(body).audio
+    except BadSdp:
+        return None
+    if audio is None or not audio.address or ip_address(audio.address).is_unspecified:
+        return None
+    return ":" in audio.address
 
 
 def offer(

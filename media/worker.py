@@ -12,7 +12,7 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from time import monotonic
 
@@ -43,7 +43,7 @@ Reader = Callable[[float], None]
 class Pair:
     """The RTP and RTCP socket of one port; a connected RTP socket lets the kernel refuse strangers."""
 
-    __slots__ = ("_connected", "_epoll", "_free", "_readers", "_rtcp", "_rtp", "port", "rtp_port")
+    __slots__ = ("_connected", "_epoll", "_free", "_readers", "_rtcp", "_rtp", "place", "port", "rtp_port")
 
     def __init__(
         self,
@@ -52,7 +52,9 @@ class Pair:
         epoll: select.epoll,
         readers: dict[int, Reader],
         free: deque[int],
+        place: int,
     ) -> None:
+        self.place = place
         self._rtp, self._rtcp, self._epoll, self._readers, self._free = rtp, rtcp, epoll, readers, free
         self._connected = False
         self.rtp_port: int = rtp.getsockname()[1]
@@ -149,10 +151,14 @@ class Pair:
 class Worker:
     """Obeys verbs from the link until its other end closes."""
 
-    def __init__(self, link: socket.socket, address: str, ports: range, stock: int) -> None:
-        self._link, self._address = link, address
+    def __init__(self, link: socket.socket, addresses: Sequence[str], ports: range, stock: int) -> None:
+        self._link, self._addresses = link, tuple(addresses)
+        self._stocked = [0] * len(self._addresses)
+        """Pairs in stock, by the number of their address."""
         even = range(ports.start + ports.start % 2, ports.stop - 1, 2)
         self._free = deque(even)
+        self._share = len(even) // len(self._addresses)
+        """Pairs that one address may have in stock, so that none is left without."""
         self._epoll = select.epoll()
         self._readers: dict[int, Reader] = {link.fileno(): self._read_link}
         self._stock: dict[int, Pair] = {}
@@ -226,40 +232,39 @@ class Worker:
 
     def _open(self, verb: Open, now: float) -> None:
         pair = self._stock.pop(verb.rtp_port)
+        self._stocked[pair.place] -= 1
         pair.begin(self._switch.open(verb.port, pair, now))
         self._refill()
 
     def _refill(self) -> None:
-        """Bind pairs until the stock is full or the range is used up, and tell which."""
-        wanted = max(0, min(self._stock_size, self._room()) - len(self._stock))
-        fresh = list(islice(self._bind(), wanted))
-        self._stock |= {pair.rtp_port: pair for pair in fresh}
-        if fresh:
-            self._notes.append(Stock(tuple(pair.rtp_port for pair in fresh)))
+        """Bind pairs at each address until its stock is full or the range is used up, and tell which."""
+        for place, there in enumerate(self._stocked):
+            wanted = max(0, min(self._stock_size, self._room() // len(self._addresses), self._share) - there)
+            fresh = list(islice(self._bind(place), wanted))
+            self._stock |= {pair.rtp_port: pair for pair in fresh}
+            self._stocked[place] += len(fresh)
+            if fresh:
+                self._notes.append(Stock(tuple(pair.rtp_port for pair in fresh), place))
 
     def _room(self) -> int:
         """How many more pairs the limit of open files leaves, those in stock included."""
         return (self._files - _SPARE_FILES) // 2 - len(self._switch.ports)
 
-    def _bind(self) -> Iterator[Pair]:
+    def _bind(self, place: int) -> Iterator[Pair]:
         """Pairs on free ports, even and odd; a port just closed comes last, one that others hold is tried later."""
+        address = self._addresses[place]
         for _ in range(len(self._free)):
             rtp_port = self._free.popleft()
-            rtp, rtcp = self._socket(), self._socket()
+            rtp, rtcp = _socket(address), _socket(address)
             try:
-                rtp.bind((self._address, rtp_port))
-                rtcp.bind((self._address, rtp_port + 1))
+                rtp.bind((address, rtp_port))
+                rtcp.bind((address, rtp_port + 1))
             except OSError:
                 rtp.close()
                 rtcp.close()
                 self._free.append(rtp_port)
                 continue
-            yield Pair(rtp, rtcp, self._epoll, self._readers, self._free)
-
-    def _socket(self) -> socket.socket:
-        sock = socket.socket(socket.AF_INET6 if ":" in self._address else socket.AF_INET, socket.SOCK_DGRAM)
-        sock.setblocking(False)
-        return sock
+            yield Pair(rtp, rtcp, self._epoll, self._readers, self._free, place)
 
     def _tell(self, port: int, event: Event) -> None:
         if not (self._blocked and isinstance(event, Stats)):  # figures are not worth a queue: newer ones follow
@@ -289,6 +294,14 @@ class Worker:
             self._epoll.modify(self._link.fileno(), select.EPOLLIN | (select.EPOLLOUT if blocked else 0))
 
 
+def _socket(address: str) -> socket.socket:
+    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setblocking(False)
+    if sock.family == socket.AF_INET6:  # IPv4 has sockets of its own
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    return sock
+
+
 def raise_file_limit() -> int:
     """Ask for as many open files as this process may have; returns how many those are."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -297,13 +310,13 @@ def raise_file_limit() -> int:
 
 
 def main(arguments: list[str]) -> None:
-    """`python -m media.worker FD ADDRESS FIRST LAST STOCK`, the last port excluded."""
-    fd, address, first, last, stock = arguments
+    """`python -m media.worker FD ADDRESS,ADDRESS... FIRST LAST STOCK`, the last port excluded."""
+    fd, addresses, first, last, stock = arguments
     logging.basicConfig(level=logging.WARNING, format="media worker: %(levelname)s %(message)s")
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)  # the engine's end of the link is what ends a worker
     link = socket.socket(fileno=int(fd))
-    Worker(link, address, range(int(first), int(last)), int(stock)).run()
+    Worker(link, addresses.split(","), range(int(first), int(last)), int(stock)).run()
 
 
 if __name__ == "__main__":

@@ -75,7 +75,12 @@ class SoundEngine(Verbs):
         self._switch = Switch(clock, lambda: random.getrandbits(32), self._tell)
         self._timer: asyncio.TimerHandle | None = None
 
-    def open(self, listener: Listener) -> MediaPort:
+    @property
+    def places(self) -> tuple[str, ...]:
+        """See Engine."""
+        return (self._address,)
+
+    def open(self, listener: Listener, place: int = 0) -> MediaPort:
         """See Engine."""
         wire = self._bind()
         handle = MediaPort(self._ask, next(self._ids), self._address, wire.rtp_port)

@@ -240,20 +240,29 @@ async def test_a_far_end_that_refuses_packets_is_counted_and_nothing_breaks(worl
     await until(lambda: len(mary.got) > 5)
 
 
-async def test_ipv6(world: World) -> None:
-    engine = await MediaEngine.start("::1", range(30400, 30410))
+async def test_ipv6_beside_ipv4_with_a_bridge_between(world: World) -> None:
+    engine = await MediaEngine.start(US, range(30400, 30416), more=[("::1", "2001:db8::1")])
+    assert engine.places == (US, "2001:db8::1")
+    mary = world.phone("127.0.0.3")
+    old = engine.open(lambda event: None)
+    old.describe(mary.peer(), mary.ip)
     ear = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     ear.setblocking(False)
     ear.bind(("::1", 0))
     number = ear.getsockname()[1]
     said: list[Event] = []
-    port = engine.open(said.append)
+    port = engine.open(said.append, 1)
+    assert (old.address, port.address) == (US, "2001:db8::1")
     port.describe(MediaPeer("::1", number, number + 1, "PCMU", 0), "::1")
     port.tone("silence")
     data = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(ear, 2048), 5)
     assert len(data) == 172
     ear.sendto(write(Packet(0, 1, 1, 1, False, LOUD)), ("::1", port.rtp_port))
     await until(lambda: Latched("::1", number) in said)
+    engine.bridge(old, port)
+    await until(lambda: len(mary.got) >= 3, each=lambda: ear.sendto(
+        write(Packet(0, 2 + len(mary.got), 1, 1, False, LOUD)), ("::1", port.rtp_port),
+    ))
     ear.close()
     await engine.close()
     assert said[-1] == Closed()
@@ -261,7 +270,7 @@ async def test_ipv6(world: World) -> None:
 
 async def test_two_hundred_ports_later_no_file_is_left_and_each_was_new(world: World) -> None:
     first = world.port(world.phone("127.0.0.2"))
-    await until(lambda: len(world.engine._stock) == 32)
+    await until(lambda: len(world.engine._stock[0]) == 32)
     before = files_of(world.engine.worker_pid), files_of(os.getpid())
     seen = [first.rtp_port]
     for _ in range(20):
@@ -271,7 +280,7 @@ async def test_two_hundred_ports_later_no_file_is_left_and_each_was_new(world: W
             port.close()
         await until(lambda ports=ports: all(world.said(port, Closed) for port in ports))  # type: ignore[misc]
     assert world.engine.open_ports == 1
-    await until(lambda: len(world.engine._stock) == 32)
+    await until(lambda: len(world.engine._stock[0]) == 32)
     assert (files_of(world.engine.worker_pid), files_of(os.getpid())) == before
     assert len(set(seen)) >= 190
 
@@ -283,7 +292,7 @@ async def test_an_empty_range_is_said_at_once() -> None:
     with pytest.raises(NoPort):
         engine.open(lambda event: None)
     ports[0].close()
-    await until(lambda: len(engine._stock) == 1)
+    await until(lambda: len(engine._stock[0]) == 1)
     assert engine.open(lambda event: None).rtp_port == ports[0].rtp_port
     await engine.close()
     assert engine.open_ports == 0
@@ -307,7 +316,7 @@ async def test_when_the_worker_dies_every_port_is_told_and_another_serves(world:
     os.kill(before, signal.SIGKILL)
     await until(lambda: bool(world.said(port, Closed)))
     port.play(["en/goodbye"])
-    await until(lambda: len(world.engine._stock) > 0)
+    await until(lambda: len(world.engine._stock[0]) > 0)
     assert world.engine.worker_pid != before
     again = world.port(john)
     again.tone("silence")
