@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 
+from b2bua.sources import source_of
 from b2bua.throttle import WINDOW_S, Throttle
 from sip_stack.digest import Challenge, NonceMaker, Proof, parse_proof, proves
 from sip_stack.errors import PeerError
@@ -37,7 +38,7 @@ class Gate:
             raise self._challenge(directory.realm, ip, now)
         proof = parse_proof(values[0])
         # a nonce is good for the address that it was sent to: who sends in another's name has never seen it
-        state = self._nonces.state(proof.nonce, now, ip)
+        state = self._nonces.state(proof.nonce, now, source_of(ip))
         if state != "fresh" or proof.realm != directory.realm:
             raise self._challenge(directory.realm, ip, now, stale=state == "stale")
         known = directory.extension(proof.user)
@@ -64,7 +65,7 @@ class Gate:
         return extension if directory.extension(request.from_.uri.user) is extension else None
 
     def _challenge(self, realm: str, ip: str, now: float, *, stale: bool = False) -> PeerError:
-        nonce = self._nonces.make(now, ip)
+        nonce = self._nonces.make(now, source_of(ip))
         challenges = (Challenge(realm, nonce, algorithm, qop="auth", stale=stale) for algorithm in self._algorithms)
         return PeerError("Unauthorized", 401, tuple(("WWW-Authenticate", str(c)) for c in challenges))
 

@@ -41,9 +41,10 @@ class Locations:
         """Read what was registered when the server stopped."""
         now = self._wall()
         for row in await self._database.read(lambda conn: kept.load_bindings(conn, now)):
-            transport, ip, port = row.received.split(" ")
+            transport, ip, port, *listener = row.received.split(" ")
             binding = Binding(
-                row.contact, ip, int(port), transport, row.expires, row.call_id, row.cseq, row.user_agent, 0, row.path,
+                row.contact, ip, int(port), transport, row.expires, row.call_id, row.cseq, row.user_agent,
+                int(listener[0]) if listener else 0, row.path,
                 Flow(row.instance, row.reg_id), row.seen_ip,
             )  # fmt: skip
             if _by_connection(binding):  # it ended with us
@@ -131,6 +132,8 @@ def _write(conn: Connection, number: str, bindings: tuple[Binding, ...]) -> None
     kept.remove_bindings(conn, number)
     for b in bindings:
         received = f"{b.transport} {b.source_ip} {b.source_port}"
+        if b.transport == "UDP" and b.flow:  # the address of ours that it came in by stays what it is
+            received += f" {b.flow}"
         kept.save_binding(conn, kept.Binding(
             number, b.contact, received, b.expires_at, b.call_id, b.cseq, b.user_agent, b.path, *b.outbound, b.seen_ip,
         ))  # fmt: skip

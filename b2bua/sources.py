@@ -9,6 +9,8 @@ __all__ = ["source_of"]
 
 def source_of(ip: str) -> str:
     """An IPv4 address, or the /64 in which an IPv6 host picks its own."""
+    if ":" not in ip:
+        return ip
     address = ip_address(ip)
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped is not None:

@@ -119,12 +119,11 @@ def parse(body: bytes) -> SessionDescription:
 def is_ipv6(body: bytes) -> bool | None:
     """Whether the sound of a description is received by IPv6; None where it does not say, or on hold of RFC 2543."""
     try:
-        audio = parse(body).audio
+        streams = parse(body).media
     except BadSdp:
         return None
-    if audio is None or not audio.address or ip_address(audio.address).is_unspecified:
-        return None
-    return ":" in audio.address
+    told = next((each.address for each in streams if each.kind == "audio" and each.port and each.address), "")
+    return None if not told or ip_address(told).is_unspecified else ":" in told
 
 
 def offer(

@@ -8,6 +8,8 @@ import csv
 import os
 import shlex
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -172,9 +174,12 @@ class Sipp:
     def _bound(self) -> bool:
         """True when a socket of this very process has the local address (also inside a namespace)."""
         host, _, port = self.options.local.rpartition(":")
-        wanted = "".join(f"{int(byte):02X}" for byte in reversed(host.split("."))) + f":{int(port):04X}"
+        six = ":" in host
+        words = struct.iter_unpack("=I", socket.inet_pton(socket.AF_INET6 if six else socket.AF_INET, host.strip("[]")))
+        wanted = "".join(f"{word:08X}" for (word,) in words) + f":{int(port):04X}"
+        table = Path(f"/proc/{self.pid}/net/{'tcp' if self.options.tcp else 'udp'}{'6' if six else ''}")
         try:
-            rows = [row.split() for row in Path(f"/proc/{self.pid}/net/udp").read_text().splitlines()[1:]]
+            rows = [row.split() for row in table.read_text().splitlines()[1:]]
             held = {os.readlink(fd) for fd in Path(f"/proc/{self.pid}/fd").iterdir()}
         except OSError:
             return False

@@ -61,6 +61,8 @@ class Options:
     """Calls a second, for scenarios that place calls."""
     timeout_s: int = 60
     keys: Mapping[str, str] = field(default_factory=dict)
+    tcp: bool = False
+    """One TCP connection for all, instead of UDP."""
     prefix: tuple[str, ...] = ()
     """Words before the command, for example `ip netns exec NAME`."""
 
@@ -94,12 +96,14 @@ def command(scenario: Scenario, options: Options, folder: Path) -> list[str]:
     """The SIPp command line.  Raises: KeyError for a key the scenario does not have."""
     values = scenario.values(options.keys)
     host, _, port = options.local.rpartition(":")
+    host = host.strip("[]")
     words = [*options.prefix, "sipp", options.remote, "-sf", str(scenario.path), "-i", host, "-p", port, "-bind_local"]
     words += ["-mi", host, "-mp", str(options.media_port), "-ci", host]
     short = {"d": "-d", "service": "-s", "user": "-au", "password": "-ap"}
     for name, value in values.items():
         words += [short[name], value] if name in short else ["-key", name, value]
         words += ["-key", "user", value] if name == "user" else []
+    words += ["-t", "t1"] if options.tcp else []
     words += [] if options.calls is None else ["-m", str(options.calls)]
     words += [] if scenario.answers else ["-r", str(options.rate)]
     words += ["-rtp_echo"] if scenario.echo else []

@@ -58,11 +58,15 @@ class Scene:
 
     async def serve(
         self, *changes: Change, more: str = "", host: str = "127.0.0.1", rtp_timeout_s: float = 60.0,
-        rtp: range = SERVER_RTP, media: str = "", settings: str = "",
+        rtp: range = SERVER_RTP, media: str = "", settings: str = "", six: bool = False,
     ) -> Server:
-        """Apply the changed fixture and start the server; `media`, `settings`: more lines of [media], [server]."""
+        """Apply the changed fixture and start the server; `media`, `settings`: more lines of [media], [server].
+
+        `six`: it listens by IPv6 too.
+        """
         self.server = Server(
             self._folder / "server", host=host, rtp_timeout_s=rtp_timeout_s, rtp=rtp, media=media, settings=settings,
+            six=six,
         )  # fmt: skip
         self._servers.append(self.server)
         await self.server.apply(plan(self._ports, *changes, more=more))
@@ -111,8 +115,9 @@ class Scene:
         return await self._sipp(behaviour, at or self.t1, calls, keys)
 
     async def _sipp(self, behaviour: str, at: str, calls: int, keys: dict[str, str], register: bool = True) -> Sipp:
+        remote = self.server.sip6 if at.startswith("[") else self.server.sip
         sipp = Sipp(
-            behaviour, local=at, remote=self.server.sip, folder=self._folder / f"sipp{next(self._number)}",
+            behaviour, local=at, remote=remote, folder=self._folder / f"sipp{next(self._number)}",
             media_port=free_port(PEER_RTP, 10), calls=calls, register=register, **keys,  # type: ignore[arg-type]
         )
         return await self._stack.enter_async_context(sipp)

@@ -39,12 +39,14 @@ class Server:
 
     def __init__(
         self, folder: Path, *, host: str = "127.0.0.1", rtp_timeout_s: float = 60.0, rtp: range = SERVER_RTP,
-        media: str = "", settings: str = "",
+        media: str = "", settings: str = "", six: bool = False,
     ) -> None:
+        """`six`: it listens by IPv6 too."""
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self.host = host
         self.sip = f"{host}:{free_port(SIP)}"
+        self.sip6 = f"[::1]:{free_port(SIP)}"
         self.tls = f"{host}:{free_port(SIP)}"
         self.ws = f"{host}:{free_port(SIP)}"
         self.wss = f"{host}:{free_port(SIP)}"
@@ -60,11 +62,12 @@ class Server:
         self._base: dict[str, int] = {}
         self.media_pid = 0
         self.expected_errors: tuple[str, ...] = ()
+        places = f'["{self.sip}", "{self.sip6}"]' if six else f'"{self.sip}"'
         # limits have tests of their own: here one address asks more often than any visitor
         (folder / "ringback.toml").write_text(f"""
 [server]
-sip = "{self.sip}"
-tcp = "{self.sip}"
+sip = {places}
+tcp = {places}
 tls = "{self.tls}"
 ws = "{self.ws}"
 wss = "{self.wss}"

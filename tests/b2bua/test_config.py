@@ -39,6 +39,19 @@ from b2bua.config import Addresses, BadConfig, Config, MediaConfig, ServerConfig
         pytest.param('[web]\nbase_url = "call.example.org"\n', '2: web.base_url: "call.example.org" is not', id="bare"),
         pytest.param('[web]\n[server]\nsipp = "x"\n', "3: server.sipp: .*unknown field", id="an unknown key"),
         pytest.param('[sever]\n', "1: sever: .*unknown field", id="an unknown table"),
+        pytest.param('[server]\nsip = []\n', "2: server.sip: name an address and port", id="no address"),
+        pytest.param('[server]\nsip = ["[::]:5060", "[::]:5060"]\n', "2: server.sip: the same address twice",
+                     id="an address twice"),
+        pytest.param(f"[server]\ntcp = {[f'127.0.0.{n}:5060' for n in range(1, 10)]}\n",
+                     "2: server.tcp: more than 8 addresses", id="nine addresses"),
+        pytest.param('[server]\ntls_client_ca = "/ca.pem"\n', "2: server.tls_client_ca: .* set `tls` too",
+                     id="a CA alone"),
+        pytest.param('[server]\npublic_address = {"10.0.0.9" = "8.8.4.4"}\n',
+                     '2: server.public_address: "10.0.0.9" is none of the addresses', id="an address not listened at"),
+        pytest.param('[server]\npublic_address = {"127.0.0.1" = "::1"}\n',
+                     '2: server.public_address: "::1" is of another family', id="the other family"),
+        pytest.param('[media]\naddress = ["10.0.0.1", "10.0.0.2"]\n',
+                     "2: media.address: one address of each family", id="two of a family"),
         pytest.param('[server]\nsip = 5060\n', "2: server.sip: Expected `str . array`, got `int`", id="a bare number"),
         pytest.param('[server]\nlog_level = "LOUD"\n', "2: server.log_level: Invalid enum value", id="no level"),
         pytest.param('[server]\nsip = \n', "2: Invalid value", id="not TOML"),
@@ -90,10 +103,19 @@ def test_where_visitors_reach_the_pages(web: WebConfig, url: str) -> None:
         ),
         pytest.param("8.8.4.4", "0.0.0.0", "0.0.0.0", Addresses("8.8.4.4", "0.0.0.0", "8.8.4.4"), id="any, NAT"),
         pytest.param("8.8.4.4", "8.8.4.5", "8.8.4.4", Addresses("8.8.4.4", "8.8.4.5", "8.8.4.5"), id="two outside"),
+        pytest.param("8.8.4.4", "", "::1", Addresses("::1", "::1", "::1"), id="a NAT of the other family"),
+        pytest.param({"10.0.0.5": "8.8.4.4", "::": "2001:db8::1"}, "", "10.0.0.5",
+                     Addresses("8.8.4.4", "10.0.0.5", "8.8.4.4"), id="its own of several"),
+        pytest.param({"10.0.0.5": "8.8.4.4"}, "", "10.0.0.6", Addresses("10.0.0.6", "10.0.0.6", "10.0.0.6"),
+                     id="one that is not behind the NAT"),
+        pytest.param("", ("10.0.0.6", "2001:db8::6"), "2001:db8::5",
+                     Addresses("2001:db8::5", "2001:db8::6", "2001:db8::6"), id="sound of its family"),
         pytest.param("10.0.0.5", "10.0.0.6", "0.0.0.0", Addresses("10.0.0.5", "10.0.0.6", "10.0.0.6"), id="two inside"),
     ],
 )
-def test_which_addresses_far_ends_are_told(public: str, media: str, bound: str, told: Addresses) -> None:
+def test_which_addresses_far_ends_are_told(
+    public: str | dict[str, str], media: str | tuple[str, ...], bound: str, told: Addresses
+) -> None:
     config = Config(server=ServerConfig(public_address=public), media=MediaConfig(address=media))
     assert config.addresses(bound) == told
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.sdp import BadSdp, MediaPeer, NoCommonCodec, accept, answer, offer, parse, switched_off
+from media.sdp import BadSdp, MediaPeer, NoCommonCodec, accept, answer, is_ipv6, offer, parse, switched_off
 
 PHONE = b"""v=0
 o=- 1 2 IN IP4 192.0.2.9
@@ -250,3 +250,14 @@ def test_any_lines_are_understood_or_refused(lines: list[bytes]) -> None:
         answered(b"\n".join([b"v=0", *lines]))
     except (BadSdp, NoCommonCodec):
         pass
+
+
+@pytest.mark.parametrize(("body", "six"), [
+    pytest.param(b"v=0\r\nc=IN IP6 2001:db8::1\r\nm=audio 4000 RTP/AVP 0\r\n", True, id="of the session"),
+    pytest.param(b"v=0\r\nc=IN IP6 ::1\r\nm=audio 4000 RTP/AVP 0\r\nc=IN IP4 192.0.2.1\r\n", False, id="of the stream"),
+    pytest.param(b"v=0\r\nc=IN IP4 0.0.0.0\r\nm=audio 4000 RTP/AVP 0\r\n", None, id="RFC 2543 hold"),
+    pytest.param(b"v=0\r\nc=IN IP6 ::1\r\nm=video 4000 RTP/AVP 34\r\n", None, id="no sound"),
+    pytest.param(b"hello", None, id="no description"),
+])
+def test_by_which_family_sound_is_received(body: bytes, six: bool | None) -> None:
+    assert is_ipv6(body) is six

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,7 +22,7 @@ __all__ = ["Capture", "Datagram", "RtpPacket", "RtpStream", "SipMessage", "keys_
 
 LINK_HEADERS = {1: (12, 14), 101: (None, 0), 113: (14, 16), 276: (0, 20)}
 """pcap link type -> (offset of the EtherType, length of the link header): Ethernet, raw IP, SLL, SLL2."""
-ETHERTYPE_IPV4 = 0x0800
+ETHERTYPES_IP = (0x0800, 0x86DD)
 UDP = 17
 SNAPSHOT = 4096
 """Bytes kept of a frame; SIP over UDP is shorter."""
@@ -101,7 +102,7 @@ class RtpStream:
 
 
 def read_pcap(data: bytes) -> Iterator[Datagram]:
-    """UDP/IPv4 datagrams of a classic pcap file; an unfinished last record ends it.
+    """UDP datagrams, IPv4 and IPv6, of a classic pcap file; an unfinished last record ends it.
 
     Raises: ValueError for another file format or link type, or a frame longer than the snapshot.
     """
@@ -121,18 +122,30 @@ def read_pcap(data: bytes) -> Iterator[Datagram]:
         at += 16 + length
         if len(frame) < length or length < skip + 20:
             continue
-        if ethertype_at is None or struct.unpack_from("!H", frame, ethertype_at)[0] == ETHERTYPE_IPV4:
+        if ethertype_at is None or struct.unpack_from("!H", frame, ethertype_at)[0] in ETHERTYPES_IP:
             yield from _datagram(seconds + micros / 1e6, frame[skip:])
 
 
 def _datagram(at: float, ip: bytes) -> Iterator[Datagram]:
-    """The UDP datagram of one IPv4 packet, when it holds a whole one."""
+    """The UDP datagram of one IP packet, when it holds a whole one."""
+    if ip[0] >> 4 == 6:
+        yield from _datagram6(at, ip)
+        return
     header = (ip[0] & 0x0F) * 4
     if ip[0] >> 4 != 4 or ip[9] != UDP or len(ip) < header + 8 or struct.unpack_from("!H", ip, 6)[0] & 0x3FFF:
         return
     source_port, target_port, length = struct.unpack_from("!HHH", ip, header)
     source, target = (".".join(map(str, ip[n : n + 4])) for n in (12, 16))
     yield Datagram(at, f"{source}:{source_port}", f"{target}:{target_port}", ip[header + 8 : header + length])
+
+
+def _datagram6(at: float, ip: bytes) -> Iterator[Datagram]:
+    """The same of an IPv6 packet without extension headers."""
+    if ip[6] != UDP or len(ip) < 48:
+        return
+    source_port, target_port, length = struct.unpack_from("!HHH", ip, 40)
+    source, target = (f"[{IPv6Address(ip[n : n + 16])}]" for n in (8, 24))
+    yield Datagram(at, f"{source}:{source_port}", f"{target}:{target_port}", ip[48 : 40 + length])
 
 
 def sip_messages(datagrams: Iterable[Datagram]) -> list[SipMessage]:

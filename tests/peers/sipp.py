@@ -25,12 +25,13 @@ class Sipp:
 
     def __init__(
         self, name: str, *, local: str, remote: str, folder: Path, media_port: int = 0, calls: int | None = 1,
-        rate: int = 10, timeout_s: int = 60, register: bool = True, prefix: tuple[str, ...] = (), **keys: str,
+        rate: int = 10, timeout_s: int = 60, register: bool = True, prefix: tuple[str, ...] = (),
+        tcp: bool = False, **keys: str,
     ) -> None:
         scenario = load(name)
         scenario = replace(scenario, registers=scenario.registers and register)
         media_port = media_port or int(local.rpartition(":")[2]) - 20_000
-        options = Options(local, remote, media_port, calls, rate, timeout_s, keys, prefix)
+        options = Options(local, remote, media_port, calls, rate, timeout_s, keys, tcp, prefix)
         self._sipp = run.Sipp(scenario, options, folder / f"{name}-{local.replace(':', '-')}")
 
     async def __aenter__(self) -> Self:

@@ -9,7 +9,7 @@ import pytest
 
 from sip_stack import transport
 from sip_stack.core import Hop
-from sip_stack.transport import Alarm, UdpTransport
+from sip_stack.transport import Alarm, UdpGroup, UdpTransport
 
 
 class Ear:
@@ -18,6 +18,10 @@ class Ear:
     def __init__(self) -> None:
         self.heard: asyncio.Queue[tuple[bytes, Hop]] = asyncio.Queue()
         self.woken: asyncio.Queue[float] = asyncio.Queue()
+        self.unreachable: list[Hop] = []
+
+    def lost(self, hop: Hop) -> None:
+        self.unreachable.append(hop)
 
     def receive(self, data: bytes, source: Hop) -> None:
         self.heard.put_nowait((data, source))
@@ -44,6 +48,39 @@ async def test_datagrams_cross_and_say_where_they_came_from(host: str) -> None:
     assert {source for _, source in heard} == {Hop("UDP", host, one.port)}
     one.close()
     two.close()
+
+
+async def test_of_several_addresses_each_answers_by_the_one_that_it_came_in_by() -> None:
+    loop = asyncio.get_running_loop()
+    here = [UdpTransport(loop, host, 0, number) for number, host in enumerate(("127.0.0.1", "127.0.0.2", "::1"), 1)]
+    group, ear = UdpGroup(here), Ear()
+    group.start(ear)  # type: ignore[arg-type]
+    assert group.places == [(each.host, each.port) for each in here]
+    for at in here:
+        far, far_ear = UdpTransport(loop, at.host, 0), Ear()
+        far.start(far_ear)  # type: ignore[arg-type]
+        far.send(b"ping", Hop("UDP", at.host, at.port))
+        async with asyncio.timeout(5):
+            data, source = await ear.heard.get()
+            group.send(data, source)
+            answered_by = (await far_ear.heard.get())[1]
+            group.send(data, Hop("UDP", far.host, far.port))
+            first = (await far_ear.heard.get())[1]
+            group.send(data, Hop("UDP", far.host, far.port, 1 if ":" in far.host else 3))  # moved to another family
+            moved = (await far_ear.heard.get())[1]
+        assert (answered_by.host, answered_by.port) == (at.host, at.port)
+        assert first.port == moved.port == (here[2] if ":" in at.host else here[0]).port
+        far.close()
+    group.close()
+
+
+async def test_where_no_socket_is_of_the_family_who_waits_is_told() -> None:
+    group, ear = UdpGroup([UdpTransport(asyncio.get_running_loop(), "127.0.0.1", 0, 1)]), Ear()
+    group.start(ear)  # type: ignore[arg-type]
+    group.send(b"ping", Hop("UDP", "::1", 5060))
+    await asyncio.sleep(0)
+    assert ear.unreachable == [Hop("UDP", "::1", 5060)]
+    group.close()
 
 
 async def test_a_port_that_is_held_is_refused() -> None:
