@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from b2bua.audio import CODECS, Audio, place_for
 from media.inline import InlineEngine
 from sip_stack.errors import PeerError
-from tests.virtual import VirtualLoop
 
 SIX = b"v=0\r\no=- 1 1 IN IP6 ::9\r\ns=-\r\nc=IN IP6 2001:db8::9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
 FOUR = SIX.replace(b"IP6 2001:db8::9", b"IP4 192.0.2.9")
 HELD = SIX.replace(b"IP6 2001:db8::9", b"IP4 0.0.0.0")
 
 
+class Still:
+    """A loop on which no time passes, and a timer of it."""
+
+    def time(self) -> float:
+        return 0.0
+
+    def call_at(self, when: float, callback: Callable[..., object], *args: object) -> Still:
+        return self
+
+    def cancel(self) -> None: ...
+
+
 def engine(*places: str) -> InlineEngine:
-    return InlineEngine(VirtualLoop(), places[0], more=places[1:])
+    return InlineEngine(Still(), places[0], more=places[1:])
 
 
 @pytest.mark.parametrize(("places", "signalling", "theirs", "place"), [
