@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, Literal, TypeVar
 
+from b2bua.accept_rules import verdict
 from b2bua.desk import Refused
 from b2bua.fence import Fence, crossed
 from b2bua.meter import first_hold, talk_limit
 from b2bua.numbers import BadNumber
 from b2bua.sources import source_of
+from store.blocked import BlockedBy
 from store.values import Extension, Micros, Rate
 
 __all__ = [
@@ -41,6 +43,9 @@ class Reason(StrEnum):
     PRICE_TOO_HIGH = "price-too-high"
     NUMBER_FORBIDDEN = "number-forbidden"
     NUMBER_NOT_ALLOWED = "number-not-allowed"
+    REFUSED_BY_RULE = "refused-by-rule"
+    NUMBER_BLOCKED = "number-blocked"
+    OPTED_OUT = "number-opted-out"
     NO_CREDIT = "no-credit"
     LINK_MONEY_TODAY = "link-money-today"
     LINK_CALLS_TODAY = "link-calls-today"
@@ -59,10 +64,11 @@ _SHOWN: dict[Reason, _Shown] = {
     Reason.NAME_REQUIRED: (422, "Enter your name.", "name"),
     **{reason: (409, NOT_AVAILABLE, "") for reason in (  # one neutral sentence, never why (SPEC H13)
         Reason.PAUSED, Reason.ON_PHONE, Reason.OFFLINE, Reason.NO_CREDIT, Reason.LINK_MONEY_TODAY,
-        Reason.LINK_CALLS_TODAY,
+        Reason.LINK_CALLS_TODAY, Reason.REFUSED_BY_RULE, Reason.NUMBER_BLOCKED,
     )},
     **{reason: (422, "This number cannot be called from here.", "number") for reason in (
         Reason.NO_ROUTE, Reason.NO_RATE, Reason.PRICE_TOO_HIGH, Reason.NUMBER_FORBIDDEN, Reason.NUMBER_NOT_ALLOWED,
+        Reason.OPTED_OUT,
     )},
     **{reason: (429, TOO_MANY, "") for reason in (Reason.IP_QUARTER_HOUR, Reason.IP_DAY, Reason.IP_NUMBERS)},
     Reason.NUMBER_PENDING: (429, "A call to this number is already under way.", "number"),
@@ -98,6 +104,8 @@ class Facts:
     """As the account's dial plan keeps it."""
     free: bool = False
     """Free minutes are left for it."""
+    blocked: BlockedBy | None = None
+    """Who does not want it called (SPEC A12.6)."""
 
 
 _FENCED = {
@@ -114,6 +122,10 @@ def admit_callnow(extension: Extension | None, name: str, facts: Facts) -> Reaso
     settings = extension.callnow
     if settings.ask_name and not name.strip():
         return Reason.NAME_REQUIRED
+    if facts.blocked is not None:
+        return Reason.NUMBER_BLOCKED if facts.blocked == "owner" else Reason.OPTED_OUT
+    if verdict(settings, name, facts.number) == "refuse":
+        return Reason.REFUSED_BY_RULE
     if settings.paused:
         return Reason.PAUSED
     if settings.reject_while_on_phone and facts.on_phone:

@@ -23,19 +23,22 @@ class Accepted(Enum):
 
     YES = "yes"
     NO = "no"
+    BLOCK = "block"
+    """No, and this number never again."""
     NOTHING = "nothing"
 
 
+_ACCEPTED: dict[str | None, Accepted] = {"1": Accepted.YES, "2": Accepted.NO, "9": Accepted.BLOCK}
+
+
 async def ask_accept(phone: Leg, *, within_s: float, tries: int = 3) -> Accepted:
-    """Ask for 1 (accept) or 2 (refuse); any other key or silence repeats the question (SPEC H11)."""
+    """Ask for 1 (accept), 2 (refuse) or 9 (refuse and block); another key or silence repeats it (SPEC H11)."""
     question = "confirm"
     for _ in range(tries):
         await phone.say(question, until_key=True)
         key = await phone.key(within_s)
-        if key == "1":
-            return Accepted.YES
-        if key == "2":
-            return Accepted.NO
+        if key in _ACCEPTED:
+            return _ACCEPTED[key]
         if key is not None:
             await phone.say("wrong-key", until_key=True)
         question = "confirm-repeat"

@@ -30,6 +30,8 @@ class CallNowRequest:
     name: str
     number: str
     limit_s: int
+    confirm: bool
+    """The extension is asked first (SPEC 14, 18)."""
     tell: Callable[[Stage], None]
 
 
@@ -39,10 +41,12 @@ async def callnow(want: CallNowRequest, call: Call) -> Outcome:
     paid = await call.hold(want.number, want.limit_s)  # raises CreditRefused before anyone is rung
     phone = await dial_extension(call, want.extension, shown=Shown(want.name or "Anonymous", want.number))
     async with phone.alive():
-        if settings.confirm:
+        if want.confirm:
             match await ask_accept(phone, within_s=want.extension.confirm_s):
                 case Accepted.NO:
                     return Outcome.REFUSED
+                case Accepted.BLOCK:
+                    return Outcome.BLOCKED
                 case Accepted.NOTHING:
                     return Outcome.NOT_CONFIRMED
         want.tell(Stage.CALLING_VISITOR)
@@ -52,7 +56,9 @@ async def callnow(want: CallNowRequest, call: Call) -> Outcome:
             return await _told(phone, failed)
         async with visitor.alive():
             if settings.announce_to_visitor:
-                await visitor.say("visitor-announce")
+                await visitor.say("visitor-announce", until_key=True)
+                if await visitor.key(0) == "9":
+                    return Outcome.OPTED_OUT
             async with call.bridge(phone, visitor):
                 want.tell(Stage.TALKING)
                 await call.until_spent(visitor)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from b2bua.office_desk import (
+    BlockedView,
     CallbackView,
     CallerChange,
     CallerList,
@@ -17,6 +18,7 @@ from b2bua.office_desk import (
     ImportView,
     LadderRow,
     LegView,
+    NewBlocked,
     NewCaller,
     NewRecharge,
     NotDone,
@@ -31,10 +33,10 @@ from b2bua.office_desk import (
 )
 
 __all__ = [
-    "Accepted", "CallNowPage", "CallView", "CallbackView", "CallerChange", "CallerList", "CallerView",
+    "Accepted", "BlockedView", "CallNowPage", "CallView", "CallbackView", "CallerChange", "CallerList", "CallerView",
     "DemoCallback", "DemoState", "Desk", "ExtensionView", "Holder", "ImportView", "LadderRow", "LegView",
-    "NewCaller", "NewRecharge", "NotDone", "Office", "Progress", "PublicCallerIdChange", "PublicCallerIdView",
-    "PublicNumberView", "QuotaView", "RechargeView", "Refused", "Stage", "StoryView", "TrunkState",
+    "NewBlocked", "NewCaller", "NewRecharge", "NotDone", "Office", "Progress", "PublicCallerIdChange",
+    "PublicCallerIdView", "PublicNumberView", "QuotaView", "RechargeView", "Refused", "Stage", "StoryView", "TrunkState",
     "VisitorRequest", "VisitorStatus",
 ]
 

@@ -15,6 +15,8 @@ SENTENCES: dict[str, str] = {
     "talked": "They talked, and one of them hung up.",
     "credit-spent": "The talk was cut at the second the money, or the longest allowed talk, ended.",
     "refused": "The owner of the extension pressed 2: refused.",
+    "refused-and-blocked": "The owner of the extension pressed 9: refused, and the number is blocked.",
+    "visitor-opted-out": "The visitor pressed 9, had not asked for the call, and will not be called again.",
     "not-confirmed": "The extension answered and pressed nothing, so it was not confirmed.",
     "offline": "No phone of the extension was registered.",
     "busy": "Whoever was called was busy.",
@@ -64,6 +66,9 @@ SENTENCES: dict[str, str] = {
     "number-day": "This number was called too often within a day.",
     "number-forbidden": "The number begins with one of the forbidden prefixes.",
     "number-not-allowed": "The number begins with none of the allowed prefixes.",
+    "refused-by-rule": "A rule of the extension refuses this number or name.",
+    "number-blocked": "The owner of the extension has blocked this number.",
+    "number-opted-out": "Whoever has this number does not want to be called by pages.",
     # what was wrong with the number
     "number-empty": "No number was given.",
     "number-characters": "The number has characters that no telephone number has.",

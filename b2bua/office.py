@@ -12,12 +12,14 @@ from typing import Literal, TypeVar
 
 from sqlalchemy import Connection
 
+from b2bua.blocked_numbers import block_number, blocked_numbers, unblock_number
 from b2bua.call_ladder import CallLadder, kept_ladder
 from b2bua.callback_change import callback_view, change_callback
 from b2bua.callback_settings import secret_fault
 from b2bua.caller_import import add_all, rehearse
 from b2bua.caller_sheet import BadSheet, read_sheet, to_csv, to_xlsx
 from b2bua.desk import (
+    BlockedView,
     CallbackView,
     CallerChange,
     CallerList,
@@ -25,6 +27,7 @@ from b2bua.desk import (
     Holder,
     ImportView,
     LadderRow,
+    NewBlocked,
     NewCaller,
     NewRecharge,
     NotDone,
@@ -110,6 +113,18 @@ class BackOffice:
     ) -> PublicCallerIdView:  # fmt: skip
         """Change some of it, under the rules of `ringback apply`."""
         return await self._run(lambda conn: change_public_caller_id(conn, who, extension, change))
+
+    async def blocked_numbers(self, who: Holder, text: str = "") -> Sequence[BlockedView]:
+        """The blocked numbers that contain `text`, newest first."""
+        return await self.database.read(lambda conn: blocked_numbers(conn, who, text))
+
+    async def block_number(self, who: Holder, new: NewBlocked) -> BlockedView:
+        """No CallNow request for it is taken any more."""
+        return await self._run(lambda conn: block_number(conn, who, new, self.wall()))
+
+    async def unblock_number(self, who: Holder, extension: str, number: str) -> None:
+        """It may be called again; `extension` empty: by all pages."""
+        await self._run(lambda conn: unblock_number(conn, who, extension, number))
 
     async def callers(
         self, who: Holder, extension: str, *, text: str = "", enabled: bool | None = None, limit: int = 50,

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 __all__ = [
-    "CallerChange", "CallerList", "CallerView", "CallbackView", "Holder", "ImportView", "LadderRow",
-    "LegView", "NewCaller", "NewRecharge", "NotDone", "Office", "Progress", "PublicCallerIdChange",
+    "BlockedView", "CallerChange", "CallerList", "CallerView", "CallbackView", "Holder", "ImportView", "LadderRow",
+    "LegView", "NewBlocked", "NewCaller", "NewRecharge", "NotDone", "Office", "Progress", "PublicCallerIdChange",
     "PublicCallerIdView", "PublicNumberView", "QuotaView", "RechargeView", "StoryView",
 ]  # fmt: skip
 
@@ -257,6 +257,25 @@ class PublicCallerIdChange:
     anonymous: bool | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class BlockedView:
+    """A number that pages do not call (SPEC A12.6)."""
+
+    number: str
+    extension: str
+    """Whose page; empty: no page."""
+    by: Literal["owner", "visitor", "operator"]
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewBlocked:
+    """A number to block, for the page of one extension or, by the operator, for all."""
+
+    number: str
+    extension: str = ""
+
+
 class Office(Protocol):
     """Everything that the API can ask. An extension or CallerID that the holder may not see is not there.
 
@@ -279,6 +298,15 @@ class Office(Protocol):
         self, who: Holder, extension: str, change: PublicCallerIdChange
     ) -> PublicCallerIdView:  # fmt: skip
         """Change some of it, under the rules of `ringback apply`."""
+
+    async def blocked_numbers(self, who: Holder, text: str = "") -> Sequence[BlockedView]:
+        """The blocked numbers that contain `text`, newest first."""
+
+    async def block_number(self, who: Holder, new: NewBlocked) -> BlockedView:
+        """No CallNow request for it is taken any more."""
+
+    async def unblock_number(self, who: Holder, extension: str, number: str) -> None:
+        """It may be called again; `extension` empty: by all pages."""
 
     async def callers(
         self, who: Holder, extension: str, *, text: str = "", enabled: bool | None = None, limit: int = 50,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, RowMapping, func, select
 
 from b2bua.desk import CallerView, Holder, NewRecharge, NotDone, QuotaView, RechargeView
 from b2bua.money import UNLIMITED, format_credit, format_money, parse_credit
@@ -20,7 +20,8 @@ from store.errors import Duplicate, QuotaReached
 from store.values import AuthorisedCaller, CallbackSettings, DialPlan, Micros
 
 __all__ = [
-    "Seat", "caller_number", "caller_of", "caller_row", "caller_view", "check_language", "credit", "internal_numbers",
+    "Seat", "caller_number", "caller_of", "caller_row", "caller_view", "check_language", "credit", "extension_of",
+    "internal_numbers",
     "iso", "operator_only", "order_number", "quota_view", "recharge", "recharge_view", "refusals", "searched", "seat",
 ]  # fmt: skip
 
@@ -55,6 +56,16 @@ def seat(conn: Connection, who: Holder, number: str) -> Seat:
         row["id"], row["number"], row["public_number"], row["account_id"], row["currency"],
         msgspec.convert(row["dial_plan"], DialPlan), msgspec.convert(row["callback"], CallbackSettings),
     )  # fmt: skip
+
+
+def extension_of(conn: Connection, who: Holder, number: str) -> RowMapping:
+    """The extension of this number, `001*002` or `001002`.  Raises: NotDone 404, also for one of others."""
+    keypad = func.replace(tables.extensions.c.number, "*", "") == number.replace("*", "")
+    found = select(tables.extensions).where(keypad).order_by(tables.extensions.c.number != number)
+    row = conn.execute(found).mappings().first()
+    if row is None or who.account_id not in (None, row["account_id"]):
+        raise NotDone(f"There is no extension {number}.", 404)
+    return row
 
 
 @contextmanager

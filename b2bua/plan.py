@@ -9,7 +9,7 @@
                   anonymous}
     [extension.callnow]  enabled id paused reject_while_on_phone confirm show_name ask_name image_validation language
                   message announce_to_visitor calls_a_day longest_call_s money_a_day highest_price_a_minute allowed
-                  forbidden
+                  forbidden rules = [{do, number, prefix, name, no_name}]
     [extension.callback]  what store.values.CallbackSettings has, with `password` for its hash
     [[caller]]    extension number pin enabled credit order_number language
     [[trunk]]     what store.values.Trunk has
@@ -35,6 +35,7 @@ from msgspec import Meta
 
 from b2bua.toml_lines import Path, line_of
 from store.values import (
+    AcceptRule,
     CallerHeader,
     CallerId,
     DialPlan,
@@ -95,6 +96,7 @@ class CallNowEntry:
     highest_price_a_minute: Money | None = None
     allowed: tuple[str, ...] = ()
     forbidden: tuple[str, ...] = ()
+    rules: tuple[AcceptRule, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

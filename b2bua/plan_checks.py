@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from b2bua.accept_rules import accept_rule_faults
 from b2bua.callback_settings import callback_faults, prefix_faults, secret_fault, settings_of
 from b2bua.caller_id import caller_id_faults
 from b2bua.money import parse_credit, parse_money
@@ -119,6 +120,8 @@ def _callnow(plan: Plan, entry: ExtensionEntry, callnow: CallNowEntry, at: tuple
                          *at, "callnow", "id")
     for key, sentence in prefix_faults(callnow.allowed, callnow.forbidden):
         yield plan.fault(sentence, *at, "callnow", key)
+    for index, key, sentence in accept_rule_faults(callnow.rules):
+        yield plan.fault(f"rules: {sentence}", *at, "callnow", "rules", index, key)
 
 
 def _callback(plan: Plan, entry: ExtensionEntry, callback: CallbackEntry, at: tuple[str, int]) -> Iterable[Fault]:

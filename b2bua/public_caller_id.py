@@ -6,11 +6,11 @@ from dataclasses import asdict, fields, replace
 from typing import Literal
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, select
 
 from b2bua.caller_id import caller_id_faults
 from b2bua.desk import Holder, NotDone, PublicCallerIdChange, PublicCallerIdView, PublicNumberView
-from b2bua.office_jobs import operator_only
+from b2bua.office_jobs import extension_of, operator_only
 from store.directory import save_caller_id
 from store.tables import dids, extensions, trunks
 from store.values import CallerId
@@ -22,7 +22,7 @@ _RULES = [each.name for each in fields(CallerId)]
 
 def public_caller_id(conn: Connection, who: Holder, number: str) -> PublicCallerIdView:
     """The rules of an extension and the numbers of its account.  Raises: NotDone 404."""
-    at = _extension(conn, who, number)
+    at = extension_of(conn, who, number)
     rules = msgspec.convert(at["caller_id"], CallerId)
     return PublicCallerIdView(
         **{name: getattr(rules, name) for name in _RULES}, available=_available(conn, at["account_id"], rules),
@@ -36,7 +36,7 @@ def change_public_caller_id(
 
     What anybody could use to show a number of others, a phone's own word or an approval, is the operator's.
     """
-    at = _extension(conn, who, number)
+    at = extension_of(conn, who, number)
     if change.approved:
         operator_only(who, "approved")
     if change.number_by == "equipment":
@@ -54,16 +54,6 @@ def change_public_caller_id(
             raise NotDone(f"{each} is no public number of the account.", field="numbers")
     save_caller_id(conn, at["id"], rules)
     return public_caller_id(conn, who, number)
-
-
-def _extension(conn: Connection, who: Holder, number: str) -> RowMapping:
-    """The extension of this number, `001*002` or `001002`."""
-    keypad = func.replace(extensions.c.number, "*", "") == number.replace("*", "")
-    found = select(extensions).where(keypad).order_by(extensions.c.number != number)
-    row = conn.execute(found).mappings().first()
-    if row is None or who.account_id not in (None, row["account_id"]):
-        raise NotDone(f"There is no extension {number}.", 404)
-    return row
 
 
 def _available(conn: Connection, account_id: int, rules: CallerId) -> list[PublicNumberView]:

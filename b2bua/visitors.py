@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
+from b2bua.accept_rules import verdict
 from b2bua.admission import NOT_AVAILABLE, Facts, Limits, Reason, RecentRequests, admit_callnow, refuse, refuse_number
 from b2bua.call import Call
 from b2bua.callnow import CallNowRequest, callnow
@@ -22,6 +23,7 @@ from b2bua.outcome import Outcome
 from b2bua.routing import route, sell_rate
 from b2bua.tariff import free_pool
 from store import journal, ledger
+from store.blocked import BlockedBy, block, blocked_by
 from store.errors import StoreError
 from store.values import Account, Extension, Micros
 
@@ -39,6 +41,7 @@ _STAGES = {
     Outcome.VISITOR_NO_ANSWER: Stage.NOT_REACHED,
     Outcome.VISITOR_FAILED: Stage.NOT_REACHED,
     Outcome.VISITOR_LEFT: Stage.NOT_REACHED,
+    Outcome.OPTED_OUT: Stage.NOT_REACHED,
 }
 """What the visitor learns of a call that was no talk; of the owner's doing nothing (SPEC H13)."""
 
@@ -133,12 +136,14 @@ class Visitors:
         at, directory = exchange.wall(), exchange.directory
         pool = free_pool(directory, account, number, at)
 
-        def money(conn: Connection) -> tuple[Micros | None, Micros, bool]:
+        def known(conn: Connection) -> tuple[Micros | None, Micros, bool, BlockedBy | None]:
+            available = ledger.balance(conn, account.id).available
             free = pool is not None and ledger.free_left(conn, account.id, pool) > 0
-            return ledger.balance(conn, account.id).available, journal.spent_since(conn, request.page_id, since), free
+            spent = journal.spent_since(conn, request.page_id, since)
+            return available, spent, free, blocked_by(conn, number, extension.id)
 
         before = self._at_stake(request.page_id)
-        available, spent, free = await exchange.database.read(money)
+        available, spent, free, blocked = await exchange.database.read(known)
         # a call that ended meanwhile may not be in `spent` yet
         at_stake = sum((self._at_stake(request.page_id) | before).values())
         rate = sell_rate(directory, account, number, at)
@@ -151,6 +156,7 @@ class Visitors:
             spent_today=Micros(spent + at_stake),
             number=number,
             free=free,
+            blocked=blocked,
         )
         reason = admit_callnow(extension, request.name, facts)
         if reason is not None or rate is None:
@@ -185,12 +191,17 @@ class Visitors:
             if not is_open:
                 opened(conn)
             journal.close_request(conn, token, str(call.outcome), call.charged or Micros(0), exchange.wall())
+            if call.outcome is Outcome.BLOCKED:
+                block(conn, number, extension.id, "owner", exchange.wall())
+            elif call.outcome is Outcome.OPTED_OUT:
+                block(conn, number, None, "visitor", exchange.wall())
 
         def tell(stage: Stage) -> None:
             status.set(replace(status.value, stage=stage))
 
         call.on_hold, call.on_outcome = opened, closed
-        want = CallNowRequest(extension, request.name, number, limit_s, tell)
+        confirm = verdict(extension.callnow, request.name, number) == "confirm"
+        want = CallNowRequest(extension, request.name, number, limit_s, confirm, tell)
         exchange.begin(call, callnow(want, call))
         exchange.keep(self._follow(call, number, accepted))
         return token

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy import Column, Table
 
 __all__ = [
-    "accounts", "bindings", "call_legs", "callers", "callnow", "calls", "charging_plans", "dids", "extensions",
-    "failures", "holds", "intervals", "ladders", "ledger", "meta", "metadata", "rates", "requests", "routes", "tokens",
-    "trunks",
+    "accounts", "bindings", "blocked", "call_legs", "callers", "callnow", "calls", "charging_plans", "dids",
+    "extensions", "failures", "holds", "intervals", "ladders", "ledger", "meta", "metadata", "rates", "requests", "routes",
+    "tokens", "trunks",
 ]
 
 metadata = sa.MetaData(naming_convention={
@@ -86,6 +86,7 @@ callnow = Table(
     _flag("announce_to_visitor"), _number("calls_a_day"), _number("longest_call_s"),
     Column("money_a_day", sa.BigInteger),
     Column("highest_price_a_minute", sa.BigInteger), _json("allowed", "[]"), _json("forbidden", "[]"),
+    _json("rules", "[]"),
 )
 trunks = Table(
     "trunks", metadata, _id(), Column("name", sa.String(255), nullable=False, unique=True),
@@ -181,6 +182,11 @@ failures = Table(  # wrong passwords and PINs (SPEC H12)
     "failures", metadata, _id(), _ref("extension_id", "extensions.id"),
     Column("number", sa.String(32), nullable=False), _time("at", nullable=False),
     sa.Index(None, "extension_id", "number", "at"),
+)
+blocked = Table(  # numbers that no CallNow request reaches (SPEC A12.6)
+    "blocked", metadata, _id(), _ref("extension_id", "extensions.id", nullable=True),  # NULL: no page at all
+    Column("number", sa.String(32), nullable=False), _text("by", 16), _time("at", nullable=False),
+    sa.Index(None, "number"),
 )
 tokens = Table(  # of the API; the token itself is never kept
     "tokens", metadata, _id(), Column("name", sa.String(255), nullable=False, unique=True),

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal, NewType
 
 __all__ = [
-    "UNIT", "Account", "AuthorisedCaller", "CallNowSettings", "CallbackSettings", "CallerHeader", "CallerId",
-    "ChargingPlan", "Did", "DialPlan", "Extension", "Limit", "Micros", "Period", "Rate", "Redirects", "Route",
+    "UNIT", "AcceptRule", "Account", "AuthorisedCaller", "CallNowSettings", "CallbackSettings", "CallerHeader",
+    "CallerId", "ChargingPlan", "Did", "DialPlan", "Extension", "Limit", "Micros", "Period", "Rate", "Redirects", "Route",
     "TimeInterval", "Trunk",
 ]
 
@@ -135,6 +135,21 @@ class CallerId:
 
 
 @dataclass(frozen=True, slots=True)
+class AcceptRule:
+    """What becomes of requests whose number or name is like this; each condition given must hold (SPEC 14)."""
+
+    do: Literal["accept", "confirm", "refuse"]
+    number: str = ""
+    """This very number, as the dial plan keeps it."""
+    prefix: str = ""
+    """Numbers that begin so."""
+    name: str = ""
+    """This name, in capitals or not."""
+    no_name: bool = False
+    """No name was given."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallNowSettings:
     """The CallNow preferences of one extension (SPEC 3-4, 16-23)."""
 
@@ -159,6 +174,8 @@ class CallNowSettings:
     """Prefixes of numbers that may be called; empty: every number that has a rate."""
     forbidden: tuple[str, ...] = ()
     """Prefixes never called, whatever is allowed."""
+    rules: tuple[AcceptRule, ...] = ()
+    """The first that fits decides; none: `confirm` does."""
 
 
 @dataclass(frozen=True, slots=True)

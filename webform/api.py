@@ -15,6 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from b2bua.desk import (
+    BlockedView,
     CallbackView,
     CallerChange,
     CallerList,
@@ -22,6 +23,7 @@ from b2bua.desk import (
     Holder,
     ImportView,
     LadderRow,
+    NewBlocked,
     NewCaller,
     NewRecharge,
     NotDone,
@@ -40,6 +42,7 @@ log = logging.getLogger(__name__)
 
 MOST_FILE_BYTES = 1_000_000
 _SHOWN = "/extensions/{extension}/public-caller-id"
+_BLOCKED = "/blocked-numbers"
 NDJSON = "application/x-ndjson"
 _LIST, _ONE = "/extensions/{extension}/caller-ids", "/extensions/{extension}/caller-ids/{number}"
 _ENABLED = Query("enabled", "only enabled or only disabled ones", "boolean")
@@ -78,6 +81,13 @@ class Api:
             Operation("PATCH", _SHOWN, "EditPublicCallerID", "Change some of it", self._edit_shown,
                       takes=PublicCallerIdChange, gives=PublicCallerIdView,
                       reserved="an approval, or numbers by equipment"),
+            Operation("GET", _BLOCKED, "GetBlockedNumbers", "Numbers that pages do not call, newest first",
+                      self._get_blocked, gives=list[BlockedView], query=(SEARCH,)),
+            Operation("POST", _BLOCKED, "BlockNumber", "Let no page, or the page of one extension, call a number",
+                      self._block, takes=NewBlocked, gives=BlockedView, status=201, reserved="all pages"),
+            Operation("DELETE", _BLOCKED + "/{number}", "UnblockNumber", "Let it be called again", self._unblock,
+                      status=204, query=(Query("extension", "whose page; all pages where absent"),),
+                      reserved="all pages"),
             Operation("GET", _LIST, "GetAuthCallerIDs", "Search the authorised CallerIDs", self._get_callers,
                       gives=CallerList, query=(SEARCH, _ENABLED, LIMIT, OFFSET)),
             Operation("POST", _LIST, "AddAuthCallerID", "Add an authorised CallerID", self._add_caller,
@@ -128,7 +138,8 @@ class Api:
             except NotDone as refusal:
                 return Json.refusal(refusal)
             if operation.method != "GET":
-                log.info("event=api token=%r operation=%s extension=%s", who.name, operation.name, _extension(request))
+                log.info("event=api token=%r operation=%s extension=%s", who.name, operation.name,
+                         request.path_params.get("extension", ""))
             return answer if isinstance(answer, Response) else Json(answer, operation.status)
 
         return endpoint
@@ -148,6 +159,15 @@ class Api:
     async def _edit_shown(self, request: Request, who: Holder) -> PublicCallerIdView:
         change = await read_json(request, PublicCallerIdChange)
         return await self._office.change_public_caller_id(who, _extension(request), change)
+
+    async def _get_blocked(self, request: Request, who: Holder) -> object:
+        return await self._office.blocked_numbers(who, request.query_params.get("q", ""))
+
+    async def _block(self, request: Request, who: Holder) -> BlockedView:
+        return await self._office.block_number(who, await read_json(request, NewBlocked))
+
+    async def _unblock(self, request: Request, who: Holder) -> None:
+        await self._office.unblock_number(who, request.query_params.get("extension", ""), _number(request))
 
     async def _get_callers(self, request: Request, who: Holder) -> CallerList:
         return await self._office.callers(

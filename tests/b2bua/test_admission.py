@@ -22,7 +22,7 @@ from b2bua.admission import (
 )
 from b2bua.desk import Refused
 from b2bua.numbers import BadNumber, NumberFault
-from store.values import CallNowSettings, Extension, Micros, Rate
+from store.values import AcceptRule, CallNowSettings, Extension, Micros, Rate
 
 RATE = Rate("555", connection_fee=Micros(120_000))
 READY = Facts(on_phone=False, registered=True, routed=True, rate=RATE, available=Micros(120_000))
@@ -38,6 +38,12 @@ def owner(**settings: Any) -> Extension:
     pytest.param(owner(), " \t", {}, Reason.NAME_REQUIRED, id="20: a blank name"),
     pytest.param(owner(ask_name=False), "", {}, None, id="20: no name asked"),
     pytest.param(owner(paused=True), "Mary", {}, Reason.PAUSED, id="H8: paused"),
+    pytest.param(owner(), "Mary", {"blocked": "owner"}, Reason.NUMBER_BLOCKED, id="A12.6: blocked by the owner"),
+    pytest.param(owner(), "Mary", {"blocked": "visitor"}, Reason.OPTED_OUT, id="A12.6: opted out"),
+    pytest.param(owner(), "Mary", {"blocked": "operator"}, Reason.OPTED_OUT, id="A12.6: blocked for all pages"),
+    pytest.param(owner(rules=(AcceptRule("refuse", name="mary"),)), "Mary", {}, Reason.REFUSED_BY_RULE,
+                 id="14: refused by a rule"),
+    pytest.param(owner(rules=(AcceptRule("accept", name="mary"),)), "Mary", {}, None, id="14: accepted by a rule"),
     pytest.param(owner(), "Mary", {"on_phone": True}, Reason.ON_PHONE, id="17: on the phone"),
     pytest.param(owner(reject_while_on_phone=False), "Mary", {"on_phone": True}, None, id="17: may be called again"),
     pytest.param(owner(), "Mary", {"registered": False}, Reason.OFFLINE, id="no phone registered"),
@@ -71,7 +77,7 @@ def test_every_reason_has_an_answer_and_the_owners_state_is_never_told() -> None
     neutral = {reason for reason, refused in shown.items() if refused.sentence == NOT_AVAILABLE}
     assert neutral == {
         Reason.PAUSED, Reason.ON_PHONE, Reason.OFFLINE, Reason.NO_CREDIT, Reason.LINK_MONEY_TODAY,
-        Reason.LINK_CALLS_TODAY,
+        Reason.LINK_CALLS_TODAY, Reason.REFUSED_BY_RULE, Reason.NUMBER_BLOCKED,
     }
     assert {(shown[reason].status, shown[reason].field) for reason in neutral} == {(409, "")}
     beside_the_number = {Reason.PRICE_TOO_HIGH, Reason.NUMBER_FORBIDDEN, Reason.NUMBER_NOT_ALLOWED, Reason.NO_RATE}

@@ -236,3 +236,15 @@ def test_as_a_process_it_reads_the_servers_file(tmp_path: Path) -> None:
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "name  account  created  last used\n", "")
+
+
+def test_numbers_are_blocked_and_free_again() -> None:
+    assert said("blocked add 555-222-3333 --extension '001*002'") == ["blocked 5552223333 for 001*002"]
+    assert said("blocked add '+1 555 222 3333'") == ["blocked +15552223333 for all pages"]
+    assert [line.split()[:3] for line in said("blocked list")] == [
+        ["number", "page", "of"], ["+15552223333", "all", "operator"], ["5552223333", "001*002", "operator"],
+    ]  # fmt: skip
+    assert len(said("blocked list --text 5552223333")) == 3
+    assert said("blocked remove +15552223333") == ["+15552223333 may be called again"]
+    assert typed("blocked remove +15552223333").exit_code == 1
+    assert typed("blocked add nobody").exit_code == 1
