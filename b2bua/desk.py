@@ -36,8 +36,8 @@ __all__ = [
     "Accepted", "BlockedView", "CallNowPage", "CallView", "CallbackView", "CallerChange", "CallerList", "CallerView",
     "DemoCallback", "DemoState", "Desk", "ExtensionView", "Holder", "ImportView", "LadderRow", "LegView",
     "NewBlocked", "NewCaller", "NewRecharge", "NotDone", "Office", "Progress", "PublicCallerIdChange",
-    "PublicCallerIdView", "PublicNumberView", "QuotaView", "RechargeView", "Refused", "Stage", "StoryView", "TrunkState",
-    "VisitorRequest", "VisitorStatus",
+    "PublicCallerIdView", "PublicNumberView", "QuotaView", "RechargeView", "Refused", "Stage", "StoryView",
+    "TrunkState", "VisitorRequest", "VisitorStatus",
 ]
 
 

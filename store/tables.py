@@ -9,8 +9,8 @@ from sqlalchemy import Column, Table
 
 __all__ = [
     "accounts", "bindings", "blocked", "call_legs", "callers", "callnow", "calls", "charging_plans", "dids",
-    "extensions", "failures", "holds", "intervals", "ladders", "ledger", "meta", "metadata", "rates", "requests", "routes",
-    "tokens", "trunks",
+    "extensions", "failures", "holds", "intervals", "ladders", "ledger", "meta", "metadata", "rates", "requests",
+    "routes", "tokens", "trunks",
 ]
 
 metadata = sa.MetaData(naming_convention={

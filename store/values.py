@@ -8,8 +8,8 @@ from typing import Literal, NewType
 
 __all__ = [
     "UNIT", "AcceptRule", "Account", "AuthorisedCaller", "CallNowSettings", "CallbackSettings", "CallerHeader",
-    "CallerId", "ChargingPlan", "Did", "DialPlan", "Extension", "Limit", "Micros", "Period", "Rate", "Redirects", "Route",
-    "TimeInterval", "Trunk",
+    "CallerId", "ChargingPlan", "Did", "DialPlan", "Extension", "Limit", "Micros", "Period", "Rate", "Redirects",
+    "Route", "TimeInterval", "Trunk",
 ]
 
 Micros = NewType("Micros", int)

@@ -132,8 +132,9 @@ def test_load_reads_back_every_field(conn: Connection) -> None:
         Micros(4), ("+44",), ("+4470",),
     )
     owner = Extension(
-        1, "001*002", 2, "phone", "John", "555", "m", "s", 7, 8, page, CallerId("user", "J", "user", "123"),
-        CallbackSettings(trigger_s=3, password_hash="$", allowed=("+44",), money_a_day=Micros(5)),
+        1, "001*002", 2, "phone", "John", "555", "m", "s", 7, 8, page,
+        caller_id=CallerId("user", "J", "user", "123"),
+        callback=CallbackSettings(trigger_s=3, password_hash="$", allowed=("+44",), money_a_day=Micros(5)),
     )
     write(conn, tables.accounts, id=1, name="top", currency="EUR", plan="postpaid", call_api=True, dial_plan={},
           rate_table="gold", credit_limit=5)
