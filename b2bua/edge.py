@@ -12,7 +12,7 @@ from sip_stack.locating import default_port
 from sip_stack.message import Request
 from sip_stack.registrar import Binding
 
-__all__ = ["FLOW_FAILED", "by_phone", "flow_is_lost", "hop_of", "routes_of", "seen_by_edge"]
+__all__ = ["FLOW_FAILED", "behind_proxies", "by_phone", "flow_is_lost", "hop_of", "routes_of", "seen_by_edge"]
 
 FLOW_FAILED = 430
 """A proxy says that the phone's connection to it is gone (RFC 5626 11.5)."""
@@ -37,6 +37,20 @@ def seen_by_edge(request: Request, source: Hop, is_edge: Callable[[str], bool]) 
         if not is_edge(host):
             break
     return host, port
+
+
+def behind_proxies(peer: str, forwarded_for: str, is_proxy: Callable[[str], bool]) -> str:
+    """For whom web proxies speak: the last entry of X-Forwarded-For that none of ours stands behind."""
+    seen = peer
+    for text in reversed(forwarded_for.split(",")):
+        try:
+            address = str(ip_address(text.strip()))
+        except ValueError:
+            break
+        if not is_proxy(seen):
+            break
+        seen = address
+    return seen
 
 
 def _last(params: Params, name: str) -> str:

@@ -120,6 +120,8 @@ class Exchange:
         """The number of the media engine's place that is for a far end."""
         self.certified: Callable[[Hop], frozenset[str]] = lambda hop: frozenset()
         """Whom the certificate of a connection's far end is for."""
+        self.page_at: Callable[[Hop], str] = lambda hop: ""
+        """The address of a page behind a web proxy of ours; empty where none is between."""
         self.drop_connections: Callable[[str], None] = lambda trunk: None
         """Close what was opened for a trunk."""
         self.directory = Directory()
@@ -333,8 +335,9 @@ class Exchange:
             if self.directory.extension(incoming.request.to.uri.user) is not extension:
                 raise PeerError("Forbidden", 403)  # 10.3 step 4: nobody registers for somebody else
             self.locations.register(
-                extension.number, incoming, seen_ip=self._seen_ip(incoming), service_route=self.directory.service_route
-            )
+                extension.number, incoming, seen_ip=self._seen_ip(incoming),
+                trusted=self.directory.is_edge(incoming.source.host), service_route=self.directory.service_route,
+            )  # fmt: skip
         else:
             incoming.respond(200, extra=[("Allow", ALLOW), ("Accept", "application/sdp"), ("Supported", SUPPORTED)])
 
@@ -348,7 +351,9 @@ class Exchange:
         if (proven := self.trunks.calling(request, incoming.source)) is not None:
             self._from_trunk(incoming, proven)
             return
-        trunk = self.directory.trunk_for_source(incoming.source.host, incoming.source.port)
+        source = incoming.source
+        # no trunk speaks by WebSocket: a page may come from a proxy at the address of one
+        trunk = None if source.transport in WEBSOCKET else self.directory.trunk_for_source(source.host, source.port)
         if trunk is not None and "Authorization" not in request.fields and not self._from_a_phone_there(incoming):
             self._from_trunk(incoming, trunk)
         else:
@@ -361,11 +366,15 @@ class Exchange:
 
     def _sender(self, incoming: Incoming) -> tuple[str, int]:
         """Who sent it: the proxies that we trust do not count."""
+        source = incoming.source
+        if page_at := self.page_at(source):
+            return page_at, source.port
         return seen_by_edge(incoming.request, incoming.source, self.directory.is_edge)
 
     def _seen_ip(self, incoming: Incoming) -> str:
         """The sender's own address, where a proxy that we trust is between."""
-        return self._sender(incoming)[0] if self.directory.is_edge(incoming.source.host) else ""
+        ip, _ = self._sender(incoming)
+        return ip if ip != incoming.source.host else ""
 
     def _from_a_phone_there(self, incoming: Incoming) -> bool:
         """A phone registered from the very address and port, though a trunk calls from the address too."""

@@ -61,11 +61,16 @@ class Locations:
         everyone = (binding for bindings in self._bindings.values() for binding in bindings)
         return any((b.source_ip, b.source_port) == (ip, port) and not b.direct for b in everyone)
 
-    def register(self, number: str, incoming: Incoming, *, seen_ip: str = "", service_route: str = "") -> None:
-        """Serve one authenticated REGISTER; with `seen_ip` it came by a proxy that we trust.  Raises: PeerError."""
+    def register(
+        self, number: str, incoming: Incoming, *, seen_ip: str = "", trusted: bool = False, service_route: str = ""
+    ) -> None:
+        """Serve one authenticated REGISTER.  Raises: PeerError.
+
+        `seen_ip` is the phone's own address where a proxy is between; `trusted`: one whose Path is believed.
+        """
         now, request = self._wall(), incoming.request
         before = self._bindings.get(number, ())
-        path = path_of(request, trusted=seen_ip != "")
+        path = path_of(request, trusted=trusted)
         after = register(before, request, incoming.source, now, path=path, seen_ip=seen_ip)
         if any(not _usable(binding.contact) for binding in after):
             raise PeerError("Contact is no SIP address", 400)

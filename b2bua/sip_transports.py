@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from b2bua.config import BadConfig, Config, Places, listed, split_address
+from b2bua.edge import behind_proxies
 from b2bua.exchange import Exchange
 from b2bua.trunk_tls import TrunkContexts
 from sip_stack.core import SipCore
@@ -58,9 +60,9 @@ class SipTransports:
 
     def __init__(
         self, udp: UdpTransport | UdpGroup, streams: dict[str, StreamTransport], listening: Listening,
-        exchange: Exchange,
+        exchange: Exchange, is_proxy: Callable[[str], bool],
     ) -> None:
-        self._udp, self._streams, self._exchange = udp, streams, exchange
+        self._udp, self._streams, self._exchange, self._is_proxy = udp, streams, exchange, is_proxy
         self._tcp = any(each.transport == "TCP" and each.listens for each in listening.listeners)
         self.listening = listening
         self.send = by_transport({"UDP": udp.send, **{name: each.send for name, each in streams.items()}})
@@ -86,8 +88,9 @@ class SipTransports:
                     Listener(name, each.host, each.port if name == "TCP" else default_port(name), each.told, False)
                     for each in listeners if each.transport == "UDP"
                 ]
-        ways = cls(udp, streams, Listening(listeners), exchange)
+        ways = cls(udp, streams, Listening(listeners), exchange, _web_proxy(config))
         exchange.certified, exchange.drop_connections = ways.certified, ways.drop
+        exchange.page_at = ways.page_at
         media = media_places(config, udp)
         if len(numbers := {place: number for number, place in enumerate(dict.fromkeys(media.values()))}) > 1:
             exchange.place_of = lambda hop: numbers[media[ways.listening.of(hop).host]]
@@ -104,6 +107,12 @@ class SipTransports:
         """Whom the certificate of a far end is for."""
         stream = self._streams.get(hop.transport)
         return stream.names(hop) if stream is not None else frozenset()
+
+    def page_at(self, hop: Hop) -> str:
+        """The address of a page that a web proxy of ours speaks for; empty where none is between."""
+        if hop.transport not in WEBSOCKET or not self._is_proxy(hop.host):
+            return ""
+        return behind_proxies(hop.host, self._streams[hop.transport].forwarded_for(hop), self._is_proxy)
 
     def drop(self, trunk: str) -> None:
         """Close what was opened for a trunk."""
@@ -138,8 +147,14 @@ def _stream(config: Config, exchange: Exchange, name: str, listens: bool) -> Str
         served=certificate.context if certificate else None,
         trusted=TrunkContexts(lambda: exchange.directory) if name == "TLS" else None,
         limits=_LIMITS[name], framing=websocket_framing(server.ws_origins) if web else Framer, opens=not web,
-        gone=exchange.connection_gone,
+        gone=exchange.connection_gone, many=_web_proxy(config),
     )  # fmt: skip
+
+
+def _web_proxy(config: Config) -> Callable[[str], bool]:
+    """Whether a proxy of `[web] proxies` is at an address."""
+    networks = [ip_network(proxy) for proxy in config.web.proxies]
+    return lambda host: any(ip_address(host) in network for network in networks)
 
 
 async def _renewing(certificate: Certificate) -> None:

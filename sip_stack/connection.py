@@ -100,6 +100,11 @@ class Connection(asyncio.Protocol):
         """It can be written to."""
         return self._transport is not None and not self._transport.is_closing()
 
+    @property
+    def forwarded_for(self) -> str:
+        """Whom a proxy at the far end speaks for, by its own word."""
+        return self._framing.forwarded_for
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         host, port = transport.get_extra_info("peername")[:2]

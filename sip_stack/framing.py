@@ -31,6 +31,10 @@ class Framing(Protocol):
         """It may be silent before its first message."""
 
     @property
+    def forwarded_for(self) -> str:
+        """Whom a proxy speaks for, by its own word (X-Forwarded-For); empty where none says so."""
+
+    @property
     def waiting(self) -> bool:
         """Something has begun and is not complete."""
 
@@ -60,6 +64,7 @@ class Framer:
     __slots__ = ("_asked", "_buffer", "_need", "answered_pings", "pings")
 
     opened = False
+    forwarded_for = ""
 
     def __init__(self) -> None:
         self._buffer = bytearray()

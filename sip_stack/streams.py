@@ -30,12 +30,13 @@ class StreamTransport:
         self, loop: asyncio.AbstractEventLoop, name: str = "TCP", *, lost: Callable[[Hop], None],
         served: ssl.SSLContext | None = None, trusted: Callable[[str], ssl.SSLContext] | None = None,
         limits: StreamLimits = _USUAL, framing: Callable[[], Framing] = Framer, opens: bool = True,
-        gone: Callable[[Hop], None] = lambda hop: None,
+        gone: Callable[[Hop], None] = lambda hop: None, many: Callable[[str], bool] = lambda host: False,
     ) -> None:
         """`lost(hop)` is told of messages that reached nobody; TLS has a context for each direction.
 
         `trusted(line)` is the one for connections to a trunk, raising OSError for files that cannot be used.
         `framing` begins a connection; without `opens` the far end alone can; `gone(hop)` is told of each that ended.
+        `many(host)`: connections from there are those of many, and not limited together.
         """
         self.name = name
         self.limits = limits
@@ -44,6 +45,7 @@ class StreamTransport:
         self._receive: Receive | None = None
         self._lost = lost
         self._gone = gone
+        self._many = many
         self._opens = opens
         self._served, self._trusted = served, trusted
         self._servers: list[asyncio.Server] = []
@@ -105,6 +107,11 @@ class StreamTransport:
         connection = self._flows.get(hop.flow)
         return connection.names if connection else frozenset()
 
+    def forwarded_for(self, hop: Hop) -> str:
+        """Whom the proxy speaks for that a message came from, by its own word."""
+        connection = self._flows.get(hop.flow)
+        return connection.forwarded_for if connection else ""
+
     def drop(self, line: str) -> None:
         """Close what was opened for a trunk."""
         for connection in list(self._flows.values()):
@@ -147,7 +154,8 @@ class StreamTransport:
         """Whether one more from there may begin; handshakes count."""
         shaking = sum(each == host for each in self._handshakes.values())
         everyone = len(self._flows) + len(self._handshakes)
-        if everyone < self.limits.most and self._sources[host] + shaking < self.limits.most_a_source:
+        few = self._sources[host] + shaking < self.limits.most_a_source
+        if everyone < self.limits.most and (few or self._many(host)):
             return True
         self.refused += 1
         return False

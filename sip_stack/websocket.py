@@ -30,7 +30,7 @@ def websocket_framing(origins: Sequence[str]) -> Callable[[], WebSocketFramer]:
 class WebSocketFramer:
     """One connection, from its HTTP request on: a Framing (see sip_stack.framing)."""
 
-    __slots__ = ("_protocol", "_text", "_whole")
+    __slots__ = ("_protocol", "_text", "_whole", "forwarded_for")
 
     def __init__(self, origins: Sequence[Origin | None] | None = None) -> None:
         # RFC 7118 4.1: the client names the subprotocol `sip`; no compression, so no bomb of it
@@ -39,6 +39,7 @@ class WebSocketFramer:
         )  # fmt: skip
         self._whole = bytearray()
         self._text = False
+        self.forwarded_for = ""
 
     answered_pings = False  # that it is idle for long says as much
 
@@ -58,6 +59,7 @@ class WebSocketFramer:
         protocol.receive_data(data)
         for event in protocol.events_received():
             if isinstance(event, Request):
+                self.forwarded_for = ", ".join(event.headers.get_all("X-Forwarded-For"))
                 protocol.send_response(protocol.accept(event))
             elif isinstance(event, Frame) and event.opcode in _DATA:
                 message = self._message(event)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from b2bua.edge import by_phone, flow_is_lost, hop_of, routes_of, seen_by_edge
+from b2bua.edge import behind_proxies, by_phone, flow_is_lost, hop_of, routes_of, seen_by_edge
 from sip_stack.hop import Hop
 from sip_stack.message import Request
 from sip_stack.outbound import Flow
@@ -44,6 +44,18 @@ def test_the_first_proxy_tells_where_the_phone_is(vias: list[str], seen: tuple[s
 def test_who_is_no_proxy_of_ours_is_not_believed() -> None:
     request = Request("REGISTER", "sip:h", {"Via": ["SIP/2.0/UDP a", f"SIP/2.0/UDP b;received={PHONE};rport=1"]})
     assert seen_by_edge(request, Hop("UDP", "203.0.113.9", 5061), is_edge) == ("203.0.113.9", 5061)
+
+
+@pytest.mark.parametrize(("peer", "header", "seen"), [
+    pytest.param(EDGE, PHONE, PHONE, id="one proxy"),
+    pytest.param(EDGE, f"203.0.113.9, {PHONE}", PHONE, id="what the page itself wrote is not read"),
+    pytest.param(EDGE, f"{PHONE}, 192.0.2.81", PHONE, id="two proxies of ours"),
+    pytest.param(EDGE, "", EDGE, id="a proxy that says nothing"),
+    pytest.param(EDGE, f"{PHONE}, unknown", EDGE, id="no address"),
+    pytest.param("203.0.113.9", PHONE, "203.0.113.9", id="no proxy of ours"),
+])
+def test_for_whom_web_proxies_speak(peer: str, header: str, seen: str) -> None:
+    assert behind_proxies(peer, header, is_edge) == seen
 
 
 def bound(path: str, transport: str = "UDP", source: str = EDGE, contact: str = "sip:a@10.0.0.3") -> Binding:

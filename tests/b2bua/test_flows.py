@@ -6,6 +6,7 @@ import pytest
 
 from b2bua.outcome import Outcome
 from media.inline import InlineEngine
+from sip_stack.core import Hop
 from sip_stack.message import Response
 from tests.b2bua.test_plain_calls import SECOND
 from tests.plans import fixture
@@ -160,3 +161,28 @@ def test_sound_is_learnt_from_the_address_that_a_trusted_proxy_saw(trusted: bool
 
     edge = f'[server]\nedge_proxies = ["{PHONE[0]}/32"]\n' if trusted else ""
     play(scenario, edge + fixture(SECOND))
+
+
+def test_a_page_behind_a_web_proxy_is_where_the_proxy_says_and_its_path_is_its_own_word() -> None:
+    async def scenario(world: World) -> None:
+        world.exchange.page_at = lambda hop: BEHIND
+        phone = Peer(world, PHONE)
+        assert (await phone.registers(*JOHN, extra=[("Path", "<sip:edge;lr>")])).status == 420
+        assert await phone.register(*JOHN) == 200
+        assert [binding.seen_ip for binding in world.exchange.locations.of("001*002")] == [BEHIND]
+
+    play(scenario, fixture())
+
+
+@pytest.mark.parametrize(("transport", "calls"), [("UDP", 2), ("WS", 1)])
+def test_who_speaks_by_websocket_is_no_trunk_whatever_his_address(transport: str, calls: int) -> None:
+    async def scenario(world: World) -> None:
+        john, trunk = Peer(world, PHONE), Peer(world, T1)
+        assert await john.register(*JOHN) == 200
+        trunk.calls("5555550000", "5550001111")
+        await john.expects_call()
+        invite = world.wire.requests("INVITE", SERVER)[-1].replace(b"z9hG4bK", b"z9hG4bKws", 1)
+        world.core.receive(invite.replace(b"Call-ID: ", b"Call-ID: ws"), Hop(transport, *T1, 64))
+        assert len(world.exchange.live) == calls
+
+    play(scenario, fixture())

@@ -142,9 +142,10 @@ class Pbx:
         self.gone: asyncio.Queue[Hop] = asyncio.Queue()
         self.transport = StreamTransport(
             asyncio.get_running_loop(), "WS", lost=self.lost.put_nowait, gone=self.gone.put_nowait, limits=QUICK,
-            framing=websocket_framing(origins), opens=False,
+            framing=websocket_framing(origins), opens=False, many=lambda host: self.proxied,
         )  # fmt: skip
         self.url = ""
+        self.proxied = False
 
     def connect(self, protocols: Sequence[Subprotocol] | None = SIP, origin: Origin | None = None) -> connect:
         return connect(self.url, subprotocols=protocols, origin=origin, proxy=None, ping_interval=None)
@@ -222,6 +223,18 @@ async def test_one_address_has_so_many_connections() -> None:
         with pytest.raises((InvalidHandshake, OSError)):
             await server.connect()
         assert server.transport.refused == 1
+
+
+async def test_a_proxy_brings_many_and_says_for_whom() -> None:
+    async with pbx() as server, server.connect() as one, server.connect():
+        server.proxied = True
+        assert server.transport.forwarded_for(await asked(one, server)) == ""
+        async with connect(
+            server.url, subprotocols=SIP, proxy=None, additional_headers={"X-Forwarded-For": "203.0.113.1, 192.0.2.7"}
+        ) as third:
+            hop = await asked(third, server)
+            assert server.transport.forwarded_for(hop) == "203.0.113.1, 192.0.2.7"
+    assert server.transport.forwarded_for(hop) == ""
 
 
 async def test_a_page_that_only_answers_pings_stays_and_one_that_does_not_is_given_up() -> None:
