@@ -30,6 +30,11 @@ SERVERS = {
         "edge proxy with Path: JsSIP on WebSocket behind it rings by its flow",
         "edge proxy with Path: a phone that is gone is offline at its 430",
     ),
+    "JsSIP": (
+        "WebSocket with TLS: registers with Outbound, OPTIONS, rings, is busy",
+        "WebSocket with TLS: its connection is cut while it rings, and made again",
+        "WebSocket: a wrong password, another subprotocol are refused",
+    ),
     "sippy b2bua": (
         "trunk: a call out through it, sound both ways", "trunk: CANCEL through it",
         "trunk: a call out through it that comes in again, the calling side hangs up",
@@ -52,7 +57,7 @@ ends, keys by what arrives.
 
 """
 _FOOT = """
-## Proxies and other servers
+## Proxies, other servers, and a phone of browsers
 
 """
 
