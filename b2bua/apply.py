@@ -135,6 +135,7 @@ def _extensions(sync: Sync, plan: Plan, realm: str, new_id: Callable[[], str]) -
         "account_id": payers[entry.account], "kind": entry.kind, "name": entry.name,
         "public_number": entry.public_number, "ring_s": entry.ring_s, "confirm_s": entry.confirm_s,
         "redirects": entry.redirects,
+        "prack": entry.prack, "session_expires_s": entry.session_expires_s, "min_se_s": entry.min_se_s,
         "caller_id": _caller_id(entry.caller_id, there.get((entry.number,))),
         "callback": _callback(entry.callback, there.get((entry.number,))),
         **_digest_secrets(entry, realm),

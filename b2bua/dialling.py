@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from b2bua.audio import CODECS
 from b2bua.caller_id import Shown, from_header, identity_headers, numbers_to_show, shown_on_trunk
 from b2bua.edge import FLOW_FAILED, by_phone, flow_is_lost, hop_of, routes_of
+from b2bua.extras import options_of
 from b2bua.ladder import EXTENSION, PSTN, RINGBACK
 from b2bua.leg import Leg
 from b2bua.numbers import called_on_trunk
@@ -92,6 +93,7 @@ class _Phones:
             beside=self._hear,
             extra=routes_of(binding),
             silent_s=_NEXT_FLOW_S if others else None,
+            options=options_of(self._extension),
         )
 
     def _failed(self, leg: Leg, status: int, binding: Binding, others: list[Binding]) -> bool:
@@ -217,6 +219,7 @@ async def _dial_server(call: Call, trunk: Trunk, hop: Hop, number: str, way: Way
         credentials=Credentials(trunk.user, trunk.password) if trunk.user else None,
         extra=_more_headers(trunk, line, shown, domain),
         silent_s=trunk.connect_s if more else None,
+        options=options_of(trunk),
     )
     answered = await dialling.winner(trunk.ring_s)
     if call.purse is not None:

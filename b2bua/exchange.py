@@ -18,6 +18,7 @@ from b2bua.callback import callback
 from b2bua.callback_admission import number_to_ring, read_trigger
 from b2bua.caller_id import Shown, equipment_of
 from b2bua.edge import seen_by_edge
+from b2bua.extras import options_of
 from b2bua.feed import Feed
 from b2bua.gate import Gate
 from b2bua.inbound import inbound
@@ -403,7 +404,7 @@ class Exchange:
         account = self.directory.accounts[extension.account_id]
         call = Call(self, "inbound", account, extension, shown.number, number, request.max_forwards - 1)
         call.direct = trunk.media == "direct"
-        self._take(incoming, call, PSTN, trunk.name, lambda leg: inbound(call, leg, extension, shown))
+        self._take(incoming, call, PSTN, trunk, lambda leg: inbound(call, leg, extension, shown))
 
     def _triggered(
         self, incoming: Incoming, trunk: Trunk, extension: Extension, dialled: str, caller: Caller
@@ -416,7 +417,8 @@ class Exchange:
             self.database.post(journal.INSERT_REQUEST, [journal.row(turned_away(call, trigger, incoming, trunk))])
             raise PeerError("Service Unavailable", 503, (("Retry-After", "10"),))
         incoming.trying()
-        rung = call.rung_by(IncomingInvite(self.core, incoming), EXTENSION, trunk.name, silent=True)
+        invite = IncomingInvite(self.core, incoming, options_of(trunk))
+        rung = call.rung_by(invite, EXTENSION, trunk.name, silent=True)
         call.ladder.sip(self.now(), EXTENSION, True, incoming.request.raw, incoming.source)
         number, callable_ = number_to_ring(extension.callback, trigger, account.dial_plan, self.directory)
         want = CallbackRequest(extension, account, rung, trigger, number, callable_, self.triggers)
@@ -431,12 +433,12 @@ class Exchange:
         if called is not None:
             call = Call(self, "internal", account, extension, extension.number, called.number, request.max_forwards - 1)
             shown = Shown(extension.name, extension.number)
-            self._take(incoming, call, EXTENSION, extension.number, lambda leg: inbound(call, leg, called, shown, PSTN))
+            self._take(incoming, call, EXTENSION, extension, lambda leg: inbound(call, leg, called, shown, PSTN))
             return
         number, flow = self._read(dialled, account)
         equipment = equipment_of(request.from_, extension)
         call = Call(self, "outbound", account, extension, extension.number, number, request.max_forwards - 1)
-        self._take(incoming, call, EXTENSION, extension.number, lambda leg: flow(call, leg, number, equipment))
+        self._take(incoming, call, EXTENSION, extension, lambda leg: flow(call, leg, number, equipment))
 
     def _read(self, dialled: str, account: Account) -> tuple[str, Callable[..., Coroutine[Any, Any, Outcome]]]:
         """What a phone dialled: the number and its flow.  Raises: PeerError for a number that is not called."""
@@ -450,14 +452,17 @@ class Exchange:
             raise PeerError(str(refusal), 404 if refusal.reason is NumberFault.INTERNAL else 403) from refusal
 
     def _take(
-        self, incoming: Incoming, call: Call, lane: int, party: str, flow: Callable[[Leg], Coroutine[Any, Any, Outcome]]
-    ) -> None:
+        self, incoming: Incoming, call: Call, lane: int, far: Trunk | Extension,
+        flow: Callable[[Leg], Coroutine[Any, Any, Outcome]],
+    ) -> None:  # fmt: skip
         incoming.trying()
-        invite = IncomingInvite(self.core, incoming)
+        party = far.name if isinstance(far, Trunk) else far.number
         try:
+            invite = IncomingInvite(self.core, incoming, options_of(far))
             leg = call.rung_by(invite, lane, party, seen_ip=self._seen_ip(incoming))
         except PeerError as error:
             self._turn_away(call, error.status, error.reason, error.headers)
+            incoming.respond(error.status, error.reason, extra=error.headers)  # where it was no leg yet
             return
         except Congested:
             self._turn_away(call, 503)

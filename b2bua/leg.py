@@ -23,6 +23,7 @@ from sip_stack.grammar import quote
 from sip_stack.headers import NameAddr
 from sip_stack.invite import IncomingInvite, OutgoingInvite
 from sip_stack.message import Request, Response
+from sip_stack.options import PLAIN, InviteOptions
 from sip_stack.uri import Uri
 from store.values import Rate
 
@@ -127,6 +128,7 @@ class Leg:
         nat: bool = False,
         extra: Sequence[tuple[str, str]] = (),
         silent_s: float | None = None,
+        options: InviteOptions = PLAIN,
     ) -> None:
         """Ring it; `beside` is the leg it will be joined with: its codec is offered first, or its whole offer.
 
@@ -152,6 +154,7 @@ class Leg:
             nat=nat,
             max_forwards=self.call.max_forwards,
             call_id=self.call.new_wire(self.lane),
+            options=options,
         )
         if silent_s is not None:
             invite.heard_within(silent_s)

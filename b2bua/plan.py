@@ -52,6 +52,7 @@ __all__ = [
 ]
 
 Seconds = Annotated[int, Meta(ge=1, le=86400)]
+SessionSeconds = Annotated[int, Meta(ge=0, le=86400)]
 Interval = Annotated[int, Meta(ge=1, le=86400)]
 Count = Annotated[int, Meta(ge=0)]
 Tries = Annotated[int, Meta(ge=1, le=100)]
@@ -142,6 +143,9 @@ class ExtensionEntry:
     ring_s: Seconds = 30
     confirm_s: Seconds = 10
     redirects: Redirects = "refuse"
+    prack: bool = False
+    session_expires_s: SessionSeconds = 1800
+    min_se_s: Annotated[int, Meta(ge=90, le=86400)] = 90
     caller_id: CallerId = field(default_factory=CallerId)
     callnow: CallNowEntry | None = None
     callback: CallbackEntry | None = None
@@ -198,6 +202,9 @@ class TrunkEntry:
     calls_per_s: Annotated[int, Meta(ge=1)] | None = None
     rate_table: str = ""
     failover: tuple[Annotated[int, Meta(ge=400, le=699)], ...] = ()
+    prack: bool = False
+    session_expires_s: SessionSeconds = 1800
+    min_se_s: Annotated[int, Meta(ge=90, le=86400)] = 90
 
 
 @dataclass(frozen=True, kw_only=True)

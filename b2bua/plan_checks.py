@@ -22,7 +22,7 @@ from b2bua.plan import (
 )
 from b2bua.plan_times import interval_faults, parse_moment, zone_fault
 from b2bua.toml_lines import line_of
-from b2bua.trunk_checks import trunk_faults
+from b2bua.trunk_checks import session_faults, trunk_faults
 from store.values import UNIT
 
 __all__ = ["faults_between", "rate_faults"]
@@ -104,6 +104,8 @@ def _extensions(plan: Plan) -> Iterable[Fault]:
             yield plan.fault("public_number: expected digits, with + before them in E.164", *at, "public_number")
         for key, sentence in caller_id_faults(entry.caller_id):
             yield plan.fault(f"caller_id: {sentence}", *at, "caller_id", key)
+        for key, sentence in session_faults(entry.session_expires_s, entry.min_se_s):
+            yield plan.fault(f"{key}: {sentence}", *at, key)
         if entry.callnow is not None:
             yield from _callnow(plan, entry, entry.callnow, at)
         if entry.callback is not None:

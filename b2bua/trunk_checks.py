@@ -10,7 +10,7 @@ from b2bua.plan import TrunkEntry
 from sip_stack.transports import Trust
 from store.directory import split_source
 
-__all__ = ["split_host", "trunk_faults"]
+__all__ = ["session_faults", "split_host", "trunk_faults"]
 
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,253}[A-Za-z0-9.])?")
 _DIGITS = re.compile(r"\+?[0-9*#]{0,24}")
@@ -47,9 +47,18 @@ def trunk_faults(entry: TrunkEntry) -> Iterator[tuple[str, str]]:
     for key in ("out_strip", "out_prefix", "in_strip", "in_prefix"):
         if not _DIGITS.fullmatch(getattr(entry, key)):
             yield key, "expected up to 24 digits, * and #, with or without + before them"
+    yield from session_faults(entry.session_expires_s, entry.min_se_s)
     for name, value in entry.headers.items():
         if fault := header_fault(name, value):
             yield "headers", fault
+
+
+def session_faults(session_expires_s: int, min_se_s: int) -> Iterator[tuple[str, str]]:
+    """The same for the session timers of a trunk or extension."""
+    if 0 < session_expires_s < 90:
+        yield "session_expires_s", "expected 0 for none, or 90 to 86400 (RFC 4028 5)"
+    elif session_expires_s and min_se_s > session_expires_s:
+        yield "min_se_s", f"is more than session_expires_s, {session_expires_s}"
 
 
 def _tls_faults(entry: TrunkEntry) -> Iterator[tuple[str, str]]:

@@ -24,14 +24,14 @@ __all__ = ["IncomingInvite", "InviteUser", "OutgoingInvite", "Usage"]
 
 _CANCEL_FIELDS = ("Via", "Max-Forwards", "From", "To", "Call-ID", "Route")  # 9.1
 _PROOFS = ("Authorization", "Proxy-Authorization")
-_MOST_TRIES = 4
+_MOST_RAISES = 3
 _ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 
 
 class OutgoingInvite(Usage):
     """A far end we invite."""
 
-    __slots__ = ("_branches", "_cancelled", "_client", "_ringing", "_tries", "reason", "request")
+    __slots__ = ("_branches", "_cancelled", "_client", "_heard", "_ringing", "_tries", "reason", "request")
 
     def __init__(
         self,
@@ -68,7 +68,9 @@ class OutgoingInvite(Usage):
         self._tries = 1
         self.described = body
         self._branches: dict[str, Branch] = {}
-        """The early dialogs in which we acknowledge provisionals, by the tag of their far end."""
+        """The early dialogs in which we have said something, by the tag of their far end."""
+        self._heard: dict[str, Response] = {}
+        """The last provisional of each far end: what its early dialog is made of."""
         fields = {
             "Max-Forwards": [str(max_forwards)],
             "From": [str(from_.with_tag(self.local_tag))],
@@ -135,6 +137,7 @@ class OutgoingInvite(Usage):
             if first:
                 self._send_cancel()
         elif response.status > 100:
+            self._heard[response.to.tag] = response
             number = reliable_number(response)
             if number is None or self._acknowledge_provisional(response, number):
                 self.owner.on_progress(response)
@@ -142,14 +145,9 @@ class OutgoingInvite(Usage):
     def _acknowledge_provisional(self, response: Response, number: int) -> bool:
         """RFC 3262 4: PRACK what comes in order; False for what is not to be looked at."""
         assert self.request is not None
-        tag = response.to.tag
-        branch = self._branches.get(tag)
+        branch = self._branch(response.to.tag)
         if branch is None:
-            try:
-                branch = Branch(Dialog.from_response(self.request, response))
-            except BadMessage:  # its Contact cannot be read: there is nowhere to send a PRACK
-                return False
-            self._branches[tag] = branch
+            return False
         if not branch.take(number):
             return False
         rack = RAck(number, self.request.cseq.number, "INVITE")
@@ -159,6 +157,17 @@ class OutgoingInvite(Usage):
         else:
             self._owed = lambda body: self._prack(branch, rack, body)
         return True
+
+    def _branch(self, tag: str) -> Branch | None:
+        """The early dialog with that far end (12.1.2); None where there is none."""
+        branch = self._branches.get(tag)
+        if branch is None and tag in self._heard and self.request is not None:
+            try:
+                branch = Branch(Dialog.from_response(self.request, self._heard[tag]))
+            except BadMessage:  # its Contact cannot be read: there is nowhere to send anything
+                return None
+            self._branches[tag] = branch
+        return branch
 
     def _prack(self, branch: Branch, rack: RAck, body: bytes) -> None:
         request = branch.dialog.request("PRACK")
@@ -171,7 +180,7 @@ class OutgoingInvite(Usage):
     def _dialog_of(self, request: Request) -> Dialog | None:
         if self.dialog is not None:
             return self.dialog
-        branch = self._branches.get(request.from_.tag)
+        branch = self._branch(request.from_.tag)
         return None if branch is None else branch.dialog
 
     def _offer_open(self, request: Request) -> bool:
@@ -185,22 +194,26 @@ class OutgoingInvite(Usage):
             assert self.request is not None
             if response.status in (401, 407):
                 again = authorised(self.request, response, self.credentials, self._tries, self.core.new_id())
-            elif response.status == 422 and self._tries < _MOST_TRIES:
+            elif response.status == 422:
                 again = self._with_longer_session(self.request, response)
         if again is None:
             self._refused(487 if self._cancelled else response.status, response)
             return
-        self._tries += 1
+        self._tries = 1 if response.status == 422 else self._tries + 1
         self._ringing = False
         self._branches.clear()
+        self._heard.clear()
         self._invite(again)
 
     def _with_longer_session(self, invite: Request, response: Response) -> Request | None:
         """RFC 4028 7.3: the INVITE again, with the interval that the 422 asks for."""
         session = self.session
-        if session is None or min_se(response) <= session.interval_s:
+        if session is None or min_se(response) <= session.interval_s or session.raised >= _MOST_RAISES:
             return None
         again = further(invite)
+        for name in _PROOFS:  # a nonce count is used once (RFC 7616 3.4)
+            again.fields.pop(name, None)
+        session.raised += 1
         session.interval_s = min_se(response)
         session.ask(again)
         again.fields["Min-SE"] = [str(session.interval_s)]
@@ -222,6 +235,7 @@ class OutgoingInvite(Usage):
             return
         branch = self._branches.get(response.to.tag)
         self._branches.clear()
+        self._heard.clear()
         if branch is not None:  # its early dialog goes on
             self.dialog.local_seq, self.dialog.remote_seq = branch.dialog.local_seq, branch.dialog.remote_seq
         self.far_allows = response.fields.get("Allow", [])

@@ -19,13 +19,15 @@ _AGAIN_S = 10.0
 class SessionKeeper:
     """The session timer of one usage, and what it does."""
 
-    __slots__ = ("_timer", "_usage", "interval_s")
+    __slots__ = ("_timer", "_usage", "interval_s", "raised")
 
     def __init__(self, usage: Usage) -> None:
         self._usage = usage
         self._timer: SessionTimer | None = None
         self.interval_s = usage.options.session_s
         """What we ask for next."""
+        self.raised = 0
+        """How often they wanted more."""
 
     def ask(self, request: Request, refresher: str = "") -> None:
         """Say in a request what we would agree to; in the first INVITE who refreshes is left to them (7.1)."""

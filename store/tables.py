@@ -77,6 +77,7 @@ extensions = Table(
     _text("kind", 16), _text("name"), _text("public_number", 32), _text("ha1_md5", 32), _text("ha1_sha256", 64),
     _number("ring_s"), _number("confirm_s"), Column("caller_id", sa.JSON, nullable=False),
     _json("callback", "{}"), _text("redirects", 16, "refuse"),
+    _set("prack", False), _set("session_expires_s", 1800), _set("min_se_s", 90),
 )
 callnow = Table(
     "callnow", metadata, _ref("extension_id", "extensions.id", primary_key=True),
@@ -101,6 +102,7 @@ trunks = Table(
     _text("transport", 8), _set("stay_on_udp", False), _text("tls_ca"), _text("tls_certificate"), _text("tls_key"),
     _text("tls_client"),
     _text("rate_table"), _json("failover", "[]"),
+    _set("prack", False), _set("session_expires_s", 1800), _set("min_se_s", 90),
 )
 dids = Table(
     "dids", metadata, _id(), Column("number", sa.String(32), nullable=False, unique=True),

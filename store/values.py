@@ -245,6 +245,10 @@ class Extension:
     """What a phone that answers by 3xx may lead to: nothing, extensions, or public numbers too, which it pays."""
     caller_id: CallerId = field(default_factory=CallerId)
     callback: CallbackSettings = field(default_factory=CallbackSettings)
+    prack: bool = False
+    session_expires_s: int = 1800
+    min_se_s: int = 90
+    """As for a trunk, towards its phones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +337,12 @@ class Trunk:
     """What its calls cost us; empty: that is not known."""
     failover: tuple[int, ...] = ()
     """Statuses, beside 408 and 5xx, after which the next trunk is tried."""
+    prack: bool = False
+    """Provisional answers are acknowledged (RFC 3262) where the trunk knows that."""
+    session_expires_s: int = 1800
+    """The session interval asked for (RFC 4028); 0: no session timers."""
+    min_se_s: int = 90
+    """The shortest that is agreed to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,6 +127,7 @@ class Wire:
         self._cores: dict[tuple[str, int], SipCore] = {}
         self.lines: dict[tuple[str, tuple[str, int]], str] = {}
         """By transport and who hears: the trunk that his connection was opened for."""
+        self._dead: set[tuple[str, int]] = set()
         self.loss = self.repeat = self.reorder = 0.0
         self.travels: Callable[[int], tuple[float, ...]] = lambda n: (DELAY_S,)
         """After how long the n-th message arrives: once, several times, never."""
@@ -135,10 +136,16 @@ class Wire:
     def plug(self, address: tuple[str, int], core: SipCore) -> None:
         self._cores[address] = core
 
+    def unplug(self, address: tuple[str, int]) -> None:
+        """Nobody is there any more, and nothing comes from there."""
+        self._dead.add(address)
+
     def send_from(self, source: tuple[str, int]) -> Callable[[bytes, Hop], None]:
         def send(data: bytes, hop: Hop) -> None:
             target = (hop.host, hop.port)
             arrives = self.travels(len(self.sent))
+            if source in self._dead:
+                return
             self.sent.append((self._loop.time(), source, target, data))
             for delay in arrives * (2 if self._random.random() < self.repeat else 1):
                 if self._random.random() >= self.loss:
@@ -149,7 +156,7 @@ class Wire:
 
     def _deliver(self, data: bytes, source: Hop, target: tuple[str, int]) -> None:
         core = self._cores.get(target)
-        if core is not None:
+        if core is not None and target not in self._dead:
             core.receive(data, source._replace(line=self.lines.get((source.transport, target), "")))
 
     def requests(self, method: str, target: tuple[str, int] | None = None) -> list[bytes]:

@@ -177,16 +177,29 @@ def test_3262_3_a_prack_to_the_side_that_invited_is_481(wire, a, b, quiet: Quiet
     quiet()
 
 
-def test_12_3_a_request_in_an_early_dialog_nobody_has_is_481(wire, a, b, quiet: Quiet) -> None:
-    a.dial(b)
-    wire.run(0.1)
-    b.call.ring()
-    done: list = []
-    b.call.send("INFO", done.append)
-    wire.run(0.1)
-    assert [r.status for r in done] == [481]
-    a.told.clear()
-    wire.run(0.1)
+@pytest.mark.parametrize(("contact", "offer", "status"), [
+    pytest.param("<sip:10.0.0.3>", b"", 200, id="3311 5.2: without an offer"),
+    pytest.param("<sip:10.0.0.3>", b"x", 491, id="3311 5.2: our offer has no answer that counts"),
+    pytest.param("<", b"", 481, id="a dialog without a Contact is none"),
+])  # fmt: skip
+def test_12_1_2_a_provisional_with_a_tag_makes_an_early_dialog(
+    wire, a, contact: str, offer: bytes, status: int, quiet: Quiet
+) -> None:
+    peer = wire.agent("10.0.0.3")
+    wire.drop = lambda s, t, what: t == "10.0.0.3"
+    out = a.dial(peer)
+    invite = wire.last("INVITE")
+    a.core.receive(reply(invite, 180, tag="t", extra=[("Contact", contact)]), peer.hop)
+    for tag, expected in (("t", status), ("other", 481)):
+        fields = {
+            "Via": [f"SIP/2.0/UDP 10.0.0.3;branch=z9hG4bK{tag}"], "From": [f"<sip:b@h>;tag={tag}"],
+            "To": [invite.fields["From"][0]], "Call-ID": [out.call_id], "CSeq": ["1 UPDATE"],
+            "Contact": ["<sip:10.0.0.3>"],
+        }  # fmt: skip
+        a.core.receive(Request("UPDATE", "sip:a@10.0.0.1", fields, offer).encode(), peer.hop)
+        assert wire.messages[-1].status == expected  # type: ignore[union-attr]
+    out.cancel()
+    a.core.receive(reply(invite, 487, tag="t"), peer.hop)
     quiet()
 
 
