@@ -122,6 +122,7 @@ class OutgoingInvite(Usage):
         self._client.cancelled()
 
     def _on_response(self, response: Response | None) -> None:
+        self.hop = self._client.hop  # what was too big for UDP has made a connection: the dialog goes on by that
         if response is None:
             self._refused(487 if self._cancelled else 408, None)
         elif response.status < 200:

@@ -110,15 +110,20 @@ class Scene:
         """A SIPp phone, registered and waiting, or calling; 001*002 at PH unless told."""
         return await self._sipp(behaviour, at or self.ph, calls, keys, register)
 
-    async def trunk(self, behaviour: str = "trunk_answer", *, at: str = "", calls: int = 1, **keys: str) -> Sipp:
+    async def trunk(
+        self, behaviour: str = "trunk_answer", *, at: str = "", calls: int = 1, tcp: bool = False, **keys: str
+    ) -> Sipp:
         """A SIPp trunk, waiting at T1 unless told, or calling."""
-        return await self._sipp(behaviour, at or self.t1, calls, keys)
+        return await self._sipp(behaviour, at or self.t1, calls, keys, tcp=tcp)
 
-    async def _sipp(self, behaviour: str, at: str, calls: int, keys: dict[str, str], register: bool = True) -> Sipp:
+    async def _sipp(
+        self, behaviour: str, at: str, calls: int, keys: dict[str, str], register: bool = True, tcp: bool = False
+    ) -> Sipp:
         remote = self.server.sip6 if at.startswith("[") else self.server.sip
         sipp = Sipp(
             behaviour, local=at, remote=remote, folder=self._folder / f"sipp{next(self._number)}",
-            media_port=free_port(PEER_RTP, 10), calls=calls, register=register, **keys,  # type: ignore[arg-type]
+            media_port=free_port(PEER_RTP, 10), calls=calls, register=register,
+            tcp=tcp, **keys,  # type: ignore[arg-type]
         )
         return await self._stack.enter_async_context(sipp)
 

@@ -71,8 +71,9 @@ class Baresip:
     def __init__(
         self, folder: Path, *, user: str, password: str, domain: str, address: str, sip_port: int, name: str = "John",
         auto_answer: bool = False, speaks: Path | None = None, prefix: tuple[str, ...] = (), regint: int = 60,
-        transport: str = "udp",
+        transport: str = "udp", more: str = "",
     ) -> None:
+        """`more`: further lines of its configuration."""
         self.folder = folder
         self.events: list[dict[str, Any]] = []
         self._address, self._control_port = address, sip_port + 2
@@ -90,7 +91,7 @@ class Baresip:
         (folder / "config").write_text(CONFIG.format(
             address=address, sip_port=sip_port, control_port=sip_port + 2, rtp_low=sip_port + 10,
             rtp_high=sip_port + 49, folder=folder, source=f"aufile,{speaks}",
-        ))
+        ) + more)
         (folder / "accounts").write_text(ACCOUNT.format(
             name=name, user=user, domain=domain, password=password, answermode="auto" if auto_answer else "manual",
             regint=regint, transport=transport,
