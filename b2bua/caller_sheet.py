@@ -15,7 +15,8 @@ from b2bua.desk import NotDone
 from b2bua.office_jobs import credit
 from store.values import Micros
 
-__all__ = ["COLUMNS", "MOST_BYTES", "MOST_LINES", "BadSheet", "Cell", "SheetLine", "read_sheet", "to_csv", "to_xlsx"]
+__all__ = ["COLUMNS", "MOST_BYTES", "MOST_LINES", "BadSheet", "Cell", "SheetLine", "inert", "read_sheet", "to_csv",
+           "to_xlsx"]  # fmt: skip
 
 MOST_BYTES = 1_000_000
 MOST_LINES = 1_000
@@ -100,11 +101,11 @@ def to_csv(rows: Iterable[Sequence[Cell]], separator: str = ",") -> bytes:
     out = io.StringIO(newline="")
     writer = csv.writer(out, delimiter=separator)
     writer.writerow(COLUMNS)
-    writer.writerows([_inert(cell) for cell in row] for row in rows)
+    writer.writerows([inert(cell) for cell in row] for row in rows)
     return out.getvalue().encode("utf-8-sig")
 
 
-def _inert(cell: Cell) -> str:
+def inert(cell: Cell) -> str:
     """OWASP "CSV injection": a cell that begins like a formula is shown as text after an apostrophe."""
     text = str(cell)
     return f"'{text}" if re.match(r"[=+\-@\t\r\n]", text) else text

@@ -8,6 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Literal, Protocol
 
+from b2bua import office_desk
 from b2bua.office_desk import (
     BlockedView,
     CallbackView,
@@ -22,7 +23,6 @@ from b2bua.office_desk import (
     NewCaller,
     NewRecharge,
     NotDone,
-    Office,
     Progress,
     PublicCallerIdChange,
     PublicCallerIdView,
@@ -31,14 +31,30 @@ from b2bua.office_desk import (
     RechargeView,
     StoryView,
 )
+from b2bua.price_desk import (
+    AppliedView,
+    MarginsBy,
+    MarginView,
+    PriceDesk,
+    PriceView,
+    RateImportView,
+    RateTableView,
+    RateView,
+    TrunkPriceView,
+)
 
 __all__ = [
-    "Accepted", "BlockedView", "CallNowPage", "CallView", "CallbackView", "CallerChange", "CallerList", "CallerView",
-    "DemoCallback", "DemoState", "Desk", "ExtensionView", "Holder", "ImportView", "LadderRow", "LegView",
-    "NewBlocked", "NewCaller", "NewRecharge", "NotDone", "Office", "Progress", "PublicCallerIdChange",
-    "PublicCallerIdView", "PublicNumberView", "QuotaView", "RechargeView", "Refused", "Stage", "StoryView",
-    "TrunkState", "VisitorRequest", "VisitorStatus",
+    "Accepted", "AppliedView", "BlockedView", "CallNowPage", "CallView", "CallbackView", "CallerChange", "CallerList",
+    "CallerView", "DemoCallback", "DemoState", "Desk", "ExtensionView", "Holder", "ImportView", "LadderRow", "LegView",
+    "MarginView", "MarginsBy", "NewBlocked", "NewCaller", "NewRecharge", "NotDone", "Office", "PriceDesk", "PriceView",
+    "Progress", "PublicCallerIdChange", "PublicCallerIdView", "PublicNumberView", "QuotaView", "RateImportView",
+    "RateTableView", "RateView", "RechargeView", "Refused", "Stage", "StoryView", "TrunkPriceView", "TrunkState",
+    "VisitorRequest", "VisitorStatus",
 ]
+
+
+class Office(office_desk.Office, PriceDesk, Protocol):
+    """Everything that the API can ask."""
 
 
 @dataclass(frozen=True, slots=True)

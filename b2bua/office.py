@@ -57,6 +57,7 @@ from b2bua.office_jobs import (
     seat,
 )
 from b2bua.pcap import capture
+from b2bua.price_office import PriceOffice
 from b2bua.public_caller_id import change_public_caller_id, public_caller_id
 from b2bua.secret_hash import hash_secret
 from b2bua.stories import stories
@@ -75,7 +76,7 @@ _OPERATORS = {"quota", "pay_call_back", "longest_call_s", "calls_a_number_a_day"
 
 
 @dataclass(frozen=True, slots=True)
-class BackOffice:
+class BackOffice(PriceOffice):
     """Implements b2bua.desk.Office; `wall` gives the Unix time, `sounds` is the root of the accounts' sounds."""
 
     database: Database

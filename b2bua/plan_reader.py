@@ -31,7 +31,7 @@ from b2bua.plan_server import read_networks, read_routes
 from b2bua.plan_times import zone_fault
 from b2bua.toml_lines import Path, key_lines, line_of
 
-__all__ = ["parse"]
+__all__ = ["parse", "read_entry"]
 
 T = TypeVar("T")
 ENTRIES: dict[str, type[Any]] = {
@@ -58,6 +58,13 @@ def parse(text: str, filename: str) -> Plan:
     if faults := faults_between(plan):
         raise BadPlan(filename, faults)
     return plan
+
+
+def read_entry(kind: str, values: dict[str, Any]) -> Any:
+    """One table by itself, or the first fault of it: `key: sentence`."""
+    reader = _Reader({})
+    entry = reader.entry((kind, 0), values, ENTRIES[kind])
+    return reader.faults[0].sentence if entry is None else entry
 
 
 def _syntax(message: str, text: str) -> Fault:

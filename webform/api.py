@@ -34,6 +34,7 @@ from b2bua.desk import (
     StoryView,
 )
 from webform.api_guard import Bouncer, Json, on_http_error, read_body, read_count, read_json, read_switch
+from webform.api_prices import PriceApi
 from webform.api_schema import CHANGE, CSV, LIMIT, OFFSET, PCAP, SEARCH, XLSX, Operation, Query, document
 
 __all__ = ["Api"]
@@ -53,6 +54,7 @@ class Api:
 
     def __init__(self, office: Office, address: Callable[[Request], str], clock: Callable[[], float]) -> None:
         self._office = office
+        self._prices = PriceApi(office)
         self._bouncer = Bouncer(office, address, clock)
         self._document = document(self.operations())
 
@@ -127,6 +129,7 @@ class Api:
                       gives=list[LadderRow]),
             Operation("GET", "/calls/{call}/pcap", "GetCallPcap",
                       "Its SIP messages as a capture file; secrets are masked", self._get_pcap, gives=PCAP),
+            *self._prices.operations(),
         ]  # fmt: skip
 
     def _guarded(self, methods: Mapping[str, Operation]) -> Callable[[Request], object]:

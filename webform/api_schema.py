@@ -12,9 +12,10 @@ from starlette.requests import Request
 
 from b2bua.desk import CallbackView, Holder
 
-__all__ = ["CHANGE", "CSV", "LIMIT", "OFFSET", "PCAP", "SEARCH", "XLSX", "Operation", "Query", "document"]
+__all__ = ["CHANGE", "CSV", "LIMIT", "OFFSET", "PCAP", "SEARCH", "TOML", "XLSX", "Operation", "Query", "document"]
 
 CSV = "text/csv"
+TOML = "application/toml"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PCAP = "application/vnd.tcpdump.pcap"
 JSON = "application/json"

@@ -1,0 +1,109 @@
+"""Tables of rates in the database: what is in them, and a whole file into one, every line or none (SPEC 73)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from b2bua.desk import NotDone
+from b2bua.plan import RateEntry
+from b2bua.plan_prices import rate_key, rate_values
+from b2bua.price_desk import RateImportView, RateTableView
+from b2bua.rate_sheet import bad_line
+from store.directory import DEFAULT_ZONE, Directory, raise_version
+from store.meta import TIME_ZONE, read_meta
+from store.tables import rates
+from store.values import Rate
+
+__all__ = ["import_rates", "known_table", "rate_tables", "table_rates"]
+
+_KEY = ("prefix", "interval", "valid_from")
+
+
+def rate_tables(conn: Connection, directory: Directory) -> list[RateTableView]:
+    """Every table that has rates, or that something refers to."""
+    counts: dict[str, int] = {
+        table: count
+        for table, count in conn.execute(select(rates.c.rate_table, func.count()).group_by(rates.c.rate_table))
+    }
+    users = _users(directory)
+    return [RateTableView(name, counts.get(name, 0), users.get(name, [])) for name in sorted({*counts, *users})]
+
+
+def _users(directory: Directory) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for account in directory.accounts.values():
+        if not account.charging_plan:
+            found.setdefault(account.rate_table, []).append(f"account {account.name}")
+    for plan in directory.charging_plans.values():
+        if plan.method == "fixed":
+            found.setdefault(plan.rate_table, []).append(f"charging plan {plan.name}")
+    for trunk in directory.trunks.values():
+        if trunk.rate_table:
+            found.setdefault(trunk.rate_table, []).append(f"trunk {trunk.name}")
+    return found
+
+
+def known_table(directory: Directory, table: str) -> None:
+    """Raises: NotDone 404 for a table that has no rates."""
+    if table not in directory.rate_tables:
+        raise NotDone(f"There is no rate table {table}.", 404)
+
+
+def table_rates(directory: Directory, table: str, prefix: str = "") -> list[Rate]:
+    """The rates of a table whose prefix begins so, in order of prefix."""
+    known_table(directory, table)
+    found = directory.rate_table(table)
+    return [rate for key in sorted(found) if key.startswith(prefix) for rate in found[key]]
+
+
+def import_rates(
+    conn: Connection, directory: Directory, table: str, lines: Sequence[tuple[int, RateEntry]], *, keep: bool,
+    dry_run: bool,
+) -> RateImportView:  # fmt: skip
+    """Make the table what the lines say; with `keep`, what is not in them stays.  Raises: NotDone."""
+    _check(directory, table, lines)
+    zone = read_meta(conn, TIME_ZONE) or DEFAULT_ZONE
+    before = {
+        tuple(row[name] for name in _KEY): row
+        for row in conn.execute(select(rates).where(rates.c.rate_table == table)).mappings()
+    }
+    wanted = {rate_key(entry, zone)[1:]: rate_values(entry, zone) for _, entry in lines}
+    added = [{**dict(zip(_KEY, key, strict=True)), **values, "rate_table": table}
+             for key, values in wanted.items() if key not in before]  # fmt: skip
+    changed = [
+        (before[key]["id"], values) for key, values in wanted.items()
+        if key in before and any(before[key][name] != value for name, value in values.items())
+    ]  # fmt: skip
+    removed = [] if keep else [row["id"] for key, row in before.items() if key not in wanted]
+    if not dry_run and (added or changed or removed):
+        _write(conn, added, changed, removed)
+    unchanged = len(wanted) - len(added) - len(changed)
+    return RateImportView(len(added), len(changed), len(removed), unchanged, dry_run)
+
+
+def _check(directory: Directory, table: str, lines: Sequence[tuple[int, RateEntry]]) -> None:
+    if not table.strip() or len(table) > 255:
+        raise NotDone("table: a rate table needs a name", field="table")
+    paying = [each for each in directory.accounts.values() if directory.plan_of(each).rate_table == table]
+    plus = next((each.name for each in paying if each.dial_plan.mode == "e164"), "")
+    for line, entry in lines:
+        if entry.interval and directory.interval(entry.interval) is None:
+            raise bad_line(line, "interval", f'there is no interval "{entry.interval}"')
+        if plus and entry.prefix and not entry.prefix.startswith("+"):
+            reason = f'"{entry.prefix}" matches nothing: numbers of account "{plus}" begin with +'
+            raise bad_line(line, "prefix", reason)
+
+
+def _write(
+    conn: Connection, added: list[dict[str, Any]], changed: list[tuple[int, dict[str, Any]]], removed: list[int]
+) -> None:
+    for start in range(0, len(removed), 500):
+        conn.execute(delete(rates).where(rates.c.id.in_(removed[start : start + 500])))
+    for row_id, values in changed:
+        conn.execute(update(rates).where(rates.c.id == row_id).values(**values))
+    if added:
+        conn.execute(insert(rates), added)
+    raise_version(conn)
