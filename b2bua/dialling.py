@@ -86,7 +86,7 @@ class _Phones:
             self.ringing,
             target=binding.uri,
             hop=hop_of(binding, call.exchange.directory.is_edge),
-            nat=not binding.direct,
+            nat=not binding.direct or binding.outbound.reg_id > 0,
             shown=NameAddr(self._shown.name, sip_uri(self._shown.number, domain)),
             to=NameAddr("", sip_uri(self._extension.number, domain)),
             codecs=CODECS,

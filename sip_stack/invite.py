@@ -9,6 +9,7 @@ from sip_stack.core import ALLOW, Hop, Incoming, SipCore
 from sip_stack.dialog import Dialog
 from sip_stack.digest import Credentials
 from sip_stack.errors import BadMessage
+from sip_stack.grammar import param
 from sip_stack.headers import NameAddr
 from sip_stack.hop import bare
 from sip_stack.message import Fields, Request, Response
@@ -299,7 +300,8 @@ class IncomingInvite(Usage):
         )
         self.incoming = incoming
         self.dialog = Dialog.from_request(request, self.local_tag)
-        self.nat = bare(request.via.host) != incoming.source.host
+        # RFC 5626 4.3: `ob` in a Contact asks that requests come by the flow of this one
+        self.nat = bare(request.via.host) != incoming.source.host or param(self.dialog.remote_target.params, "ob") == ""
         self.far_allows = request.fields.get("Allow", [])
         self._offered = incoming
         self._answer: bytes | None = None

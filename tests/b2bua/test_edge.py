@@ -65,6 +65,8 @@ def bound(path: str, transport: str = "UDP", source: str = EDGE, contact: str = 
 @pytest.mark.parametrize(("binding", "hop"), [
     pytest.param(bound(""), Hop("UDP", EDGE, 5080, 3), id="no Path: where the REGISTER came from"),
     pytest.param(bound("", source="10.0.0.3"), Hop("UDP", "10.0.0.3", 5060, 3), id="no NAT: its Contact"),
+    pytest.param(replace(bound("", source="10.0.0.3"), outbound=Flow("urn:1", 1)), Hop("UDP", "10.0.0.3", 5080, 3),
+                 id="a flow, whatever its Contact"),
     pytest.param(bound(f"<sip:{EDGE}:5090;lr>"), Hop("UDP", EDGE, 5090, 3), id="its address and port"),
     pytest.param(bound(f"<sip:{EDGE};lr>, <sip:far;lr>"), Hop("UDP", EDGE, 5060, 3), id="the first of them"),
     pytest.param(bound(f"<sip:{EDGE};transport=tcp;lr>", "TCP"), Hop("TCP", EDGE, 5060, 3), id="its connection"),

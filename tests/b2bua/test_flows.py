@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from b2bua.locations import Locations
 from b2bua.outcome import Outcome
 from media.inline import InlineEngine
 from sip_stack.core import Hop
+from sip_stack.headers import NameAddr
 from sip_stack.message import Response
+from sip_stack.uri import sip_uri
 from tests.b2bua.test_plain_calls import SECOND
 from tests.plans import fixture
 from tests.world import PHONE, SECOND_PHONE, SERVER, T1, Far, Peer, World, play
@@ -184,5 +189,41 @@ def test_who_speaks_by_websocket_is_no_trunk_whatever_his_address(transport: str
         invite = world.wire.requests("INVITE", SERVER)[-1].replace(b"z9hG4bK", b"z9hG4bKws", 1)
         world.core.receive(invite.replace(b"Call-ID: ", b"Call-ID: ws"), Hop(transport, *T1, 64))
         assert len(world.exchange.live) == calls
+
+    play(scenario, fixture())
+
+
+OVER_TCP = f'<sip:john@{PHONE[0]};transport=tcp>'
+
+
+@pytest.mark.parametrize(("transport", "more", "path", "stays"), [
+    pytest.param("TCP", "", "", True, id="TCP: another connection may be opened to it"),
+    pytest.param("TCP", f"{INSTANCE};reg-id=1", "", False, id="a flow over TCP"),
+    pytest.param("TLS", f"{INSTANCE};reg-id=1", "", False, id="a flow over TLS"),
+    pytest.param("WS", "", "", False, id="WebSocket"),
+    pytest.param("TCP", f"{INSTANCE};reg-id=1", "<sip:edge;lr;ob>", True, id="behind a proxy, that keeps the flow"),
+])
+def test_with_its_connection_a_phone_is_gone_where_nothing_else_leads_to_it(
+    transport: str, more: str, path: str, stays: bool
+) -> None:
+    async def scenario(world: World) -> None:
+        locations, exchange = world.exchange.locations, world.exchange
+        exchange.gate.check = lambda *_: exchange.directory.extensions["001*002"]  # type: ignore[method-assign]
+        phone, hop = Peer(world, PHONE), Hop(transport, *PHONE, 64)
+        who = NameAddr("", sip_uri("001*002", SERVER[0]))
+        extra = [("Contact", f"{OVER_TCP}{more}"), *OUTBOUND, *([("Path", path)] if path else [])]
+        register = phone.core.build("REGISTER", sip_uri("", SERVER[0]), who, who, extra)
+        register.fields = {"Via": ["SIP/2.0/TCP a.invalid;branch=z9hG4bK1"], **register.fields}
+        world.core._send = lambda data, hop: None
+        world.core.receive(register.encode(), hop)
+        assert len(locations.of("001*002")) == 1
+        exchange.connection_gone(hop._replace(flow=128))
+        assert len(locations.of("001*002")) == 1
+        exchange.connection_gone(hop)
+        assert len(locations.of("001*002")) == int(stays)
+        await asyncio.sleep(0.1)  # it is being written
+        again = Locations(world.database, world.wall, exchange.keep)
+        await again.load()
+        assert len(again.of("001*002")) == int(stays)
 
     play(scenario, fixture())

@@ -430,6 +430,15 @@ def test_behind_a_nat_requests_go_where_the_packets_came_from(wire, a, b, quiet:
     assert wire.rows == ["1>2 ACK", "1>2 BYE"]
 
 
+def test_5626_4_3_ob_in_a_contact_keeps_requests_on_its_flow(wire, a, b) -> None:
+    a.dial(b)
+    invite = wire.messages[0]
+    invite.fields["Contact"] = ["<sip:a@10.0.0.1:5060;ob>"]
+    b.core.receive(invite.encode(), Hop("UDP", "10.0.0.1", 40000))
+    b.call.answer(b"")
+    assert b.call.hop_now == Hop("UDP", "10.0.0.1", 40000)
+
+
 def test_an_invite_from_behind_a_nat_is_answered_to_its_source(wire, a, b) -> None:
     a.dial(b)
     invite = wire.messages[0]

@@ -310,6 +310,16 @@ def test_a_request_nobody_answers_is_told_once(wire, a) -> None:
     assert a.core.load["clients"] == 0
 
 
+@pytest.mark.parametrize(("transport", "answers"), [("UDP", 1), ("TCP", 0)])
+def test_5626_4_4_2_a_stun_keep_alive_over_udp_is_answered(wire, a, transport, answers) -> None:
+    sent: list[tuple[bytes, Hop]] = []
+    a.core._send = lambda data, hop: sent.append((data, hop))
+    phone = Hop(transport, "10.0.0.9", 40000)
+    for data in (b"\r\n\r\n", b"\x00\x01", bytes.fromhex("000100002112a442") + b"0" * 12):
+        a.core.receive(data, phone)
+    assert [(data[:2], hop) for data, hop in sent] == [(b"\x01\x01", phone)] * answers
+
+
 @pytest.mark.parametrize("verb", ["lost", "gone"])
 def test_18_4_a_hop_that_cannot_be_reached_is_told_to_who_waits_for_it(wire, a, b, verb) -> None:
     heard: list[object] = []
