@@ -57,6 +57,11 @@ log = logging.getLogger(__name__)
 
 _HEARTBEAT_S = 2.0
 _RELOAD_S = 0.5
+_LONGEST_EMERGENCY = 4
+"""Digits: a number as short as this may be an emergency, which is never turned away unread."""
+_STRANGERS_WAIT, _ALL_WAIT = 16, 48
+"""A backlog with which strangers, and with which all, are turned away: a thousand messages are a tenth of a second."""
+_SAID_AGAIN_S = 10.0
 _FEES_S = 600.0
 
 
@@ -105,6 +110,7 @@ class Exchange:
         self.wall = wall
         self._zero = wall() - now()
         self._closing = False
+        self._overloaded_at = -_SAID_AGAIN_S
         self.new_id = new_id
         self.domain = domain
         self.rtp_timeout_s = rtp_timeout_s
@@ -119,6 +125,8 @@ class Exchange:
         """The newest movement of money that a heartbeat has seen."""
         self.place_of: Callable[[Hop], int] = lambda hop: 0
         """The number of the media engine's place that is for a far end."""
+        self.backlog: Callable[[], int] = lambda: 0
+        """For how many wake-ups more has come than was taken in, 64 messages each."""
         self.certified: Callable[[Hop], frozenset[str]] = lambda hop: frozenset()
         """Whom the certificate of a connection's far end is for."""
         self.page_at: Callable[[Hop], str] = lambda hop: ""
@@ -347,6 +355,8 @@ class Exchange:
         request = incoming.request
         if self._closing:
             raise PeerError("Service Unavailable", 503)
+        if (backlog := self.backlog()) >= _STRANGERS_WAIT and len(request.uri.user) > _LONGEST_EMERGENCY:
+            self._make_room(incoming, backlog)
         if request.max_forwards == 0:
             raise PeerError("Too Many Hops", 483)
         if (proven := self.trunks.calling(request, incoming.source)) is not None:
@@ -359,6 +369,18 @@ class Exchange:
             self._from_trunk(incoming, trunk)
         else:
             self._from_phone(incoming, self._proven(incoming))
+
+    def _make_room(self, incoming: Incoming, backlog: int) -> None:
+        """Some new calls are refused, so that the others come about; strangers' first.  Raises: PeerError 503."""
+        source = incoming.source
+        known = self.directory.trunk_for_source(source.host, source.port) or self._from_a_phone_there(incoming)
+        if known and backlog < _ALL_WAIT:
+            return
+        now = self.now()
+        if now - self._overloaded_at > _SAID_AGAIN_S:
+            log.warning("event=overloaded calls=%d", len(self.live))
+        self._overloaded_at = now
+        raise PeerError("Service Unavailable", 503, (("Retry-After", "2"),))
 
     def _proven(self, incoming: Incoming) -> Extension:
         """The extension whose password the request proves.  Raises: PeerError."""

@@ -94,6 +94,7 @@ class SipTransports:
         media = media_places(config, udp)
         if len(numbers := {place: number for number, place in enumerate(dict.fromkeys(media.values()))}) > 1:
             exchange.place_of = lambda hop: numbers[media[ways.listening.of(hop).host]]
+        exchange.backlog = lambda: udp.behind
         return ways
 
     async def start(self, core: SipCore) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import media_relay, servers, signalling
+from bench import flood, media_relay, servers, signalling
 
 DEFAULT_JSON = Path("docs/benchmarks.json")
 
@@ -69,6 +69,22 @@ def signalling_rows(folder: Path, rounds: int, quick: bool) -> Iterator[Row]:
     yield Row("memory per held call without media, KiB", "sippy", peer, ours, peer / ours, ">= 3", ">= 6")
 
 
+def flood_rows(folder: Path, rounds: int) -> Iterator[Row]:
+    """Ours alone: what others notice of a stranger's flood, and what is left of us when all want too much."""
+    results = [flood.flooded(servers.ours, folder, flood.RATE) for _ in range(rounds)]
+    what = f"{flood.RATE} INVITE/s for {flood.FLOOD_S} s from one address"
+    for each in results:
+        say(f"{each}")
+    yield Row(f"{what}: calls of others that come about, %", "-", None, flood.median(results, "good_percent"), None,
+              ">= 95", "100")
+    yield Row(f"{what}: back to normal after, s", "-", None, flood.median(results, "recovered_s"), None, "< 2", "< 0.5")
+    yield Row(f"{what}: memory, MiB", "-", None, flood.median(results, "grown_mib"), None, "< 64", "< 32")
+    offered = [flood.goodput(servers.ours, folder) for _ in range(rounds)]
+    say(", ".join(f"{share:.0%} at {rate} calls/s" for rate, share in offered))
+    good = 100 * statistics.median(share for _, share in offered)
+    yield Row("goodput at twice the maximum, %", "-", None, good, None, ">= 70", ">= 90")
+
+
 def costs_of(starts: list[signalling.Start], folder: Path, rate: int, seconds: int, rounds: int) -> list[float]:
     """The median CPU time of a call at each server, in us, measured in turns."""
     costs: list[list[float]] = [[] for _ in starts]
@@ -105,6 +121,12 @@ def table_of(rows: list[Row]) -> Table:
     return table
 
 
+def kept(path: Path, measured: set[str]) -> list[dict[str, object]]:
+    """The rows of parts that were not measured this time."""
+    rows = json.loads(path.read_text())["rows"] if path.exists() else []
+    return [row for row in rows if row["part"] not in measured]
+
+
 def say(line: str) -> None:
     """Progress, beside the table."""
     print(line, file=sys.stderr, flush=True)
@@ -113,23 +135,26 @@ def say(line: str) -> None:
 def main() -> int:
     """Run what was asked; 0 unless a server did not work."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("only", nargs="?", choices=["signalling", "media"], help="one part; both without")
+    parser.add_argument("only", nargs="?", choices=["signalling", "media", "flood"], help="one part; all without")
     parser.add_argument("--json", type=Path, default=DEFAULT_JSON, help=f"where the figures go ({DEFAULT_JSON})")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each repeated measurement")
     parser.add_argument("--quick", action="store_true", help="shorter and coarser, to see that it runs")
     said = parser.parse_args()
     rounds = 1 if said.quick else said.rounds
     began = time.monotonic()
-    rows: list[Row] = []
+    parts: dict[str, list[Row]] = {}
     with tempfile.TemporaryDirectory(prefix="ringback-bench-") as name:
-        if said.only != "media":
-            rows += signalling_rows(Path(name), rounds, said.quick)
-        if said.only != "signalling":
-            rows += media_rows(Path(name), rounds)
-    Console().print(table_of(rows))
+        if said.only in (None, "signalling"):
+            parts["signalling"] = [*signalling_rows(Path(name), rounds, said.quick)]
+        if said.only in (None, "media"):
+            parts["media"] = [*media_rows(Path(name), rounds)]
+        if said.only in (None, "flood"):
+            parts["flood"] = [*flood_rows(Path(name), rounds)]
+    Console().print(table_of([row for rows in parts.values() for row in rows]))
     facts = {"machine": platform.machine(), "python": platform.python_version(), "rounds": rounds}
     said.json.parent.mkdir(parents=True, exist_ok=True)
-    said.json.write_text(json.dumps({**facts, "rows": [asdict(row) for row in rows]}, indent=2) + "\n")
+    rows = [*kept(said.json, set(parts)), *({"part": part} | asdict(row) for part in parts for row in parts[part])]
+    said.json.write_text(json.dumps({**facts, "rows": rows}, indent=2) + "\n")
     say(f"{said.json} written; {time.monotonic() - began:.0f} s")
     return 0
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.process import cpu_s, memory_bytes, pinned
 from bench.servers import UAC, UAS, Server
 
-__all__ = ["LoadResult", "Start", "cpu_us_per_call", "held_bytes", "late_180", "maximum", "setup_ms"]
+__all__ = ["LoadResult", "Start", "cpu_us_per_call", "held_bytes", "late_180", "load", "maximum", "setup_ms"]
 
 HERE = Path(__file__).resolve().parent
 LOAD_CORE = 1
@@ -73,7 +73,7 @@ def _uac_words(server: Server, folder: Path, rate: int, calls: int, held_ms: int
     return pinned(LOAD_CORE, words)
 
 
-def _load(server: Server, folder: Path, rate: int, calls: int, *more: str, held_ms: int = 0) -> LoadResult:
+def load(server: Server, folder: Path, rate: int, calls: int, *more: str, held_ms: int = 0) -> LoadResult:
     """Place calls at a fixed rate and wait until all have ended."""
     with _uas(folder) as answering:
         began = time.monotonic()
@@ -94,9 +94,9 @@ def _last(path: Path) -> dict[str, str]:
 def cpu_us_per_call(start: Start, folder: Path, *, rate: int, seconds: int) -> tuple[float, LoadResult]:
     """CPU of the server and its children for each call at a rate, after a second of warm-up."""
     with start(folder) as server:
-        _load(server, folder, rate, rate)
+        load(server, folder, rate, rate)
         before = cpu_s(server.pid)
-        result = _load(server, folder, rate, rate * seconds)
+        result = load(server, folder, rate, rate * seconds)
         return 1e6 * (cpu_s(server.pid) - before) / result.calls, result
 
 
@@ -105,8 +105,8 @@ def maximum(start: Start, folder: Path, first: int, ceiling: int, *, seconds: in
     good, bad, rate = 0, 0, first
     while not bad or steps:
         with start(folder) as server:
-            _load(server, folder, max(1, rate // 4), rate // 4)
-            result = _load(server, folder, rate, rate * seconds)
+            load(server, folder, max(1, rate // 4), rate // 4)
+            result = load(server, folder, rate, rate * seconds)
         in_time = result.seconds < seconds * 1.05 + 1
         if result.good and in_time:
             good = rate
@@ -126,17 +126,17 @@ def held_bytes(start: Start, folder: Path, *, calls: int, rate: int) -> float:
     """Memory each call adds while it is up."""
     hold_ms = 1000 * calls // rate + 4000
     with start(folder) as server:
-        _load(server, folder, rate, rate)
+        load(server, folder, rate, rate)
         before = memory_bytes(server.pid)
         with _uas(folder):
-            load = subprocess.Popen(_uac_words(server, folder, rate, calls, hold_ms), cwd=folder,
+            held_up = subprocess.Popen(_uac_words(server, folder, rate, calls, hold_ms), cwd=folder,
                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             limit = time.monotonic() + hold_ms / 1000
             while int(_last(folder / "uac.csv").get("CurrentCall", 0)) < calls and time.monotonic() < limit:
                 time.sleep(0.1)
             held = int(_last(folder / "uac.csv").get("CurrentCall", 0))
             after = memory_bytes(server.pid)
-            load.wait(hold_ms / 1000 + 20)
+            held_up.wait(hold_ms / 1000 + 20)
         if held < calls * 0.9:
             raise RuntimeError(f"only {held} of {calls} calls were up")
         return (after - before) / held
@@ -147,7 +147,7 @@ def late_180(start: Start, folder: Path, *, rate: int, calls: int) -> tuple[int,
     log = folder / "short.csv"
     log.unlink(missing_ok=True)
     with start(folder) as server:
-        _load(server, folder, rate, calls, "-trace_shortmsg", "-shortmessage_file", str(log))
+        load(server, folder, rate, calls, "-trace_shortmsg", "-shortmessage_file", str(log))
     answered: dict[str, float] = {}
     invited: dict[str, float] = {}
     late = 0

@@ -41,6 +41,8 @@ _DESCRIBING = frozenset({"INVITE", "PRACK", "UPDATE"})
 _MAGIC = "z9hG4bK"
 _NO_TCP_S, _MOST_REFUSALS = 600.0, 4096
 _SDP = "application/sdp"
+_MOST_CHALLENGED = 4096
+"""Server transactions beyond which a challenge is given without one more: nothing is repeated or remembered for it."""
 _ALLOWED = (("Allow", ALLOW),)
 _REGISTER_EXTENSIONS = ("path", "outbound")
 
@@ -379,6 +381,9 @@ class SipCore:
             try:
                 self._deliver(incoming, request)
             except PeerError as error:
+                if error.status == 401 and len(self._servers) > _MOST_CHALLENGED:
+                    incoming.forget()  # 26.3.2.4: who floods is challenged without state, and once for each request
+                    raise
                 incoming.respond(error.status, _one_line(error.reason), extra=error.headers)
             except Exception as error:
                 incoming.respond(500)

@@ -55,6 +55,10 @@ class Incoming:
         """Send the last provisional again, as if the request had come again."""
         self._server.receive(self.request)
 
+    def forget(self) -> None:
+        """Leave no transaction: it is answered by other means."""
+        self._shell.forget(self._server)
+
     def trying(self) -> None:
         """100, unless something else leaves within 200 ms (17.2.1)."""
         self._shell.arm(self, "100", _TRYING_S)

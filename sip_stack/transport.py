@@ -46,6 +46,8 @@ class UdpTransport:
             self._socket.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
         self.host, self.port = self._socket.getsockname()[:2]
         self.dropped = 0
+        self.behind = 0
+        """How many wake-ups in a row have not emptied the socket: more comes than is taken in."""
 
     @property
     def places(self) -> list[tuple[str, int]]:
@@ -96,10 +98,12 @@ class UdpTransport:
             try:
                 data, address = recvfrom(65535)
             except BlockingIOError:
+                self.behind = 0
                 return
             except OSError:  # ECONNREFUSED of an earlier datagram
                 continue
             receive(data, hops.get(address) or self._hop(address))
+        self.behind += 1
 
     def _hop(self, address: tuple[str, int]) -> Hop:
         """One value for each far end: transactions keep theirs for 32 s."""
@@ -122,6 +126,11 @@ class UdpGroup:
     def places(self) -> list[tuple[str, int]]:
         """The addresses that are listened at."""
         return [(each.host, each.port) for each in self._sockets]
+
+    @property
+    def behind(self) -> int:
+        """The most of any."""
+        return max(each.behind for each in self._sockets)
 
     def start(self, core: SipCore) -> None:
         """Hand what arrives to `core` from now on."""

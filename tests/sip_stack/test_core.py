@@ -132,6 +132,25 @@ def test_a_peer_error_raised_by_the_user_is_the_answer_and_kept_for_repeats(wire
     assert b.bugs == []
 
 
+def test_26_3_2_4_who_floods_is_challenged_without_state(wire, b) -> None:
+    def challenge(incoming) -> None:
+        raise PeerError("Unauthorized", 401, (("WWW-Authenticate", "Digest"),))
+
+    b.on["invite"] = challenge
+    for n in range(5000):
+        b.core.receive(request("INVITE", Via=f"SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK{n}", Call_ID=f"c{n}"), A)
+    assert b.core.load["servers"] == 4096
+    assert replies(wire) == [401] * 5000
+    last = request("INVITE", Via="SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK4999", Call_ID="c4999")
+    for _ in range(2):
+        b.core.receive(last, A)
+    assert wire.messages[0].to.tag == wire.messages[1].to.tag
+    wire.run(0.9)
+    assert wire.count("401 INVITE") == 5002 + 4096, "those with a transaction are repeated, the others are not"
+    wire.run(40.0)
+    assert b.core.load["servers"] == 0
+
+
 def test_a_bug_in_the_user_is_a_500_and_reported(wire, b) -> None:
     def broken(incoming) -> None:
         raise KeyError("oops")

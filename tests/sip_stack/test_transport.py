@@ -83,6 +83,31 @@ async def test_where_no_socket_is_of_the_family_who_waits_is_told() -> None:
     group.close()
 
 
+async def test_who_gets_more_than_it_can_take_in_is_behind_until_the_socket_is_empty(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transport, "_AT_ONCE", 4)
+    one, two = open_pair("127.0.0.1")
+    behind: list[int] = []
+
+    class Slow(Ear):
+        def receive(self, data: bytes, source: Hop) -> None:
+            behind.append(two.behind)
+            super().receive(data, source)
+
+    ear = Slow()
+    two.start(ear)  # type: ignore[arg-type]
+    for several in (30, 1):  # the last is alone: the socket was empty before it
+        for _ in range(several):
+            one.send(b"x", Hop("UDP", "127.0.0.1", two.port))
+        async with asyncio.timeout(5):
+            for _ in range(several):
+                await ear.heard.get()
+    assert behind == [n // 4 for n in range(30)] + [0]
+    one.close()
+    two.close()
+
+
 async def test_a_port_that_is_held_is_refused() -> None:
     one = UdpTransport(asyncio.get_running_loop(), "127.0.0.1", 0)
     with pytest.raises(OSError, match="in use"):
