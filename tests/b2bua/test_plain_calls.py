@@ -197,6 +197,30 @@ def test_a_caller_who_gives_up_cancels_the_other_side() -> None:
     play(scenario, fixture(SECOND))
 
 
+@pytest.mark.parametrize("dies_after", ["180", "INVITE"])
+def test_a_trunk_that_falls_silent_does_not_hold_up_who_gives_up(dies_after: str) -> None:
+    """It rang, or not even that, and then nothing: not even the CANCEL is answered."""
+
+    async def scenario(world: World) -> None:
+        john, _ = await phones(world)
+        trunk = Peer(world, T1)
+        caller = john.calls("5555555555", "001*002", "secret")
+        called = await trunk.expects_call()
+        if dies_after == "180":
+            called.rings()
+            await caller.told(180)
+        world.wire.unplug(T1)
+        await asyncio.sleep(2)
+        caller.hangs_up()
+        await asyncio.sleep(0.5)
+        assert (world.last.outcome, world.last.charged) == (Outcome.CANCELLED, 0)
+        await asyncio.sleep(100)  # 9.1: 64*T1 for the CANCEL
+        await world.over()
+        assert world.core.load == {"clients": 0, "servers": 0, "dialogs": 0}
+
+    play(scenario, fixture(SECOND))
+
+
 def test_every_phone_of_an_extension_rings_and_the_first_to_answer_wins() -> None:
     async def scenario(world: World) -> None:
         john, jane = await phones(world)

@@ -352,6 +352,25 @@ def test_17_2_1_a_100_leaves_unless_something_else_does_within_200_ms(wire, a, b
     assert wire.rows == rows
 
 
+@pytest.mark.parametrize("port", [5061, 40_000])
+def test_18_1_2_answers_from_another_port_are_answers(wire, a, b, quiet: Quiet, port: int) -> None:
+    """Some trunks answer from a socket of their own; the branch is what counts, and the dialog goes to the Contact."""
+    away = Hop("UDP", "10.0.0.2", port)
+    out = a.dial(b)
+    wire.run(0.02)
+    invite = wire.last("INVITE")
+    contact = ("Contact", "<sip:10.0.0.2:5060>")
+    a.core.receive(reply(invite, 180, tag="t", extra=[contact]), away)
+    a.core.receive(reply(invite, 200, tag="t", extra=[contact], body=b"answer"), away)
+    assert a.told == [("progress", 180), ("answer", b"answer")]
+    assert wire.rows == ["1>2 INVITE", "1>2 ACK"]
+    b.call.answer(b"answer")
+    out.bye()
+    b.call.bye()
+    wire.run(100.0)
+    assert a.core.load["dialogs"] == 0
+
+
 # 13.2.2.4 forks
 
 
