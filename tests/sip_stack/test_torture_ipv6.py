@@ -123,6 +123,5 @@ def test_5118_where_media_goes(section: str, host: str, port: int) -> None:
     (data,) = [param.values[0] for param in MESSAGES if str(param.id).startswith(section)]
     request = parse(data)  # type: ignore[arg-type]
     assert isinstance(request, Request)
-    audio = descriptions.parse(request.body).audio
-    assert audio is not None
-    assert (ip_address(audio.address), audio.port) == (ip_address(host), port)
+    peer = descriptions.accept(descriptions.parse(request.body))
+    assert (ip_address(peer.address), peer.port) == (ip_address(host), port)
