@@ -15,6 +15,7 @@ from b2bua.leg import Leg
 from b2bua.outcome import MEDIA_FAULTS, CallError, CreditRefused, LegGone, Outcome, refusal
 from b2bua.payment import Paid, Purse
 from b2bua.record import call_record, leg_records
+from b2bua.stir.verdict import Verdict
 from b2bua.talk import Talk
 from media.engine import Engine
 from media.g711 import Codec
@@ -66,6 +67,8 @@ class Call:
         """3xx of phones that were followed."""
         self.charged: Micros | None = None
         self.outcome: Outcome | None = None
+        self.verdict: Verdict | None = None
+        """What the signature of the caller's number is worth; None: it was not looked at."""
         self.pack = exchange.pack
         """The prompts, in the call's language."""
         self.talk_began: float | None = None

@@ -15,7 +15,7 @@ from b2bua.leg import Leg
 from b2bua.numbers import BadNumber, read_number
 from b2bua.outcome import CallError, CreditRefused, LegGone, MoneySpent, NewNumber, NotAdmitted, Outcome
 from b2bua.routing import sell_rate
-from b2bua.triggers import CallbackRequest, Served, admit, note_ringing
+from b2bua.triggers import CallbackRequest, Served, admit, judge, note_ringing
 from store import lockouts
 from store.values import CallbackSettings
 
@@ -40,6 +40,7 @@ async def callback(want: CallbackRequest, call: Call) -> Outcome:
     with want.triggers.wait(want):
         await note_ringing(want, call)
         await _ring(want.rung, settings, call)
+        await judge(want)
         served = await admit(want, call)
         call.pack = call.exchange.pack_of(served.language or settings.language)
         back = await dial_out(call, want.number, Way(served.paid, EXTENSION, line=by_server(want.extension)))

@@ -5,17 +5,19 @@ Pure. The wording of SPEC A11 is binding: H4 who pays, H12 locks, H18 what is be
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from b2bua.fence import Fence, crossed
 from b2bua.numbers import BadNumber, from_trunk, read_number
 from b2bua.outcome import Outcome
+from b2bua.stir.verdict import Finding, Verdict
 from sip_stack.identity import Caller
 from store.directory import Directory
 from store.values import AuthorisedCaller, CallbackSettings, DialPlan, Micros, Rate, Trunk
 
 __all__ = [
-    "Facts", "Trigger", "admit_callback", "firewall", "needs_secret", "number_to_ring", "read_trigger", "too_poor",
+    "Facts", "Trigger", "admit_callback", "firewall", "needs_secret", "number_to_ring", "proven_trigger",
+    "read_trigger", "too_poor",
 ]  # fmt: skip
 
 
@@ -61,6 +63,12 @@ def read_trigger(caller: Caller, trunk: Trunk, plan: DialPlan, directory: Direct
     """The caller of a trigger, its number in the form of lists and rates (SPEC H17)."""
     number = "" if caller.hidden else from_trunk(caller.user, trunk)
     return Trigger(caller.name, _read(number, plan, directory) or number, caller.hidden, trunk.trusted)
+
+
+def proven_trigger(trigger: Trigger, verdict: Verdict, *, must: bool) -> Trigger:
+    """The trigger by its signature; `must`: without a good one it is a stranger's."""
+    stranger = verdict.finding.failed or (must and verdict.finding is not Finding.PASSED)
+    return replace(trigger, trusted=False) if stranger else trigger
 
 
 def number_to_ring(

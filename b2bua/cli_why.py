@@ -37,6 +37,8 @@ def _lines(story: StoryView) -> Iterator[str]:
     yield f"    {story.reason or 'open'}: {story.sentence}"
     if story.call_id:
         yield f"    call {story.call_id}"
+    if story.verified:
+        yield f"    {story.verified}"
     if story.source:
         yield f"    from {story.source}"
     for leg in story.legs:

@@ -17,6 +17,7 @@ from msgspec import Meta
 
 from b2bua.admission import LimitNumbers
 from b2bua.ladder import LadderLimits
+from b2bua.stir.service import StirFiles
 from b2bua.toml_lines import key_lines, line_of
 
 __all__ = ["BadConfig", "Config", "Places", "listed", "own_address", "read_config", "split_address", "split_host"]
@@ -72,6 +73,26 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hep_password: str = ""
 
 
+class StirConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[stir]`: signed numbers (RFC 8224, 8588)."""
+
+    key: str = ""
+    """PEM file: the key that signs calls; none is signed where empty."""
+    certificate: str = ""
+    x5u: str = ""
+    """Where others fetch the certificate."""
+    roots: str = ""
+    """PEM file: the authorities whose certificates are believed; no signature is looked at where empty."""
+    x5u_networks: tuple[str, ...] = ()
+    """Private networks from which certificates may be fetched."""
+    mark: str = ""
+    """What stands before a caller's name where the number is verified with attestation A."""
+
+    def files(self) -> StirFiles:
+        """As the service takes them."""
+        return StirFiles(self.key, self.certificate, self.x5u, self.roots, self.x5u_networks)
+
+
 class MediaConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[media]`."""
 
@@ -109,6 +130,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     server: ServerConfig = ServerConfig()
     media: MediaConfig = MediaConfig()
+    stir: StirConfig = StirConfig()
     web: WebConfig = WebConfig()
     limits: LimitsConfig = LimitsConfig()
 
@@ -204,6 +226,10 @@ def _faults(config: Config) -> Iterator[tuple[str, str, str]]:
         ("server", "public_address", lambda: _public(server)),
         ("server", "database", lambda: _database(server.database)),
         ("server", "hep", lambda: server.hep and split_host(server.hep)),
+        ("stir", "key", lambda: _whole_stir(config.stir)),
+        ("stir", "x5u", lambda: config.stir.x5u and _https(config.stir.x5u)),
+        ("stir", "x5u_networks", lambda: [ip_network(network) for network in config.stir.x5u_networks]),
+        ("stir", "mark", lambda: _mark(config.stir.mark)),
         ("media", "address", lambda: _one_a_family(listed(media.address))),
         ("media", "ports", lambda: _port_range(media.ports)),
         ("web", "http", lambda: split_address(web.http)),
@@ -267,6 +293,23 @@ def _origin(text: str) -> str:
     if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]+)?", text):  # RFC 6454 6.2: as browsers write it
         raise ValueError(f'"{text}" is not as in "https://call.example.org", in small letters and without a path')
     return text
+
+
+def _whole_stir(stir: StirConfig) -> None:
+    if any((stir.key, stir.certificate, stir.x5u)) and not all((stir.key, stir.certificate, stir.x5u)):
+        raise ValueError("signing needs key, certificate and x5u")
+
+
+def _https(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.hostname or not re.fullmatch(r"[!#-;=?-~]+", url):
+        raise ValueError(f'"{url}" is not as in "https://cert.example.org/shaken.pem"')
+    return url
+
+
+def _mark(text: str) -> None:
+    if not text.isprintable() or len(text) > 16:
+        raise ValueError("expected up to 16 printable characters")
 
 
 def _told(address: str) -> str:

@@ -150,6 +150,8 @@ class CallView:
     recorded: bool
     why: str = ""
     """The reason in a sentence; empty while the call is under way."""
+    verified: str = ""
+    """What the signature of the caller's number is worth, in a sentence; empty where it was not looked at."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from b2bua.audio import CODECS
 from b2bua.caller_id import Shown, from_header, identity_headers, numbers_to_show, shown_on_trunk
+from b2bua.caller_proof import signature
 from b2bua.edge import FLOW_FAILED, by_phone, flow_is_lost, hop_of, routes_of
 from b2bua.extras import options_of
 from b2bua.ladder import EXTENSION, PSTN, RINGBACK
@@ -208,16 +209,17 @@ async def _dial_server(call: Call, trunk: Trunk, hop: Hop, number: str, way: Way
     number_shown = choice(numbers_to_show(line, trunk, call.exchange.directory.public_numbers))
     shown = shown_on_trunk(line, trunk, number_shown, way.equipment)
     domain = trunk.host if trunk.user else call.exchange.domain  # one that knows us by name wants its own
+    from_, more_headers = from_header(line, shown, domain), _more_headers(trunk, line, shown, domain)
     leg.invite(
         dialling,
         target=trunk_uri(trunk, user, trunk.port if trunk.port not in (0, 5060) else None),
         hop=hop,
-        shown=from_header(line, shown, domain),
+        shown=from_,
         to=NameAddr("", trunk_uri(trunk, user)),
         codecs=trunk.codecs,
         beside=way.hear,
         credentials=Credentials(trunk.user, trunk.password) if trunk.user else None,
-        extra=_more_headers(trunk, line, shown, domain),
+        extra=[*more_headers, *signature(call, trunk, line, number, from_, more_headers)],
         silent_s=trunk.connect_s if more else None,
         options=options_of(trunk),
     )

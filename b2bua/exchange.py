@@ -17,6 +17,7 @@ from b2bua.call import Call
 from b2bua.callback import callback
 from b2bua.callback_admission import number_to_ring, read_trigger
 from b2bua.caller_id import Shown, equipment_of
+from b2bua.caller_proof import claims_of, marked, proven_first, verdict_of
 from b2bua.edge import seen_by_edge
 from b2bua.extras import options_of
 from b2bua.feed import Feed
@@ -29,6 +30,8 @@ from b2bua.outbound import emergency, outbound
 from b2bua.outcome import Congested, Outcome
 from b2bua.secret_hash import verify_secret
 from b2bua.sounds import BadSound, find_sound
+from b2bua.stir.service import Stir
+from b2bua.stir.verdict import Said
 from b2bua.tariff import monthly_fees
 from b2bua.triggers import MOST_RINGING, CallbackRequest, Triggers, turned_away, written
 from b2bua.trunk_identity import caller_on_trunk
@@ -41,6 +44,7 @@ from sip_stack.errors import PeerError
 from sip_stack.hop import WEBSOCKET
 from sip_stack.identity import Caller
 from sip_stack.invite import IncomingInvite
+from sip_stack.message import Request
 from store import directory as directories
 from store import journal, ledger, unspent
 from store.database import Database
@@ -95,6 +99,8 @@ class Exchange:
         sounds: Path | None = None,
         ladders: LadderLimits | None = None,
         recent_calls: int = 200,
+        stir: Stir | None = None,
+        mark: str = "",
         verify: Callable[[str, str], Awaitable[bool]] | None = None,
     ) -> None:
         """`now` is the loop's clock, `wall` is Unix time, `domain` what we call ourselves in From and To.
@@ -143,6 +149,9 @@ class Exchange:
         self.wires: dict[str, tuple[Call, int]] = {}
         self.ladders = Ladders(ladders or LadderLimits(), lambda hop: self.core.local(hop))
         self._most_recent = recent_calls
+        self.stir = stir
+        self.mark = mark
+        """What stands before the name of a caller whose number is verified."""
         self.moves: Feed[int] = Feed(0)
         """Counts every change of the list of calls."""
 
@@ -422,11 +431,30 @@ class Exchange:
             return
         if extension.kind != "phone":
             raise PeerError("Temporarily Unavailable", 480)
+        said = self._claims(request, caller, number, trunk)
         shown = Shown("Anonymous", "anonymous") if caller.hidden else Shown(caller.name, from_trunk(caller.user, trunk))
         account = self.directory.accounts[extension.account_id]
         call = Call(self, "inbound", account, extension, shown.number, number, request.max_forwards - 1)
         call.direct = trunk.media == "direct"
-        self._take(incoming, call, PSTN, trunk, lambda leg: inbound(call, leg, extension, shown))
+        if said is None:
+            self._take(incoming, call, PSTN, trunk, lambda leg: inbound(call, leg, extension, shown))
+            return
+
+        def proven(leg: Leg) -> Coroutine[Any, Any, Outcome]:
+            return proven_first(
+                call, leg, trunk, said,
+                lambda verdict: inbound(call, leg, extension, marked(shown, verdict, self.mark)),
+            )  # fmt: skip
+
+        self._take(incoming, call, PSTN, trunk, proven)
+
+    def _claims(self, request: Request, caller: Caller, number: str, trunk: Trunk) -> Said | None:
+        """What is to be verified of a call from a trunk; None: nothing."""
+        if self.stir is None or not self.stir.verifies or trunk.verify == "off":
+            return None
+        if trunk.verify == "note" and "Identity" not in request.fields:
+            return None
+        return claims_of(request, caller, number, trunk)
 
     def _triggered(
         self, incoming: Incoming, trunk: Trunk, extension: Extension, dialled: str, caller: Caller
@@ -444,6 +472,9 @@ class Exchange:
         call.ladder.sip(self.now(), EXTENSION, True, incoming.request.raw, incoming.source)
         number, callable_ = number_to_ring(extension.callback, trigger, account.dial_plan, self.directory)
         want = CallbackRequest(extension, account, rung, trigger, number, callable_, self.triggers)
+        if (said := self._claims(incoming.request, caller, dialled, trunk)) is not None:
+            want.verdict = self.keep(verdict_of(call, trunk, said))
+            want.must_be_proven = trunk.verify == "require"
         call.on_outcome = written(want, call)
         self.begin(call, callback(want, call))
 

@@ -6,7 +6,7 @@ from b2bua.money import format_money
 from store.rates import price, talk_seconds
 from store.values import Micros, Rate
 
-__all__ = ["SENTENCES", "cost_lines", "cost_parts", "paid_seconds", "sentence"]
+__all__ = ["PROOFS", "SENTENCES", "cost_lines", "cost_parts", "paid_seconds", "proof", "sentence"]
 
 SENTENCES: dict[str, str] = {
     "": "It is still under way.",
@@ -44,7 +44,8 @@ SENTENCES: dict[str, str] = {
     "nothing-dialled": "The person called back pressed nothing in time.",
     "not-configured": "The callback number is switched off, or not set up yet.",
     "hidden-callerid": "The caller hid the number.",
-    "untrusted-caller": "The number came by a trunk whose callers are not believed.",
+    "untrusted-caller": "The number came by a trunk whose callers are not believed, or its signature proved nothing.",
+    "not-proven": "Calls of this trunk must have a signed number, and this one had none, or one that proved nothing.",
     "unknown-caller": "The number is not among the authorised CallerIDs.",
     "caller-disabled": "The authorised CallerID is disabled.",
     "already-pending": "A call back to this number was under way already.",
@@ -82,6 +83,28 @@ SENTENCES: dict[str, str] = {
     "number-impossible": "No number of that country looks like this.",
 }
 """Every recorded reason in a plain sentence."""
+
+
+PROOFS: dict[str, str] = {
+    "": "",
+    "verified": "The caller's number is verified: its signature is good.",
+    "verified-A": "The caller's number is verified: its provider knows the caller and whose the number is.",
+    "verified-B": "The caller's provider signed the number: it knows the caller, and not whose the number is.",
+    "verified-C": "The call was signed where it entered the network; nobody knows whose the number is.",
+    "not-signed": "The caller's number is not signed.",
+    "stale": "The signature of the number is too old: it may be of another call.",
+    "other-caller": "The signature is for another calling number.",
+    "other-called": "The signature is for a call to another number.",
+    "no-certificate": "The certificate of who signed the number could not be fetched.",
+    "untrusted-certificate": "The certificate of who signed the number is not believed, or is not for it.",
+    "bad-signature": "The signature of the number is wrong.",
+}
+"""What each verdict on a signed number means."""
+
+
+def proof(verdict: str) -> str:
+    """What the signature of a number was worth, in a sentence."""
+    return PROOFS[verdict]
 
 
 def sentence(reason: str) -> str:

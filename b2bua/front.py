@@ -27,7 +27,7 @@ from b2bua.desk import (
     VisitorStatus,
 )
 from b2bua.exchange import Exchange
-from b2bua.explain import sentence
+from b2bua.explain import proof, sentence
 from b2bua.money import format_money
 from b2bua.visitors import Visitors
 from store import ledger
@@ -235,4 +235,5 @@ def _view(call: Call) -> CallView:
         charge=format_money(call.charged, currency) if call.charged is not None else "",
         recorded=call.recorded and call.id not in call.exchange.live,  # it is complete when the call is over
         why=sentence(call.outcome) if call.outcome else "",
+        verified=proof(str(call.verdict or "")),
     )

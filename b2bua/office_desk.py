@@ -210,6 +210,8 @@ class StoryView:
     buy: str = ""
     """What it cost us, and what we have of it; empty where that is not known, or not for the asker."""
     margin: str = ""
+    verified: str = ""
+    """What the signature of the caller's number was worth, in a sentence; empty where it was not looked at."""
 
 
 @dataclass(frozen=True, slots=True)

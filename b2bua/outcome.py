@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MEDIA_FAULTS", "CallError", "Congested", "CreditRefused", "LegGone", "MoneySpent", "NewNumber", "NoRoute",
-    "NotAdmitted", "NotReached", "Offline", "Outcome", "refusal",
+    "NotAdmitted", "NotProven", "NotReached", "Offline", "Outcome", "refusal",
 ]  # fmt: skip
 
 
@@ -73,6 +73,8 @@ class Outcome(StrEnum):
     NUMBER_TODAY = "number-calls-today"
     MONEY_TODAY = "money-today"
     PRICE_TOO_HIGH = "price-too-high"
+    NOT_PROVEN = "not-proven"
+    """The trunk's calls must be signed (STIR)."""
 
     @property
     def of_visitor(self) -> Outcome:
@@ -183,6 +185,21 @@ class NotAdmitted(CallError):
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome.value)
         self.outcome = outcome
+
+
+class NotProven(CallError):
+    """A call whose number is not signed, or not truly (RFC 8224 6.2.2)."""
+
+    outcome = Outcome.NOT_PROVEN
+
+    def __init__(self, status: int, phrase: str) -> None:
+        super().__init__(phrase)
+        self._refusal = (status, f'SIP;cause={status};text="{phrase}"')
+
+    @property
+    def refusal(self) -> tuple[int, str]:
+        """The status that says what is wrong with the signature."""
+        return self._refusal
 
 
 class CreditRefused(CallError):

@@ -205,6 +205,8 @@ class TrunkEntry:
     prack: bool = False
     session_expires_s: SessionSeconds = 1800
     min_se_s: Annotated[int, Meta(ge=90, le=86400)] = 90
+    sign: bool = True
+    verify: Literal["off", "note", "require"] = "note"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ def call_record(call: Call, ended: float, cost: Micros) -> CallRecord:
         call.id, call.kind, account.id if account else None, call.wall(call.started),
         call.extension.number if call.extension else "", call.from_, call.to, ended, str(call.outcome),
         round(call.talk_s * 1000), cost, account.currency if account else "", total(map(_buy, call.legs)),
+        str(call.verdict or ""),
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Select, func, or_, select
 
 from b2bua.desk import Holder, LadderRow, LegView, StoryView
-from b2bua.explain import cost_lines, sentence
+from b2bua.explain import cost_lines, proof, sentence
 from b2bua.money import format_money
 from b2bua.numbers import BadNumber, read_number
 from b2bua.office_jobs import iso
@@ -117,7 +117,7 @@ def _of_call(conn: Connection, row: CallRecord) -> StoryView:
 
 
 def _with_call(conn: Connection, told: StoryView, call: CallRecord) -> StoryView:
-    told = replace(told, legs=_legs(conn, call))
+    told = replace(told, legs=_legs(conn, call), verified=proof(call.verified))
     if call.buy is None:
         return told
     margin = Micros(call.cost - call.buy)

@@ -11,11 +11,12 @@ from weakref import WeakValueDictionary
 
 from sqlalchemy import Connection
 
-from b2bua.callback_admission import Facts, Trigger, admit_callback
+from b2bua.callback_admission import Facts, Trigger, admit_callback, proven_trigger
 from b2bua.meter import WARNED
 from b2bua.outcome import NotAdmitted, Outcome
 from b2bua.payment import Paid, Purse
 from b2bua.routing import route, sell_rate
+from b2bua.stir.verdict import Verdict
 from sip_stack.incoming import Incoming
 from store import callers, journal, ledger, lockouts
 from store.errors import StoreError
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
     from b2bua.call import Call
     from b2bua.leg import Leg
 
-__all__ = ["MOST_RINGING", "CallbackRequest", "Served", "Triggers", "admit", "note_ringing", "turned_away", "written"]
+__all__ = [
+    "MOST_RINGING", "CallbackRequest", "Served", "Triggers", "admit", "judge", "note_ringing", "turned_away",
+    "written",
+]  # fmt: skip
 
 MOST_RINGING = 1000
 """Triggers that ring or wait for their call back at once: a flood of them cannot exhaust us."""
@@ -77,6 +81,9 @@ class CallbackRequest:
     """The number to ring back, where `callable`."""
     callable: bool
     triggers: Triggers
+    verdict: asyncio.Task[Verdict] | None = None
+    """What its signature is worth, when that is known; None: it is not looked at."""
+    must_be_proven: bool = False
 
     @property
     def settings(self) -> CallbackSettings:
@@ -111,6 +118,12 @@ async def note_ringing(want: CallbackRequest, call: Call) -> None:
         await call.database.run(lambda conn: journal.open_request(conn, record))
     except StoreError as error:  # it may be well again when the ringing ends
         call.log_error("ringing-not-noted", error)
+
+
+async def judge(want: CallbackRequest) -> None:
+    """Whose signature proves nothing is a stranger, however much the trunk is trusted (SPEC A12.9)."""
+    if want.verdict is not None:
+        want.trigger = proven_trigger(want.trigger, await want.verdict, must=want.must_be_proven)
 
 
 async def admit(want: CallbackRequest, call: Call) -> Served:

@@ -28,6 +28,7 @@ from b2bua.office import BackOffice
 from b2bua.random_ids import RandomIds
 from b2bua.sip_trace import SipTrace
 from b2bua.sip_transports import SipTransports, media_places, resolver
+from b2bua.stir.service import BadFiles, Stir
 from b2bua.trunk_requests import Locate
 from media.engine import MediaEngine
 from media.prompt import Pack
@@ -42,6 +43,8 @@ __all__ = ["Running", "bind_http", "fixed_sip", "free_http", "free_sip", "run_se
 Transport = Callable[[asyncio.AbstractEventLoop, str, int], UdpTransport]
 
 log = logging.getLogger(__name__)
+
+_RENEW_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,8 @@ async def run_server(
         emergencies=emergencies,
         ladders=config.ladders(),
         recent_calls=config.server.recent_calls,
+        stir=_stir(config),
+        mark=config.stir.mark,
     )
     alarm = Alarm(loop)
     ways = await SipTransports.bind(config, exchange, sip, stack)
@@ -140,11 +145,34 @@ async def run_server(
         limits=Limits(config.limit_numbers()), demo=demo,
     )  # fmt: skip
     await front.open()
+    if exchange.stir is not None:
+        exchange.keep(_renewing_stir(exchange.stir))
     _send_to_homer(config.server, exchange, trace, stack)
     await stack.enter_async_context(control(config.server.database, exchange, trace))
     _spare_the_collector()
     await ways.start(core)
     return Running(exchange, front, engine, (address, sip.port), base_url)
+
+
+def _stir(config: Config) -> Stir | None:
+    """Raises: BadConfig."""
+    stir = config.stir
+    if not (stir.key or stir.roots):
+        return None
+    try:
+        return Stir(stir.files(), time.time)
+    except (BadFiles, OSError) as error:
+        raise BadConfig(f"[stir]: {error}") from error
+
+
+async def _renewing_stir(stir: Stir) -> None:
+    while True:
+        await asyncio.sleep(_RENEW_S)
+        try:
+            if await asyncio.to_thread(stir.renew):
+                log.info("event=stir-files-renewed")
+        except (BadFiles, OSError) as error:
+            log.error("event=stir-files-not-renewed error=%s", error)
 
 
 async def serve_web(running: Running, config: Config, listener: socket.socket, stack: AsyncExitStack) -> None:

@@ -73,6 +73,8 @@ class CallRecord:
     currency: str = ""
     buy: Micros | None = None
     """What it cost us; None: that is not known."""
+    verified: str = ""
+    """What the signature of the caller's number was worth: `verified-A`, `stale`, ...; empty: not looked at."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,7 @@ trunks = Table(
     _text("tls_client"),
     _text("rate_table"), _json("failover", "[]"),
     _set("prack", False), _set("session_expires_s", 1800), _set("min_se_s", 90),
+    _set("sign", True), _text("verify", 16, "note"),
 )
 dids = Table(
     "dids", metadata, _id(), Column("number", sa.String(32), nullable=False, unique=True),
@@ -163,6 +164,7 @@ calls = Table(
     _ref("account_id", "accounts.id", nullable=True), _text("extension", 32), _text("from_", 64), _text("to", 64),
     _time("started", nullable=False), _time("ended"), _text("reason", 64), _number("talk_ms"), _micros("cost"),
     _text("currency", 3), Column("buy", sa.BigInteger),  # what it cost us; NULL: not known
+    _text("verified", 32),
     sa.Index(None, "started"), sa.Index(None, "to"), sa.Index(None, "from_"),
 )
 call_legs = Table(

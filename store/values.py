@@ -343,6 +343,10 @@ class Trunk:
     """The session interval asked for (RFC 4028); 0: no session timers."""
     min_se_s: int = 90
     """The shortest that is agreed to."""
+    sign: bool = True
+    """Its calls are signed (STIR), where the server has a certificate."""
+    verify: Literal["off", "note", "require"] = "note"
+    """What becomes of signatures of calls from it: nothing; noted; or a call without a good one is refused."""
 
 
 @dataclass(frozen=True, slots=True)

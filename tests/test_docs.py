@@ -17,7 +17,7 @@ from typer.models import OptionInfo
 from b2bua.admission import Reason
 from b2bua.apply import apply
 from b2bua.cli import app
-from b2bua.config import Config, LimitsConfig, MediaConfig, ServerConfig, WebConfig, read_config
+from b2bua.config import Config, LimitsConfig, MediaConfig, ServerConfig, StirConfig, WebConfig, read_config
 from b2bua.money import format_money
 from b2bua.numbers import NumberFault
 from b2bua.outcome import Outcome
@@ -48,7 +48,8 @@ DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), 
 SERVE, APPLY = CONFIGURATION.split("\n## ")[1:3]
 
 SERVE_TABLES: dict[str, type[Any]] = {
-    "`[server]`": ServerConfig, "`[media]`": MediaConfig, "`[web]`": WebConfig, "`[limits]`": LimitsConfig,
+    "`[server]`": ServerConfig, "`[media]`": MediaConfig, "`[stir]`": StirConfig, "`[web]`": WebConfig,
+    "`[limits]`": LimitsConfig,
 }
 APPLY_TABLES: dict[str, type[Any]] = {
     "`[[account]]`": AccountEntry, "`dial_plan = { ... }` of an account": DialPlan, "`[[extension]]`": ExtensionEntry,

@@ -125,7 +125,7 @@ def test_load_reads_back_every_field(conn: Connection) -> None:
     line = Trunk(
         1, "R1", "192.0.2.1", 5061, "u", "p", True, ("192.0.2.0/24",), "national", "GB", ("PCMA",), 9, "direct",
         "extension", "proxy.test:5070", True, 600, 30, 4, 5, 6, "+", "9", "00", "+", {"X-Account": "42"}, "pai", "rpid",
-        7, 8, "sips", True, "/ca", "/crt", "/key", "carrier.test",
+        7, 8, "sips", True, "/ca", "/crt", "/key", "carrier.test", sign=False, verify="require",
     )
     page = CallNowSettings(
         True, "john_doe", True, False, False, False, False, False, "ro", "hello", False, 1, 2, Micros(3),
@@ -135,6 +135,7 @@ def test_load_reads_back_every_field(conn: Connection) -> None:
         1, "001*002", 2, "phone", "John", "555", "m", "s", 7, 8, page,
         caller_id=CallerId("user", "J", "user", "123"),
         callback=CallbackSettings(trigger_s=3, password_hash="$", allowed=("+44",), money_a_day=Micros(5)),
+        redirects="extensions",
     )
     write(conn, tables.accounts, id=1, name="top", currency="EUR", plan="postpaid", call_api=True, dial_plan={},
           rate_table="gold", credit_limit=5)
@@ -149,11 +150,12 @@ def test_load_reads_back_every_field(conn: Connection) -> None:
           up_after=5, connect_s=6, out_strip="+", out_prefix="9", in_strip="00", in_prefix="+",
           headers={"X-Account": "42"}, send_caller="pai", read_caller="rpid", channels=7, calls_per_s=8,
           transport="sips", stay_on_udp=True, tls_ca="/ca", tls_certificate="/crt", tls_key="/key",
-          tls_client="carrier.test")
+          tls_client="carrier.test", sign=False, verify="require")
     write(conn, tables.extensions, id=1, number="001*002", account_id=2, kind="phone", name="John",
           public_number="555", ha1_md5="m", ha1_sha256="s", ring_s=7, confirm_s=8,
           caller_id={"name_by": "user", "name": "J", "number_by": "user", "number": "123"},
-          callback={"trigger_s": 3, "password_hash": "$", "allowed": ["+44"], "money_a_day": 5})
+          callback={"trigger_s": 3, "password_hash": "$", "allowed": ["+44"], "money_a_day": 5},
+          redirects="extensions")
     write(conn, tables.callnow, extension_id=1, enabled=True, page_id="john_doe", paused=True,
           reject_while_on_phone=False, confirm=False, show_name=False, ask_name=False, image_validation=False,
           language="ro", message="hello", announce_to_visitor=False, calls_a_day=1, longest_call_s=2, money_a_day=3,
