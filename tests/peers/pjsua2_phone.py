@@ -27,9 +27,11 @@ class Pjsua2Phone(Child):
 
     def __init__(
         self, folder: Path, *, user: str, password: str, server: str, address: str, sip_port: int, speaks: Path,
-        prefix: tuple[str, ...] = (),
+        prefix: tuple[str, ...] = (), demanding: bool = False,
     ) -> None:
+        """`demanding`: it requires 100rel and session timers in every call."""
         super().__init__("tests.peers.pjsua2_phone", {
+            "demanding": demanding,
             "user": user, "password": password, "server": server, "address": address, "port": sip_port,
             "speaks": str(speaks), "folder": str(folder),
         }, log=folder / "pjsua2.log", prefix=prefix)
@@ -111,6 +113,10 @@ def _phone(said: dict[str, Any]) -> None:
     account_config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", said["user"], 0, said["password"]))
     account_config.mediaConfig.transportConfig.boundAddress = said["address"]
     account_config.mediaConfig.transportConfig.port = said["port"] + 10
+    if said["demanding"]:
+        account_config.callConfig.prackUse = pj.PJSUA_100REL_MANDATORY
+        account_config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_REQUIRED
+        account_config.callConfig.timerSessExpiresSec = 120
     account = Account()
     account.create(account_config)
 
