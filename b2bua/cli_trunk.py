@@ -75,7 +75,7 @@ async def _test(trunk: Trunk, config: Config, number: str, caller: str) -> bool:
         local=Listening([Listener(name, *each) for name in ("UDP", *streams) for each in ours]),
         new_id=RandomIds(), clock=time.monotonic, alarm=alarm, bug=_raise,
     )  # fmt: skip
-    core.stays_on_udp = lambda hop: trunk.stay_on_udp or not config.server.tcp
+    core.oversize.stays = lambda hop: trunk.stay_on_udp or not config.server.tcp
     alarm.wakes(core)
     udp.start(core)
     for each in streams.values():

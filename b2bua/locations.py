@@ -72,7 +72,7 @@ class Locations:
         before = self._bindings.get(number, ())
         path = path_of(request, trusted=trusted)
         after = register(before, request, incoming.source, now, path=path, seen_ip=seen_ip)
-        if any(not _usable(binding.contact) for binding in after):
+        if any(not _usable(binding) for binding in after):
             raise PeerError("Contact is no SIP address", 400)
         if incoming.source.transport in RELIABLE:
             self._by_flow.setdefault((incoming.source.transport, incoming.source.flow), set()).add(number)
@@ -128,9 +128,10 @@ def _services(route: str) -> list[tuple[str, str]]:
     return [("Service-Route", route)] if route else []  # RFC 3608 6.3
 
 
-def _usable(contact: str) -> bool:
-    """Whether an INVITE can be sent there."""
-    return len(contact) <= _LONGEST_CONTACT and contact.startswith(("sip:", "sips:"))
+def _usable(binding: Binding) -> bool:
+    """Whether an INVITE can be sent there; a SIPS URI is reached by TLS alone (RFC 3261 19.1)."""
+    schemes = ("sip:", "sips:") if binding.transport in ("TLS", "WSS") else ("sip:",)
+    return len(binding.contact) <= _LONGEST_CONTACT and binding.contact.startswith(schemes)
 
 
 def _write(conn: Connection, number: str, bindings: tuple[Binding, ...]) -> None:

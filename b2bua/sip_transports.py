@@ -99,7 +99,7 @@ class SipTransports:
 
     async def start(self, core: SipCore) -> None:
         """Let messages in."""
-        core.stays_on_udp = self._stays_on_udp
+        core.oversize.stays = self._stays_on_udp
         self._udp.start(core)
         for stream in self._streams.values():
             await stream.start(core.receive)

@@ -83,12 +83,12 @@ class Probe:
             self._say(f"INVITE    {number}: emergency numbers are not called for a test")
             return False
         number = re.sub(r"[-.() /]", "", number)
-        with socket.socket(socket.AF_INET6 if ":" in self._domain else socket.AF_INET, socket.SOCK_DGRAM) as rtp:
-            rtp.bind(("", 0))  # held, so that what is sent to us ends here
-            for hop in await servers_of(self._trunk, self._locate):
+        for hop in await servers_of(self._trunk, self._locate):
+            with socket.socket(socket.AF_INET6 if ":" in hop.host else socket.AF_INET, socket.SOCK_DGRAM) as rtp:
+                rtp.bind(("", 0))  # held, so that what is sent to us ends here
                 status, response = await self._ring(hop, number, caller, rtp.getsockname()[1])
-                if status not in (408, 503):
-                    break
+            if status not in (408, 503):
+                break
         return self._tell("INVITE", response, status)
 
     async def _ring(self, hop: Hop, number: str, caller: str, port: int) -> tuple[int, Response | None]:
@@ -100,7 +100,7 @@ class Probe:
         invite = ServerInvite(
             self._core, test, target=trunk_uri(trunk, user, trunk.port or None), hop=hop,
             from_=NameAddr("", sip_uri(shown.number, domain)), to=NameAddr("", trunk_uri(trunk, user)),
-            body=sdp.offer(self._domain, port, session_id=1, version=1, codecs=trunk.codecs),
+            body=sdp.offer(self._core.local(hop)[0], port, session_id=1, version=1, codecs=trunk.codecs),
             extra=[*route_to(trunk), *caller_headers(trunk, shown, domain), *trunk.headers.items()],
             credentials=Credentials(trunk.user, trunk.password) if trunk.user else None,
         )  # fmt: skip

@@ -12,11 +12,12 @@ from zlib import crc32
 from sip_stack.errors import BadMessage, PeerError
 from sip_stack.grammar import comma_list, param
 from sip_stack.headers import CSeq, NameAddr, Via
-from sip_stack.hop import RELIABLE, Hop, bracketed
+from sip_stack.hop import RELIABLE, Hop
 from sip_stack.incoming import Incoming
 from sip_stack.listening import Listening
 from sip_stack.locating import default_port
 from sip_stack.message import Request, Response, parse, reply
+from sip_stack.ourselves import Ourselves, Oversize
 from sip_stack.stun import binding_response
 from sip_stack.timers import RFC, TimerSettings, Wheel
 from sip_stack.transaction import (
@@ -39,7 +40,6 @@ _EXTENSIONS = frozenset(SUPPORTED.split(", "))
 _IN_DIALOG = frozenset({"BYE", "INFO", "PRACK", "UPDATE"})
 _DESCRIBING = frozenset({"INVITE", "PRACK", "UPDATE"})
 _MAGIC = "z9hG4bK"
-_NO_TCP_S, _MOST_REFUSALS = 600.0, 4096
 _SDP = "application/sdp"
 _MOST_CHALLENGED = 4096
 """Server transactions beyond which a challenge is given without one more: nothing is repeated or remembered for it."""
@@ -105,27 +105,13 @@ class SipCore:
         self._servers: dict[object, InviteServer | NonInviteServer] = {}
         self._merged: set[tuple[str, str, CSeq]] = set()
         self._usages: dict[str, DialogUser] = {}
-        self.stays_on_udp: Callable[[Hop], bool] = lambda hop: False
-        """Whether not even what is too big for UDP shall go there by TCP."""
-        self._no_tcp: dict[tuple[str, int], float] = {}
-        """Where no TCP connection came about, and when it may be tried again."""
-        self._clock = clock
         self._wheel = Wheel(clock, alarm)
         self.arm = self._wheel.arm
-        if isinstance(local, Listening):
-            self._several = None if local.simple else local
-            local = {each.transport: (each.told, each.port) for each in reversed(local.listeners)}
-        else:
-            self._several = None
-        self._local = local
-        self._sent_by = {name: f"{bracketed(host)}:{port}" for name, (host, port) in local.items()}
-
-    def local(self, hop: Hop) -> tuple[str, int]:
-        """What this far end knows as our address."""
-        if self._several is not None:
-            ours = self._several.of(hop)
-            return ours.told, ours.port
-        return self._local[hop.transport]
+        us = Ourselves(local)
+        self.local, self.sent_by, self.is_ours = us.local, us.sent_by, us.is_ours
+        self.contact, self.new_via = us.contact, us.new_via
+        self.oversize = Oversize(us.transports, clock)
+        self.wider, self.narrow = self.oversize.wider, self.oversize.narrow
 
     # What the shell calls
 
@@ -181,48 +167,6 @@ class SipCore:
         if self.tap is not None:
             self.tap(False, data, hop, call_id)
         self._send(data, hop)
-
-    def sent_by(self, hop: Hop) -> str:
-        """Our host and port as this far end is told them."""
-        if self._several is None:
-            return self._sent_by[hop.transport]
-        listener = self._several.of(hop)
-        return f"{bracketed(listener.told)}:{listener.port}"
-
-    def is_ours(self, hop: Hop) -> bool:
-        """Whether what is sent there comes back to us."""
-        try:
-            return self.sent_by(hop) == f"{bracketed(hop.host)}:{hop.port}"
-        except KeyError:  # nothing of ours listens for such
-            return False
-
-    def contact(self, hop: Hop, *, user: str = "", secure: bool = False) -> str:
-        """Our Contact towards `hop`; without a user nothing leaks through it.  `secure`: a SIPS URI (8.1.1.8)."""
-        at = f"{user}@" if user else ""
-        if secure:
-            return f"<sips:{at}{self.sent_by(hop)}>"
-        # RFC 7118 5.2.1: `ws` is the one word there is for WebSocket, over TLS too
-        word = "ws" if hop.transport == "WSS" else hop.transport.lower()
-        suffix = "" if hop.transport == "UDP" else f";transport={word}"
-        return f"<sip:{at}{self.sent_by(hop)}{suffix}>"
-
-    def new_via(self, hop: Hop, branch: str) -> str:
-        """A Via with rport (RFC 3581 3)."""
-        alias = ";alias" if hop.transport == "TLS" and hop.line else ""  # RFC 5923 5: it may come back by the same
-        return f"SIP/2.0/{hop.transport} {self.sent_by(hop)};branch={branch};rport{alias}"
-
-    def wider(self, hop: Hop) -> Hop | None:
-        """TCP to the same address (18.1.1); None where it was refused not long ago, or is not wanted."""
-        there = (hop.host, hop.port)
-        if "TCP" not in self._sent_by or self._no_tcp.get(there, 0.0) > self._clock() or self.stays_on_udp(hop):
-            return None
-        return hop._replace(transport="TCP", flow=0)
-
-    def narrow(self, hop: Hop) -> None:
-        """No connection came about."""
-        if len(self._no_tcp) >= _MOST_REFUSALS:
-            self._no_tcp.clear()
-        self._no_tcp[hop.host, hop.port] = self._clock() + _NO_TCP_S
 
     def chance(self) -> float:
         """A number from 0 to 1, another each time: for waits that two sides should not choose alike."""

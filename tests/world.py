@@ -143,6 +143,9 @@ class Wire:
     def send_from(self, source: tuple[str, int]) -> Callable[[bytes, Hop], None]:
         def send(data: bytes, hop: Hop) -> None:
             target = (hop.host, hop.port)
+            if hop.transport != "UDP" and target not in self._cores:  # nobody listens
+                self._loop.call_later(DELAY_S, lambda: self._cores[source].lost(hop))
+                return
             arrives = self.travels(len(self.sent))
             if source in self._dead:
                 return

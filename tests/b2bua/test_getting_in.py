@@ -66,6 +66,35 @@ def test_a_phone_registers_itself_with_usable_contacts_only(contact: str, to: st
     play(scenario, fixture(SECOND))
 
 
+@pytest.mark.parametrize(("transport", "status"), [("UDP", 400), ("TCP", 400), ("TLS", 200)])
+def test_a_sips_contact_is_taken_by_tls_alone_and_called_so(transport: str, status: int) -> None:
+    async def scenario(world: World) -> None:
+        phone, caller = Peer(world, PHONE), Peer(world, T1)
+        server = Hop(transport, *SERVER)
+        asked: asyncio.Queue[Response] = asyncio.Queue()
+        who = NameAddr("", sip_uri("001*002", SERVER[0]))
+        proof: list[tuple[str, str]] = []
+        for _ in range(2):
+            extra = [("Contact", phone.core.contact(server, secure=True)), *proof]
+            request = phone.core.build("REGISTER", sip_uri("", SERVER[0]), who, who, extra)
+            phone.core.request(request, server, lambda response: response and asked.put_nowait(response))
+            response = await asked.get()
+            if response.status == 401:
+                proof = [("Authorization", phone._proof(response, "001*002", "secret"))]
+        assert response.status == status
+        if status == 200:
+            inbound = caller.calls("5555550000", "5551111111")
+            called = await phone.expects_call()
+            assert called.request is not None
+            assert str(called.request.uri) == f"sips:{PHONE[0]}:{PHONE[1]}"
+            assert called.request.fields["Contact"] == [f"<sips:{SERVER[0]}:{SERVER[1]}>"]
+            called.refuses(486)
+            await inbound.told(486)
+            await world.over()
+
+    play(scenario, fixture())
+
+
 def test_an_unknown_user_and_a_wrong_password_get_the_same_answer() -> None:
     async def scenario(world: World) -> None:
         phone = Peer(world, PHONE)

@@ -508,7 +508,7 @@ def test_over_tcp_the_contact_says_so_and_calls_come_by_the_connection() -> None
         trunk, john = Peer(world, T1), Peer(world, PHONE)
         assert await john.register("001*002", "secret") == 200
         world.wire.lines["TCP", SERVER] = "R1"
-        await asyncio.sleep(1)
+        await asyncio.sleep(100)  # when the server started nobody was there: the connection was refused
         (register,) = world.wire.requests("REGISTER", T1)
         contact = contact_user(next(t for t in world.exchange.directory.trunks.values() if t.name == "R1"))
         assert f"Contact: <sip:{contact}@192.0.2.1:5060;transport=tcp>".encode() in register
@@ -589,6 +589,21 @@ def test_a_trunk_of_which_a_certificate_is_demanded_is_known_by_nothing_else(nam
         await asyncio.sleep(40)
 
     play(scenario, fixture((HOST, f'{HOST}\ntls_client = "SIP.Carrier.Test"')))
+
+
+def test_a_server_that_refuses_the_connection_is_passed_over_at_once() -> None:
+    async def story(world: World, john: Peer) -> None:
+        second = Peer(world, T2)
+        began = world.loop.time()
+        caller = john.calls("5555555555", "001*002", "secret")
+        called = await second.expects_call()
+        assert world.loop.time() - began < 0.5
+        called.answers()
+        await caller.told(200)
+        caller.hangs_up()
+        assert (await world.over()).outcome is Outcome.TALKED
+
+    dialled(SRV.replace('host = "sip.example.net"', 'host = "sip.example.net"\ntransport = "tcp"'), story)
 
 
 def test_big_requests_stay_on_udp_where_the_trunk_wants_that() -> None:

@@ -9,6 +9,7 @@ import pytest
 from sip_stack.headers import NameAddr
 from sip_stack.hop import Hop
 from sip_stack.message import Request, parse
+from sip_stack.ourselves import Oversize
 from sip_stack.transaction import MOST_DATAGRAM
 from sip_stack.uri import sip_uri
 
@@ -83,14 +84,15 @@ def test_a_refusal_is_remembered_for_ten_minutes(wire, a, b) -> None:
 ])
 def test_which_way(wire, a, b, size: bytes, stays: bool, transport: str) -> None:
     ways = Ways(a, tcp=True)
-    a.core.stays_on_udp = lambda hop: stays
+    a.core.oversize.stays = lambda hop: stays
     a.dial(b, body=size)
     assert ways.sent == [(transport, "INVITE")]
 
 
 def test_without_tcp_of_our_own_everything_goes_by_udp(wire, a, b) -> None:
     ways = Ways(a, tcp=True)
-    del a.core._sent_by["TCP"]
+    a.core.oversize = Oversize(frozenset({"UDP"}), lambda: wire.now)
+    a.core.wider = a.core.oversize.wider
     a.dial(b, body=BIG)
     assert ways.sent == [("UDP", "INVITE")]
 
@@ -109,4 +111,4 @@ def test_a_connection_lost_after_the_answer_began_is_no_reason_to_send_again(wir
 def test_so_many_refusals_are_remembered(wire, a) -> None:
     for number in range(5000):
         a.core.narrow(Hop("TCP", f"10.0.{number >> 8}.{number & 255}", 5060))
-    assert len(a.core._no_tcp) <= 4096
+    assert len(a.core.oversize._refused) <= 4096
