@@ -28,7 +28,7 @@ class Alive:
         assert task is not None
         self._task = task
         self._cancelling = task.cancelling()
-        if self._leg.left:
+        if self._leg.ended_at is not None:
             raise LegGone(self._leg, self._leg.left)
         self._leg.scopes.append(self)
 

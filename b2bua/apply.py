@@ -138,7 +138,7 @@ def _extensions(sync: Sync, plan: Plan, realm: str, new_id: Callable[[], str]) -
         "prack": entry.prack, "session_expires_s": entry.session_expires_s, "min_se_s": entry.min_se_s,
         "caller_id": _caller_id(entry.caller_id, there.get((entry.number,))),
         "callback": _callback(entry.callback, there.get((entry.number,))),
-        **_digest_secrets(entry, realm),
+        "transfer": entry.transfer, **_digest_secrets(entry, realm),
     } for entry in plan.extension})
     numbers = {row["id"]: key[0] for key, row in sync.rows(EXTENSIONS).items()}
     sync.write(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
 from b2bua.audio import CODECS
+from b2bua.interrupt import Interrupt
 from b2bua.ladder import EXTENSION, RINGBACK, Kind
 from b2bua.leg import Leg
-from b2bua.outcome import MEDIA_FAULTS, CallError, CreditRefused, LegGone, Outcome, refusal
+from b2bua.outcome import MEDIA_FAULTS, CallError, CreditRefused, LegGone, MoneySpent, Outcome, refusal
 from b2bua.payment import Paid, Purse
 from b2bua.record import call_record, leg_records
 from b2bua.stir.verdict import Verdict
@@ -71,6 +73,14 @@ class Call:
         """What the signature of the caller's number is worth; None: it was not looked at."""
         self.pack = exchange.pack
         """The prompts, in the call's language."""
+        self.talk: Interrupt | None = None
+        """While two far ends talk: what ends that talk and begins another (b2bua.transfer)."""
+        self.handed_over = False
+        """Its extension has transferred it: who is on the phone, its legs alone tell."""
+        self.to_phones: Sequence[tuple[str, str]] = ()
+        """More headers of INVITEs to our own phones."""
+        self.on_ringing: Callable[[], None] | None = None
+        """Who else wants to know that somebody rings."""
         self.talk_began: float | None = None
         self.talk_ended: float | None = None
         self._talks_before_s = 0.0
@@ -177,10 +187,17 @@ class Call:
             self.account, self.extension = before
             raise
 
-    async def until_spent(self, leg: Leg) -> None:
-        """Wait for the moment the money, or the longest talk since `leg` answered, ends."""
-        assert self.purse is not None
-        await self.purse.spend(leg)
+    async def until_over(self, leg: Leg) -> None:
+        """Wait for LegGone, or for MoneySpent when the money, or the longest talk since `leg` answered, ends."""
+        if self.purse is None:
+            await asyncio.get_running_loop().create_future()
+        else:
+            await self.purse.spend(leg)
+            raise MoneySpent
+
+    def metered(self, leg: Leg) -> AbstractAsyncContextManager[None]:
+        """The same, beside something else that is waited for."""
+        return nullcontext() if self.purse is None else self.purse.deadline(leg)
 
     # Legs
 
@@ -229,6 +246,8 @@ class Call:
     def talk_ends(self, phone: Leg, far: Leg) -> None:
         """See `bridge`."""
         self.talk_ended = min(self.now() if leg.ended_at is None else leg.ended_at for leg in (phone, far))
+        if phone.partner not in (None, far):
+            return  # a transfer has joined it with somebody else already
         phone.part()
         if phone.audio and phone.ended_at is None:
             self.engine.unbridge(phone.audio.port)
@@ -236,14 +255,11 @@ class Call:
     def _record(self, phone: Leg, far: Leg) -> None:
         """Each talk of a call has a file of its own."""
         more = f"-{self._recordings + 1}" if self._recordings else ""
-        path = self.exchange.recording_path(f"{self.id}{more}")
+        younger = max((phone.call, far.call), key=lambda call: call.started)  # a talk of two calls is recorded once
+        path = self.exchange.recording_path(f"{self.id}{more}") if younger is self else None
         if path is not None and phone.audio and far.audio:
             self._recordings += 1
             self.engine.record(str(path), phone.audio.port, far.audio.port)
-
-    async def until_someone_leaves(self) -> None:
-        """Wait; it is LegGone that ends it."""
-        await asyncio.get_running_loop().create_future()
 
     # From start to end
 
@@ -298,7 +314,7 @@ class Call:
             return Outcome.MEDIA_LOST
         if self.talk_began is not None:
             return Outcome.TALKED
-        if gone.leg.direction == "in":
+        if gone.leg.direction == "in" or gone.leg.call is not self:
             return Outcome.CANCELLED
         if self.kind == "callback":
             return Outcome.CALLER_LEFT
@@ -332,6 +348,7 @@ class Call:
         """A fault in one leg leaves no other up, and no money held."""
         try:
             leg.hangup(*self._refusal)
+            leg.expire()  # another call may count on it
         except Exception:
             log.exception("call=%s event=bug", self.id)
 
@@ -349,7 +366,8 @@ class Call:
         if self.purse is None and self.on_outcome is None:
             self.charged = Micros(0)
             self.database.post(journal.INSERT_CALL, [journal.row(call_record(self, ended, Micros(0)))])
-            self.database.post(journal.INSERT_LEG, [journal.row(leg) for leg in leg_records(self, [])])
+            if self.legs:
+                self.database.post(journal.INSERT_LEG, [journal.row(leg) for leg in leg_records(self, [])])
             return
 
         def job(conn: Connection) -> Micros:

@@ -119,7 +119,7 @@ async def _connect(want: CallbackRequest, call: Call, back: Leg, typed: str) -> 
             far = await _dial(want, call, back, typed)
             try:
                 async with far.alive(), call.bridge(back, far):
-                    await call.until_someone_leaves()
+                    await asyncio.get_running_loop().create_future()  # LegGone, NewNumber or MoneySpent ends it
             finally:
                 far.hangup()
     except NewNumber:

@@ -12,6 +12,7 @@ from b2bua.desk import Stage
 from b2bua.dialling import Way, dial_extension, dial_out
 from b2bua.leg import Leg
 from b2bua.outcome import CallError, Congested, NoRoute, NotReached, Outcome
+from b2bua.transfer import talk
 from store.values import Extension
 
 __all__ = ["CallNowRequest", "callnow"]
@@ -59,10 +60,9 @@ async def callnow(want: CallNowRequest, call: Call) -> Outcome:
                 await visitor.say("visitor-announce", until_key=True)
                 if await visitor.key(0) == "9":
                     return Outcome.OPTED_OUT
-            async with call.bridge(phone, visitor):
-                want.tell(Stage.TALKING)
-                await call.until_spent(visitor)
-    return Outcome.CREDIT_SPENT
+            want.tell(Stage.TALKING)
+            await talk(call, phone, visitor)
+    return Outcome.TALKED
 
 
 async def _told(phone: Leg, failed: CallError) -> Outcome:

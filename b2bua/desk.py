@@ -135,7 +135,7 @@ class CallView:
     """One call as lists show it."""
 
     id: str
-    kind: Literal["callnow", "callback", "internal", "outbound", "inbound"]
+    kind: Literal["callnow", "callback", "internal", "outbound", "inbound", "transfer"]
     started: float
     """Unix time."""
     state: str

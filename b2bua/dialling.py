@@ -81,6 +81,7 @@ class _Phones:
         """Ring a phone by one of its flows; by the next of the `others` where that one has failed."""
         call, domain = self._call, self._call.exchange.domain
         leg = self.ringing.leg(call, self._lane, self._extension.number)
+        leg.extension = self._extension
         leg.seen_ip = binding.seen_ip
         self.ringing.on_failure(leg, lambda status: self._failed(leg, status, binding, others))
         leg.invite(
@@ -92,7 +93,7 @@ class _Phones:
             to=NameAddr("", sip_uri(self._extension.number, domain)),
             codecs=CODECS,
             beside=self._hear,
-            extra=routes_of(binding),
+            extra=[*routes_of(binding), *call.to_phones],
             silent_s=_NEXT_FLOW_S if others else None,
             options=options_of(self._extension),
         )

@@ -19,9 +19,13 @@ _SIGNAL = re.compile(rb"^[ \t]*(?:Signal[ \t]*=[ \t]*)?([0-9A-D*#])[ \t]*\r?$", 
 
 
 def respond(leg: Leg, incoming: Incoming) -> None:
-    """Serve INFO, and offers by re-INVITE, UPDATE or PRACK; nothing else is known inside a dialog."""
+    """Serve INFO, REFER, and offers by re-INVITE, UPDATE or PRACK; nothing else is known inside a dialog."""
     if incoming.request.method == "INFO":
         _info(leg, incoming)
+    elif incoming.request.method == "REFER":
+        leg.call.exchange.intake.on_refer(leg, incoming)
+    elif incoming.request.method == "NOTIFY":
+        incoming.respond(489, extra=[("Allow-Events", "refer")])  # we subscribe to nothing
     elif incoming.request.method not in ("INVITE", "UPDATE", "PRACK"):
         incoming.respond(501)
     elif leg.audio is None:

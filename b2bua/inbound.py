@@ -8,6 +8,7 @@ from b2bua.dialling import dial_extension
 from b2bua.ladder import EXTENSION
 from b2bua.leg import Leg
 from b2bua.outcome import Outcome
+from b2bua.transfer import talk
 from store.values import Extension
 
 __all__ = ["inbound"]
@@ -22,10 +23,7 @@ async def inbound(call: Call, caller: Leg, extension: Extension, shown: Shown, l
         phone = await dial_extension(call, extension, shown=shown, lane=lane, hear=caller, numbers=True)
         async with phone.alive():
             caller.answer(phone.description if call.direct else b"")
-            async with call.bridge(phone, caller):
-                if call.purse is None:
-                    await call.until_someone_leaves()
-                else:
-                    await call.purse.close_ended()
-                    await call.until_spent(phone)
-    return Outcome.CREDIT_SPENT
+            if call.purse is not None:
+                await call.purse.close_ended()
+            await talk(call, caller, phone)
+    return Outcome.TALKED

@@ -31,6 +31,11 @@ class Interrupt:
         if self._error is not None and task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise self._error from error
 
+    @property
+    def armed(self) -> bool:
+        """The block is under way, and nothing has ended it yet."""
+        return self._task is not None and self._error is None
+
     def fire(self, error: Exception) -> None:
         """End the block; nothing where it is over, or ends already."""
         if self._task is not None and self._error is None:

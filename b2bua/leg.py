@@ -25,7 +25,7 @@ from sip_stack.invite import IncomingInvite, OutgoingInvite
 from sip_stack.message import Request, Response
 from sip_stack.options import PLAIN, InviteOptions
 from sip_stack.uri import Uri
-from store.values import Rate
+from store.values import Extension, Rate
 
 if TYPE_CHECKING:
     from b2bua.call import Call
@@ -69,6 +69,8 @@ class Leg:
         self.lane = lane
         self.party = party
         self.direction = direction
+        self.extension: Extension | None = None
+        """Whose phone it is; None for everybody else: a trunk's far end."""
         self.audio: Audio | None = None
         self.usage: OutgoingInvite | IncomingInvite | None = None
         self.moved_to: tuple[Uri, ...] = ()
@@ -77,6 +79,12 @@ class Leg:
         """Its own address, where a proxy that we trust is between."""
         self.partner: Leg | None = None
         """Whom it is joined with."""
+        self.let_go = False
+        """It hands its place over (b2bua.transfer): that it leaves ends nothing."""
+        self.referrals = 0
+        """How many REFERs it has sent."""
+        self.early_tags: set[str] = set()
+        """The far ends that ring, by their tags, while none has answered."""
         self.from_ = ""
         self.to = ""
         self.buy_rate: Rate | None = None
@@ -166,6 +174,7 @@ class Leg:
 
     def on_progress(self, response: Response) -> None:
         self.rang = True
+        self.early_tags.add(response.to.tag)
         if self.audio and response.body and not self._hears_early(response):
             return  # a description we cannot use: it rings without being heard
         if self._watcher:
@@ -209,6 +218,11 @@ class Leg:
         """An offer of this far end was taken while it rings: it is the one to be heard, and has described itself."""
         self._early.setdefault(tag, b"")
         self._heard_tag = tag
+
+    def answered_by(self, other: Leg) -> None:
+        """Another phone has answered in its place."""
+        if self._watcher is None or not self._watcher.answered(other):
+            other.hangup()
 
     def on_refused(self, status: int, response: Response | None) -> None:
         self.status = status
@@ -322,7 +336,11 @@ class Leg:
             return
         self.left = why
         self._end()
-        for scope in self.scopes:
+        self.expire()
+
+    def expire(self) -> None:
+        """Whoever counts on it learns that it is gone."""
+        for scope in () if self.let_go else self.scopes:
             scope.expire()
 
     def _end(self) -> None:
@@ -445,8 +463,7 @@ class Leg:
             return
         self.hangup(cause=cause)
         self.left = why
-        for scope in self.scopes:
-            scope.expire()
+        self.expire()
 
     def stats_text(self) -> str:
         """`RTP 512 received, 0 lost, jitter 0.3 ms, 498 sent`."""

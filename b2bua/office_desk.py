@@ -195,7 +195,7 @@ class StoryView:
 
     at: str
     kind: str
-    """`callnow`, `callback`, `internal`, `outbound`, `inbound`."""
+    """`callnow`, `callback`, `internal`, `outbound`, `inbound`, `transfer`."""
     reason: str
     sentence: str
     extension: str

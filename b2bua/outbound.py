@@ -7,6 +7,7 @@ from b2bua.caller_id import Shown
 from b2bua.dialling import Way, dial_out
 from b2bua.leg import Leg
 from b2bua.outcome import Outcome
+from b2bua.transfer import talk
 
 __all__ = ["emergency", "outbound"]
 
@@ -18,9 +19,8 @@ async def outbound(call: Call, caller: Leg, number: str, equipment: Shown) -> Ou
         far = await dial_out(call, number, Way(paid, hear=caller, equipment=equipment))
         async with far.alive():
             caller.answer(far.description if call.direct else b"")
-            async with call.bridge(caller, far):
-                await call.until_spent(far)
-    return Outcome.CREDIT_SPENT
+            await talk(call, caller, far)
+    return Outcome.TALKED
 
 
 async def emergency(call: Call, caller: Leg, number: str, equipment: Shown) -> Outcome:
@@ -30,5 +30,5 @@ async def emergency(call: Call, caller: Leg, number: str, equipment: Shown) -> O
         async with far.alive():
             caller.answer(far.description if call.direct else b"")
             async with call.bridge(caller, far):
-                await call.until_someone_leaves()
+                await call.until_over(far)
     return Outcome.TALKED

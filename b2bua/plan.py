@@ -4,7 +4,7 @@
     [[account]]   name currency plan credit credit_limit call_api parent rate_table charging_plan
                   caller_quota
                   dial_plan = {mode, country, strip, refused, min_digits}
-    [[extension]] number account kind name password public_number ring_s confirm_s redirects
+    [[extension]] number account kind name password public_number ring_s confirm_s redirects transfer
                   caller_id = {name_by, name, number_by, number, approved, numbers, default, identity_headers,
                   anonymous}
     [extension.callnow]  enabled id paused reject_while_on_phone confirm show_name ask_name image_validation language
@@ -149,6 +149,7 @@ class ExtensionEntry:
     caller_id: CallerId = field(default_factory=CallerId)
     callnow: CallNowEntry | None = None
     callback: CallbackEntry | None = None
+    transfer: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -86,6 +86,8 @@ class Ringing:
             self._won.set_exception(NotReached(480 if rang else 408, rang=rang))
 
     def progressed(self, leg: Leg, body: bytes) -> None:
+        if leg.call.on_ringing is not None:
+            leg.call.on_ringing()
         if self._hear is not None:
             self._hear.hear_ringing(leg, body)
 

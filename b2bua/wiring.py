@@ -126,7 +126,7 @@ async def run_server(
     alarm = Alarm(loop)
     ways = await SipTransports.bind(config, exchange, sip, stack)
     exchange.core = core = SipCore(
-        exchange,
+        exchange.intake,
         send=ways.send,
         local=ways.listening,
         new_id=exchange.new_id,

@@ -32,12 +32,12 @@ from sip_stack.uri import Uri
 
 __all__ = ["ALLOW", "SUPPORTED", "CoreUser", "Hop", "Incoming", "SipCore"]
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REGISTER"
-SUPPORTED = "100rel, timer"
-_SERVED = frozenset(ALLOW.split(", "))
-_KNOWN = _SERVED | {"MESSAGE", "NOTIFY", "PUBLISH", "REFER", "SUBSCRIBE"}
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REFER, REGISTER"
+SUPPORTED = "100rel, timer, replaces, norefersub"
+_SERVED = frozenset(ALLOW.split(", ")) | {"NOTIFY"}  # of a dialog, whose user knows his subscriptions
+_KNOWN = _SERVED | {"MESSAGE", "PUBLISH", "SUBSCRIBE"}
 _EXTENSIONS = frozenset(SUPPORTED.split(", "))
-_IN_DIALOG = frozenset({"BYE", "INFO", "PRACK", "UPDATE"})
+_IN_DIALOG = frozenset({"BYE", "INFO", "NOTIFY", "PRACK", "UPDATE"})
 _DESCRIBING = frozenset({"INVITE", "PRACK", "UPDATE"})
 _MAGIC = "z9hG4bK"
 _SDP = "application/sdp"

@@ -44,10 +44,10 @@ _KNOWN = (
     "Content-Encoding", "Content-Length", "Content-Type", "CSeq", "Date", "Error-Info", "Event", "Expires",
     "From", "Identity", "Max-Forwards", "MIME-Version", "Min-Expires", "Min-SE", "Organization",
     "P-Asserted-Identity", "P-Preferred-Identity", "Path", "Privacy", "Proxy-Authenticate",
-    "Proxy-Authorization", "Proxy-Require", "RAck", "Reason", "Record-Route", "Refer-To", "Referred-By",
-    "Remote-Party-ID", "Replaces", "Require", "Retry-After", "Route", "RSeq", "Server", "Service-Route",
-    "Session-Expires", "Subject", "Supported", "Timestamp", "To", "Unsupported", "User-Agent", "Via", "Warning",
-    "WWW-Authenticate",
+    "Proxy-Authorization", "Proxy-Require", "RAck", "Reason", "Record-Route", "Refer-Sub", "Refer-To",
+    "Referred-By", "Remote-Party-ID", "Replaces", "Require", "Retry-After", "Route", "RSeq", "Server", "Service-Route",
+    "Session-Expires", "Subject", "Subscription-State", "Supported", "Timestamp", "To", "Unsupported", "User-Agent",
+    "Via", "Warning", "WWW-Authenticate",
 )  # fmt: skip
 _CANONICAL = {name.lower(): name for name in _KNOWN} | _COMPACT
 _EXACT = {name: name for name in _KNOWN} | _CANONICAL

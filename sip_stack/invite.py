@@ -24,6 +24,8 @@ from sip_stack.usage import InviteUser, Usage
 __all__ = ["IncomingInvite", "InviteUser", "OutgoingInvite", "Usage"]
 
 _CANCEL_FIELDS = ("Via", "Max-Forwards", "From", "To", "Call-ID", "Route")  # 9.1
+_ALWAYS = ("replaces", "norefersub")
+"""Extensions that need no words of ours in an INVITE."""
 _PROOFS = ("Authorization", "Proxy-Authorization")
 _MOST_RAISES = 3
 _ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
@@ -87,8 +89,7 @@ class OutgoingInvite(Usage):
             fields["Content-Type"] = [SDP]
         invite = Request("INVITE", target, fields, body)
         known = [tag for tag, on in (("100rel", options.reliable), ("timer", self.session is not None)) if on]
-        if known:
-            fields.setdefault("Supported", []).append(", ".join(known))
+        fields.setdefault("Supported", []).append(", ".join((*known, *_ALWAYS)))
         if self.session is not None:
             self.session.ask(invite)
         self._invite(invite)

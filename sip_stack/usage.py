@@ -48,7 +48,7 @@ class InviteUser(Protocol):
         """The dialog is over by their doing: `bye`, `lost` (no such dialog there), `no-ack`, `no-prack`, `expired`."""
 
     def on_request(self, incoming: Incoming) -> None:
-        """A request inside the dialog; it must be responded to: INFO, or an offer by re-INVITE, UPDATE or PRACK."""
+        """A request inside the dialog; it must be responded to: INFO, REFER, an offer by re-INVITE, UPDATE or PRACK."""
 
 
 class Usage:

@@ -60,7 +60,7 @@ class CallRecord:
 
     id: str
     kind: str
-    """`callnow`, `callback`, `internal`, `outbound`, `inbound`."""
+    """`callnow`, `callback`, `internal`, `outbound`, `inbound`, `transfer`."""
     account_id: int | None
     started: float
     extension: str = ""

@@ -77,7 +77,7 @@ extensions = Table(
     _text("kind", 16), _text("name"), _text("public_number", 32), _text("ha1_md5", 32), _text("ha1_sha256", 64),
     _number("ring_s"), _number("confirm_s"), Column("caller_id", sa.JSON, nullable=False),
     _json("callback", "{}"), _text("redirects", 16, "refuse"),
-    _set("prack", False), _set("session_expires_s", 1800), _set("min_se_s", 90),
+    _set("prack", False), _set("session_expires_s", 1800), _set("min_se_s", 90), _set("transfer", True),
 )
 callnow = Table(
     "callnow", metadata, _ref("extension_id", "extensions.id", primary_key=True),

@@ -249,6 +249,8 @@ class Extension:
     session_expires_s: int = 1800
     min_se_s: int = 90
     """As for a trunk, towards its phones."""
+    transfer: bool = True
+    """Its phones may transfer, and take over, calls."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from random import Random
 from tempfile import mkdtemp
 from types import MappingProxyType
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Insert
 
@@ -178,6 +179,12 @@ class Far:
         self.audio = Audio(peer.engine, self._on_media, ("PCMU", "PCMA"))
         self.heard = bytearray()
         self.statuses: list[int] = []
+        self.referred: list[int] = []
+        """What became of its REFERs: the status of each, and of each NOTIFY."""
+        self.told_by: list[Request] = []
+        """Those NOTIFYs."""
+        self.answers_notify = 200
+        self.far_tag = ""
         self.gone = ""
         self._answer = b""
         self._moved = asyncio.Event()
@@ -223,6 +230,49 @@ class Far:
 
     def presses(self, digits: str) -> Far:
         self.audio.port.send_digits(digits)
+        return self
+
+    def refers(
+        self, to: str, user: str = "", password: str = "", *, instead: Far | None = None,
+        extra: Sequence[tuple[str, str]] = (), method: str = "REFER",
+    ) -> Far:  # fmt: skip
+        """Ask that the other side talks with `to`, or with whom it talks with itself in the dialog `instead`."""
+        assert self.usage is not None
+        if user:
+            self.usage.credentials = Credentials(user, password)
+        headers = f"?Replaces={quote(instead.replaces, safe='')}" if instead is not None else ""
+
+        def heard(response: Response | None) -> None:
+            if response is not None:
+                self.referred.append(response.status)
+                self._moved.set()
+
+        self.usage.send(method, heard, extra=[("Refer-To", f"<sip:{to}@{SERVER[0]}{headers}>"), *extra])
+        return self
+
+    @property
+    def replaces(self) -> str:
+        """The Replaces value that means this dialog to the server."""
+        usage = self.usage
+        assert usage is not None
+        remote = usage.dialog.remote.tag if usage.dialog is not None else ""
+        return f"{usage.call_id};to-tag={remote};from-tag={usage.local_tag}"
+
+    @property
+    def replaces_ringing(self) -> str:
+        """The same of one that rings: the tags are in what was sent."""
+        usage = self.usage
+        assert usage is not None
+        if isinstance(usage, IncomingInvite):
+            return f"{usage.call_id};to-tag={usage.request.from_.tag};from-tag={usage.local_tag}"
+        return f"{usage.call_id};to-tag={self.far_tag};from-tag={usage.local_tag}"
+
+    async def reported(self, *statuses: int, within_s: float = 60.0) -> Far:
+        """Wait until the statuses of REFER and NOTIFYs are these."""
+        try:
+            await self.until(lambda: self.referred[-len(statuses):] == list(statuses), within_s)
+        except TimeoutError:
+            raise AssertionError(f"not {statuses} but {self.referred}") from None
         return self
 
     def hangs_up(self) -> Far:
@@ -272,6 +322,7 @@ class Far:
 
     def on_progress(self, response: Response) -> None:
         self.statuses.append(response.status)
+        self.far_tag = response.to.tag
         assert isinstance(self.usage, OutgoingInvite)
         if response.body and self.usage.described:
             self.audio.take_answer(response.body, SERVER[0])
@@ -304,6 +355,12 @@ class Far:
         self.ends(why)
 
     def on_request(self, incoming: Incoming) -> None:
+        if incoming.request.method == "NOTIFY":
+            self.told_by.append(incoming.request)
+            self.referred.append(int(incoming.request.body.split()[1]))
+            self._moved.set()
+            incoming.respond(self.answers_notify)
+            return
         if incoming.request.method not in ("INVITE", "UPDATE", "PRACK"):
             incoming.respond(200)
             return
@@ -458,7 +515,7 @@ class World:
             now=loop.time, wall=self.wall, new_id=lambda: f"id{next(self._ids):06d}", domain=SERVER[0],
             rtp_timeout_s=20.0, verify=_verify, sounds=self.sounds,
         )  # fmt: skip
-        self.exchange.core = self.core = self.core_at(SERVER, self.exchange, tap=self.exchange.tap)
+        self.exchange.core = self.core = self.core_at(SERVER, self.exchange.intake, tap=self.exchange.tap)
         self.desk = FrontDesk(self.exchange, base_url="http://test", new_token=lambda: f"token{next(self._ids)}")
 
     async def locate(self, host: str, port: int | None, transport: str | None = None) -> list[Hop]:

@@ -41,7 +41,7 @@ def test_3_a_provisional_is_acknowledged_and_the_next_waits_for_it(wire, a, b, q
     b.options = RELIABLE
     out = a.dial(b, options=RELIABLE)
     wire.run(0.1)
-    assert wire.last("INVITE").get("Supported") == "100rel"
+    assert wire.last("INVITE").get("Supported") == "100rel, replaces, norefersub"
     b.call.ring()
     b.call.ring()  # says nothing new
     b.call.ring(b"answer")

@@ -85,7 +85,9 @@ def restart(wire, *agents) -> None:
 def test_7_1_what_an_invite_and_its_200_say(wire, a, b, quiet: Quiet) -> None:
     out = up(wire, a, b, InviteOptions(session_s=600, min_se_s=100), TIMED)
     invite, final = wire.last("INVITE"), wire.last("200")
-    assert [invite.get(n) for n in ("Supported", "Session-Expires", "Min-SE")] == ["timer", "600", "100"]
+    assert [invite.get(n) for n in ("Supported", "Session-Expires", "Min-SE")] == [
+        "timer, replaces, norefersub", "600", "100",
+    ]  # fmt: skip
     assert [final.get(n) for n in ("Require", "Session-Expires")] == ["timer", "600;refresher=uac"]
     out.bye()
     quiet()

@@ -1,0 +1,276 @@
+"""What comes in: every SIP request that begins something, and the call or the refusal that it gets."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from b2bua.call import Call
+from b2bua.callback import callback
+from b2bua.callback_admission import number_to_ring, read_trigger
+from b2bua.caller_id import Shown, equipment_of
+from b2bua.caller_proof import claims_of, marked, proven_first, verdict_of
+from b2bua.edge import seen_by_edge
+from b2bua.extras import options_of
+from b2bua.inbound import inbound
+from b2bua.ladder import EXTENSION, PSTN
+from b2bua.numbers import BadNumber, NumberFault, from_trunk, is_emergency, read_number
+from b2bua.outbound import emergency, outbound
+from b2bua.outcome import Congested, Outcome
+from b2bua.referral import refer
+from b2bua.replacing import take_over
+from b2bua.stir.verdict import Said
+from b2bua.triggers import MOST_RINGING, CallbackRequest, turned_away, written
+from b2bua.trunk_identity import caller_on_trunk
+from sip_stack.core import ALLOW, SUPPORTED, Incoming
+from sip_stack.errors import PeerError
+from sip_stack.hop import WEBSOCKET
+from sip_stack.identity import Caller
+from sip_stack.invite import IncomingInvite
+from sip_stack.message import Request
+from store import journal
+from store.values import Account, Extension, Trunk
+
+if TYPE_CHECKING:
+    from b2bua.exchange import Exchange
+    from b2bua.leg import Leg
+
+__all__ = ["Dialled", "Intake"]
+
+log = logging.getLogger(__name__)
+
+_LONGEST_EMERGENCY = 4
+"""Digits: a number as short as this may be an emergency, which is never turned away unread."""
+_STRANGERS_WAIT, _ALL_WAIT = 16, 48
+"""A backlog with which strangers, and with which all, are turned away: a thousand messages are a tenth of a second."""
+_SAID_AGAIN_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Dialled:
+    """What a phone dialled: an extension of ours, an emergency number, or else a public one."""
+
+    number: str
+    extension: Extension | None = None
+    emergency: bool = False
+
+
+class Intake:
+    """The user of the SIP core (a CoreUser): who may begin what."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._overloaded_at = -_SAID_AGAIN_S
+
+    def on_request(self, incoming: Incoming) -> None:
+        """REGISTER and OPTIONS; a REFER is served inside a call only: nobody else may make us call."""
+        method = incoming.request.method
+        if method == "REGISTER":
+            extension = self.proven(incoming)
+            if self._exchange.directory.extension(incoming.request.to.uri.user) is not extension:
+                raise PeerError("Forbidden", 403)  # 10.3 step 4: nobody registers for somebody else
+            self._exchange.locations.register(
+                extension.number, incoming, seen_ip=self.seen_ip(incoming),
+                trusted=self._exchange.directory.is_edge(incoming.source.host),
+                service_route=self._exchange.directory.service_route,
+            )  # fmt: skip
+        elif method == "REFER":
+            raise PeerError("Only who talks can transfer", 403)
+        else:
+            incoming.respond(200, extra=[("Allow", ALLOW), ("Accept", "application/sdp"), ("Supported", SUPPORTED)])
+
+    def on_invite(self, incoming: Incoming) -> None:
+        """A new call: from a trunk by its address, else from a phone that must prove itself."""
+        exchange, request = self._exchange, incoming.request
+        if exchange.closing:
+            raise PeerError("Service Unavailable", 503)
+        if (backlog := exchange.backlog()) >= _STRANGERS_WAIT and len(request.uri.user) > _LONGEST_EMERGENCY:
+            self._make_room(incoming, backlog)
+        if request.max_forwards == 0:
+            raise PeerError("Too Many Hops", 483)
+        if (proven := exchange.trunks.calling(request, incoming.source)) is not None:
+            self._from_trunk(incoming, proven)
+            return
+        source = incoming.source
+        # no trunk speaks by WebSocket: a page may come from a proxy at the address of one
+        web = source.transport in WEBSOCKET
+        trunk = None if web else exchange.directory.trunk_for_source(source.host, source.port)
+        if trunk is not None and "Authorization" not in request.fields and not self._from_a_phone_there(incoming):
+            self._from_trunk(incoming, trunk)
+        elif "Replaces" in request.fields:
+            take_over(exchange, incoming, self.proven(incoming))
+        else:
+            self._from_phone(incoming, self.proven(incoming))
+
+    def _make_room(self, incoming: Incoming, backlog: int) -> None:
+        """Some new calls are refused, so that the others come about; strangers' first.  Raises: PeerError 503."""
+        exchange, source = self._exchange, incoming.source
+        known = exchange.directory.trunk_for_source(source.host, source.port) or self._from_a_phone_there(incoming)
+        if known and backlog < _ALL_WAIT:
+            return
+        now = exchange.now()
+        if now - self._overloaded_at > _SAID_AGAIN_S:
+            log.warning("event=overloaded calls=%d", len(exchange.live))
+        self._overloaded_at = now
+        raise PeerError("Service Unavailable", 503, (("Retry-After", "2"),))
+
+    def on_refer(self, leg: Leg, incoming: Incoming) -> None:
+        """Inside a call, its far end wants somebody else to talk in its place."""
+        refer(leg, incoming)
+
+    def proven(self, incoming: Incoming) -> Extension:
+        """The extension whose password the request proves.  Raises: PeerError."""
+        exchange = self._exchange
+        ip, port = self._sender(incoming)
+        return exchange.gate.check(incoming.request, ip, port, exchange.directory, exchange.wall())
+
+    def _sender(self, incoming: Incoming) -> tuple[str, int]:
+        """Who sent it: the proxies that we trust do not count."""
+        source = incoming.source
+        if page_at := self._exchange.page_at(source):
+            return page_at, source.port
+        return seen_by_edge(incoming.request, source, self._exchange.directory.is_edge)
+
+    def seen_ip(self, incoming: Incoming) -> str:
+        """The sender's own address, where a proxy that we trust is between."""
+        ip, _ = self._sender(incoming)
+        return ip if ip != incoming.source.host else ""
+
+    def _from_a_phone_there(self, incoming: Incoming) -> bool:
+        """A phone registered from the very address and port, though a trunk calls from the address too."""
+        source = incoming.source
+        return any(
+            (binding.source_ip, binding.source_port) == (source.host, source.port)
+            for binding in self._exchange.locations.of(incoming.request.from_.uri.user)
+        )
+
+    def _from_trunk(self, incoming: Incoming, trunk: Trunk) -> None:
+        exchange, request = self._exchange, incoming.request
+        directory = exchange.directory
+        number = from_trunk(exchange.trunks.number_called(request), trunk)
+        did = directory.did(number, trunk.id) or directory.callback_did(number)
+        extension = directory.extension_by_id(did.extension_id or 0) if did else None
+        if extension is None:
+            raise PeerError("Not Found", 404)
+        if "Replaces" in request.fields:
+            raise PeerError("Only an extension may take a call over", 403)
+        if not exchange.trunks.admits(trunk):
+            raise PeerError("Service Unavailable", 503, (("Retry-After", "5"),))
+        caller = caller_on_trunk(request, trunk)
+        if extension.kind == "callback":
+            self._triggered(incoming, trunk, extension, number, caller)
+            return
+        if extension.kind != "phone":
+            raise PeerError("Temporarily Unavailable", 480)
+        shown = Shown("Anonymous", "anonymous") if caller.hidden else Shown(caller.name, from_trunk(caller.user, trunk))
+        account = directory.accounts[extension.account_id]
+        call = Call(exchange, "inbound", account, extension, shown.number, number, request.max_forwards - 1)
+        call.direct = trunk.media == "direct"
+        said = self._claims(request, caller, number, trunk)
+        if said is None:
+            self._take(incoming, call, PSTN, trunk, lambda leg: inbound(call, leg, extension, shown))
+            return
+
+        def proven(leg: Leg) -> Coroutine[Any, Any, Outcome]:
+            return proven_first(
+                call, leg, trunk, said,
+                lambda verdict: inbound(call, leg, extension, marked(shown, verdict, exchange.mark)),
+            )  # fmt: skip
+
+        self._take(incoming, call, PSTN, trunk, proven)
+
+    def _claims(self, request: Request, caller: Caller, number: str, trunk: Trunk) -> Said | None:
+        """What is to be verified of a call from a trunk; None: nothing."""
+        stir = self._exchange.stir
+        if stir is None or not stir.verifies or trunk.verify == "off":
+            return None
+        if trunk.verify == "note" and "Identity" not in request.fields:
+            return None
+        return claims_of(request, caller, number, trunk)
+
+    def _triggered(
+        self, incoming: Incoming, trunk: Trunk, extension: Extension, dialled: str, caller: Caller
+    ) -> None:
+        """A callback number rings; it never opens a media port."""
+        exchange = self._exchange
+        account = exchange.directory.accounts[extension.account_id]
+        trigger = read_trigger(caller, trunk, account.dial_plan, exchange.directory)
+        call = Call(exchange, "callback", account, extension, trigger.number, dialled)
+        if exchange.triggers.waiting >= MOST_RINGING:
+            row = turned_away(call, trigger, incoming, trunk)
+            exchange.database.post(journal.INSERT_REQUEST, [journal.row(row)])
+            raise PeerError("Service Unavailable", 503, (("Retry-After", "10"),))
+        incoming.trying()
+        invite = IncomingInvite(exchange.core, incoming, options_of(trunk))
+        rung = call.rung_by(invite, EXTENSION, trunk.name, silent=True)
+        call.ladder.sip(exchange.now(), EXTENSION, True, incoming.request.raw, incoming.source)
+        number, callable_ = number_to_ring(extension.callback, trigger, account.dial_plan, exchange.directory)
+        want = CallbackRequest(extension, account, rung, trigger, number, callable_, exchange.triggers)
+        if (said := self._claims(incoming.request, caller, dialled, trunk)) is not None:
+            want.verdict = exchange.keep(verdict_of(call, trunk, said))
+            want.must_be_proven = trunk.verify == "require"
+        call.on_outcome = written(want, call)
+        exchange.begin(call, callback(want, call))
+
+    def _from_phone(self, incoming: Incoming, extension: Extension) -> None:
+        exchange, max_forwards = self._exchange, incoming.request.max_forwards - 1
+        account = exchange.directory.accounts[extension.account_id]
+        dialled = self.read(incoming.request.uri.user, account)
+        me, number = extension.number, dialled.number
+        equipment = equipment_of(incoming.request.from_, extension)
+        kind = "internal" if dialled.extension else "outbound"
+        call = Call(exchange, kind, account, extension, me, number, max_forwards)
+
+        def flow(leg: Leg) -> Coroutine[Any, Any, Outcome]:
+            leg.extension = extension
+            if dialled.extension is not None:
+                return inbound(call, leg, dialled.extension, Shown(extension.name, me), PSTN)
+            return (emergency if dialled.emergency else outbound)(call, leg, number, equipment)
+
+        self._take(incoming, call, EXTENSION, extension, flow)
+
+    def read(self, dialled: str, account: Account) -> Dialled:
+        """What a phone dialled.  Raises: PeerError for a number that is not called."""
+        exchange, plan = self._exchange, account.dial_plan
+        called = exchange.directory.extension(dialled)
+        if called is not None:
+            return Dialled(called.number, extension=called)
+        digits = re.sub(r"[-.() ]", "", dialled)
+        if exchange.emergencies and digits.isdecimal() and digits.isascii() and is_emergency(digits, plan):
+            return Dialled(digits, emergency=True)
+        try:
+            internal = exchange.directory.internal_numbers
+            return Dialled(read_number(dialled, plan, extensions=internal, phone=True))
+        except BadNumber as refusal:
+            raise PeerError(str(refusal), 404 if refusal.reason is NumberFault.INTERNAL else 403) from refusal
+
+    def _take(
+        self, incoming: Incoming, call: Call, lane: int, far: Trunk | Extension,
+        flow: Callable[[Leg], Coroutine[Any, Any, Outcome]],
+    ) -> None:  # fmt: skip
+        incoming.trying()
+        party = far.name if isinstance(far, Trunk) else far.number
+        try:
+            invite = IncomingInvite(self._exchange.core, incoming, options_of(far))
+            leg = call.rung_by(invite, lane, party, seen_ip=self.seen_ip(incoming))
+        except PeerError as error:
+            self._turn_away(call, error.status, error.reason, error.headers)
+            incoming.respond(error.status, error.reason, extra=error.headers)  # where it was no leg yet
+            return
+        except Congested:
+            self._turn_away(call, 503)
+            return
+        # the ladder begins with the INVITE that came before the call was known
+        call.ladder.sip(self._exchange.now(), lane, True, incoming.request.raw, incoming.source)
+        self._exchange.begin(call, flow(leg))
+
+    @staticmethod
+    def _turn_away(call: Call, status: int, reason: str = "", extra: tuple[tuple[str, str], ...] = ()) -> None:
+        """It never became a call."""
+        for leg in call.legs:
+            leg.hangup(status, reason=reason, extra=extra)
+        call.forget_wires()
+        call.exchange.ladders.drop(call.ladder)

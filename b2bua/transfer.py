@@ -1,0 +1,129 @@
+"""Talks that change hands: one far end leaves, the other stays, and somebody else comes (RFC 5589).
+
+Each call has its one coroutine, and each waits in `talk`. A transfer is no state of theirs but a `Change` that ends
+that wait: whoever leaves is let go, and the wait begins anew with the pair that is left. A target that is still to be
+called is a call of its own, of the extension that transfers and at its expense; so a talk may be of two calls, and each
+of them pays for its own legs, to the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from b2bua.caller_id import Shown
+from b2bua.dialling import Way, dial_extension, dial_out
+from b2bua.interrupt import Interrupt
+from b2bua.ladder import PSTN
+from b2bua.outcome import CallError, LegGone, Outcome
+
+if TYPE_CHECKING:
+    from b2bua.call import Call
+    from b2bua.intake import Dialled
+    from b2bua.leg import Leg
+
+__all__ = ["Change", "TransferRequest", "talk", "transfer"]
+
+_UNAVAILABLE = 503
+
+
+class Changed(Exception):
+    """The talk is over for one of its two; never seen outside this file."""
+
+    def __init__(self, change: Change) -> None:
+        super().__init__()
+        self.change = change
+
+
+class Change:
+    """One change of a talk: who leaves it, who stays, and, as soon as it is known, who comes."""
+
+    def __init__(self, leaves: Leg, stays: Leg) -> None:
+        self.leaves = leaves
+        self.stays = stays
+        self.comes: asyncio.Future[Leg] = asyncio.get_running_loop().create_future()
+
+    def begin(self) -> None:
+        """Part them; until somebody comes, nobody minds whether the one who leaves is there."""
+        self.leaves.let_go = True
+        for call in {self.leaves.call, self.stays.call}:
+            assert call.talk is not None
+            call.talk.fire(Changed(self))
+
+    def done(self, comes: Leg) -> None:
+        """He is there."""
+        self.leaves.call.handed_over = True
+        self.comes.set_result(comes)
+
+    def failed(self) -> None:
+        """Nobody comes: all is as before, where the one who wanted to leave is still there."""
+        self.leaves.let_go = False
+        self.comes.set_result(self.leaves)
+
+
+async def talk(call: Call, mine: Leg, far: Leg) -> None:
+    """Let two far ends talk; `far` is the one whose time is limited.
+
+    It ends by LegGone or MoneySpent. It returns where its own far ends have been replaced, and others talk on.
+    """
+    pair = mine, far
+    while True:
+        try:
+            async with pair[0].alive(), pair[1].alive(), call.bridge(*pair), Interrupt() as call.talk:
+                await call.until_over(far)
+        except Changed as changed:
+            change = changed.change
+        async with change.stays.alive(), call.metered(far):
+            comes = await asyncio.shield(change.comes)
+        if call not in (change.stays.call, comes.call):
+            return
+        pair = change.stays, comes
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRequest:
+    """A change that somebody is still to be called for; `report` hears the status of that call as it goes."""
+
+    change: Change
+    target: Dialled
+    equipment: Shown
+    report: Callable[[int], None]
+
+
+async def transfer(want: TransferRequest, call: Call) -> Outcome:
+    """Call the target as the extension that transfers, and let it talk with who stays."""
+    change, status = want.change, _UNAVAILABLE
+    call.on_ringing = lambda: want.report(180)
+    try:
+        async with change.stays.alive():
+            target = await _dial(want, call)
+            async with target.alive():
+                change.done(target)
+                want.report(200)
+                await talk(call, change.stays, target)
+    except LegGone:
+        status = 487
+        raise
+    except CallError as failed:
+        status = failed.refusal[0]
+        raise
+    finally:
+        if not change.comes.done():
+            change.failed()
+            want.report(status)
+    return Outcome.TALKED
+
+
+async def _dial(want: TransferRequest, call: Call) -> Leg:
+    """Raises: CallError."""
+    target, hear = want.target, want.change.stays
+    assert call.extension is not None
+    me = call.extension
+    if target.extension is not None:
+        call.to_phones = [("Referred-By", f"<sip:{me.number}@{call.exchange.domain}>")]  # RFC 3892
+        return await dial_extension(call, target.extension, shown=Shown(me.name, me.number), lane=PSTN, hear=hear)
+    paid = None if target.emergency else await call.hold(target.number)
+    way = Way(paid, hear=hear, equipment=want.equipment, urgent=target.emergency)
+    return await dial_out(call, target.number, way)
