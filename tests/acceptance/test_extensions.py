@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from tests.acceptance.ports import SIP, free_port
@@ -32,7 +33,8 @@ async def test_a_phone_that_requires_prack_and_session_timers_calls_holds_and_is
         answer = scene.said("SIP/2.0 200", source=server.sip, target=phone)[-1]
         assert answer.header("Session-Expires") == "120;refresher=uac"
         john.command("hold")
-        (held,) = await until(lambda: [m for m in scene.said("INVITE ", phone) if "a=sendonly" in m.text], "hold")
+        invites = partial(scene.said, "INVITE ", source=phone)
+        (held,) = await until(lambda: [m for m in invites() if "a=sendonly" in m.text], "hold")
         assert (held.header("Session-Expires") or "").startswith("120")
         john.command("resume")
         await until(lambda: len(scene.said("ACK ", source=phone)) >= 3, "ACK of the resume")
