@@ -120,7 +120,7 @@ def paid_seconds(rate: Rate, seconds: float, charged: Micros) -> float:
 
 def cost_parts(rate: Rate, seconds: float, charged: Micros) -> list[tuple[str, Micros]]:
     """What an answered leg cost, part by part: the amounts add up to `charged`."""
-    if charged == 0 < price(rate, seconds):  # SPEC H5: a call back that is paid for only with a second leg
+    if charged == 0 < price(rate, seconds) and not rate.free_s:  # SPEC H5: a call back paid for with a second leg only
         return [("not charged", Micros(0))]
     paid_s = paid_seconds(rate, seconds, charged)
     if price(rate, paid_s) == 0 == charged:  # free minutes are all that it used

@@ -114,7 +114,9 @@ _ANSWERED = update(holds).where(
 ).values(
     answered_at=bindparam("at"),  # maybe a while ago: whether the leg is paid for can depend on another (SPEC H5)
     heartbeat_at=case((holds.c.heartbeat_at > bindparam("at"), holds.c.heartbeat_at), else_=bindparam("at")),
+    trunk=bindparam("by"), buy_rate=bindparam("buying", type_=holds.c.buy_rate.type),
 )
+_ANSWERED_AND_PRICED = _ANSWERED.values(rate=bindparam("paying", type_=holds.c.rate.type))
 _HEARTBEAT = update(holds).where(
     holds.c.id == bindparam("hold"), holds.c.settled_at.is_(None),
 ).values(heartbeat_at=bindparam("at"))
@@ -199,10 +201,11 @@ def mark_answered(
 
     `rate` is what the leg pays, where that is known only now; `trunk` carries it, and costs us `buy`.
     """
-    known = {"trunk": trunk, "buy_rate": msgspec.to_builtins(buy)} if trunk else {}
-    if rate is not None:
-        known["rate"] = msgspec.to_builtins(rate)
-    conn.execute(_ANSWERED.values(**known) if known else _ANSWERED, {"hold": hold_id, "at": at})
+    known = {"hold": hold_id, "at": at, "by": trunk, "buying": msgspec.to_builtins(buy)}
+    if rate is None:
+        conn.execute(_ANSWERED, known)
+    else:
+        conn.execute(_ANSWERED_AND_PRICED, {**known, "paying": msgspec.to_builtins(rate)})
 
 
 def heartbeat(conn: Connection, hold_ids: Sequence[int], at: float) -> None:

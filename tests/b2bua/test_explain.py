@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,6 +43,12 @@ def test_a_word_of_another_version_is_shown_as_it_is() -> None:
                  id="one second more"),
     pytest.param(ALL, 121, 1_300_000,
                  ["connection fee: 0.05", "first 60 s: 0.50", "3 x 30 s begun: 0.75", "total: 1.30 USD"], id="all"),
+    pytest.param(replace(BY_30, free_s=60), 91, 200_000,
+                 ["60 s of free minutes", "first 30 s: 0.10", "1 x 30 s begun: 0.10", "total: 0.20 USD"],
+                 id="what comes after the free minutes"),
+    pytest.param(replace(BY_30, free_s=60), 60.02, 0,
+                 ["60 s of free minutes", "cut after 60 s, the end of what was paid", "total: 0.00 USD"],
+                 id="cut at their end"),
     pytest.param(LEAST, 5, 50_000, ["first 60 s: 0.01", "raised to the minimum of 0.05: 0.04", "total: 0.05 USD"],
                  id="minimum (SPEC 74)"),
     pytest.param(MOST, 300, 20_000,

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from b2bua.desk import Holder, LegView
+from b2bua.desk import Holder, LegView, MarginsBy
+from b2bua.office import BackOffice
 from b2bua.outcome import Outcome
 from b2bua.stories import stories
 from store import journal
@@ -163,6 +164,34 @@ def test_by_a_fixed_price_each_call_tells_its_margin() -> None:
         hidden = world.read(lambda conn: stories(conn, client, MOBILE))[0]
         assert (hidden.cost, hidden.buy, hidden.margin) == ("0.30 USD", "", "")
         assert [leg.buy for leg in hidden.legs] == ["", ""]
+
+    play(scenario, priced())
+
+
+def test_margins_add_calls_up() -> None:
+    async def scenario(world: World) -> None:
+        first, second = Peer(world, T1), Peer(world, T2)
+        await asked(world)
+        visitor = (await first.expects_call()).answers().speaks()
+        await asyncio.sleep(61)
+        visitor.hangs_up()
+        await world.over()
+        await asked(world, "5555555555")
+        (await first.expects_call()).refuses(503)
+        (await second.expects_call()).answers().hangs_up()
+        await world.over()
+        office = BackOffice(world.database, world.wall)  # type: ignore[arg-type]
+        operator = Holder("operator", None)
+
+        async def found(by: MarginsBy, **more: str) -> list[tuple[str, int, str, str, str]]:
+            rows = await office.margins(operator, by=by, **more)
+            return [(row.name, row.calls, row.sold, row.bought, row.margin) for row in rows]
+
+        assert await found("trunk") == [("R1", 1, "0.30", "0.60", "-0.30"), ("R2", 1, "0.12", "0.05", "0.07")]
+        assert await found("account") == [("client", 2, "0.42", "0.65", "-0.23")]
+        assert await found("extension") == [("001*002", 2, "0.42", "0.65", "-0.23")]
+        assert await found("day") == [("2027-01-15", 2, "0.42", "0.65", "-0.23")]
+        assert await found("account", until="2027-01-15") == await found("account", since="2027-01-16") == []
 
     play(scenario, priced())
 

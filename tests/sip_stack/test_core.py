@@ -33,6 +33,11 @@ def replies(wire) -> list[int]:
     return found
 
 
+def test_what_is_sent_to_our_own_address_comes_back(b) -> None:
+    hops = [Hop("UDP", "10.0.0.2", 5060), Hop("UDP", "10.0.0.2", 5062), A, Hop("SCTP", "10.0.0.2", 5060)]
+    assert [b.core.is_ours(hop) for hop in hops] == [True, False, False, False]
+
+
 # 8.2 what we refuse
 
 
