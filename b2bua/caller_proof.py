@@ -21,6 +21,7 @@ from store.values import Extension, Trunk
 if TYPE_CHECKING:
     from b2bua.call import Call
     from b2bua.leg import Leg
+    from b2bua.stir.service import Stir
 
 __all__ = ["claims_of", "marked", "proven_first", "signature", "verdict_of"]
 
@@ -42,8 +43,12 @@ def signature(
     return stir.signed(orig, dest, attest, f"account/{line.account_id}")
 
 
-def claims_of(request: Request, caller: Caller, number: str, trunk: Trunk) -> Said:
-    """What an INVITE from a trunk says of who calls whom; `number` is the one it calls."""
+def claims_of(stir: Stir | None, request: Request, caller: Caller, number: str, trunk: Trunk) -> Said | None:
+    """What is to be verified of an INVITE from a trunk that calls `number`; None: nothing."""
+    if stir is None or not stir.verifies or trunk.verify == "off":
+        return None
+    if trunk.verify == "note" and "Identity" not in request.fields:
+        return None
     called = {canonical(from_trunk(request.to.uri.user, trunk), trunk), canonical(number, trunk)} - {""}
     orig = canonical(from_trunk(caller.user, trunk), trunk)
     return Said(tuple(request.fields.get("Identity", ())), orig, frozenset(called), _date(request.get("Date")))

@@ -22,7 +22,6 @@ from b2bua.outbound import emergency, outbound
 from b2bua.outcome import Congested, Outcome
 from b2bua.referral import refer
 from b2bua.replacing import take_over
-from b2bua.stir.verdict import Said
 from b2bua.triggers import MOST_RINGING, CallbackRequest, turned_away, written
 from b2bua.trunk_identity import caller_on_trunk
 from sip_stack.core import ALLOW, SUPPORTED, Incoming
@@ -30,7 +29,6 @@ from sip_stack.errors import PeerError
 from sip_stack.hop import WEBSOCKET
 from sip_stack.identity import Caller
 from sip_stack.invite import IncomingInvite
-from sip_stack.message import Request
 from store import journal
 from store.values import Account, Extension, Trunk
 
@@ -169,7 +167,7 @@ class Intake:
         account = directory.accounts[extension.account_id]
         call = Call(exchange, "inbound", account, extension, shown.number, number, request.max_forwards - 1)
         call.direct = trunk.media == "direct"
-        said = self._claims(request, caller, number, trunk)
+        said = claims_of(self._exchange.stir, request, caller, number, trunk)
         if said is None:
             self._take(incoming, call, PSTN, trunk, lambda leg: inbound(call, leg, extension, shown))
             return
@@ -181,15 +179,6 @@ class Intake:
             )  # fmt: skip
 
         self._take(incoming, call, PSTN, trunk, proven)
-
-    def _claims(self, request: Request, caller: Caller, number: str, trunk: Trunk) -> Said | None:
-        """What is to be verified of a call from a trunk; None: nothing."""
-        stir = self._exchange.stir
-        if stir is None or not stir.verifies or trunk.verify == "off":
-            return None
-        if trunk.verify == "note" and "Identity" not in request.fields:
-            return None
-        return claims_of(request, caller, number, trunk)
 
     def _triggered(
         self, incoming: Incoming, trunk: Trunk, extension: Extension, dialled: str, caller: Caller
@@ -209,7 +198,7 @@ class Intake:
         call.ladder.sip(exchange.now(), EXTENSION, True, incoming.request.raw, incoming.source)
         number, callable_ = number_to_ring(extension.callback, trigger, account.dial_plan, exchange.directory)
         want = CallbackRequest(extension, account, rung, trigger, number, callable_, exchange.triggers)
-        if (said := self._claims(incoming.request, caller, dialled, trunk)) is not None:
+        if (said := claims_of(self._exchange.stir, incoming.request, caller, dialled, trunk)) is not None:
             want.verdict = exchange.keep(verdict_of(call, trunk, said))
             want.must_be_proven = trunk.verify == "require"
         call.on_outcome = written(want, call)

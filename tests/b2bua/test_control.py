@@ -15,31 +15,33 @@ import pytest
 from b2bua import wiring
 from b2bua.config import Config, MediaConfig, ServerConfig
 from b2bua.control import AskTrace, NoServer, TraceLine, ask_ladder, ask_trace, control_path
+from b2bua.ladder import address_text
 from sip_stack.hop import Hop
 from tests.acceptance.server import until
 
 OPTIONS = (
-    "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK{n};rport\r\n"
+    "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/UDP {at};branch=z9hG4bK{n};rport\r\n"
     "From: <sip:{who}@h>;tag=1\r\nTo: <sip:h>\r\nCall-ID: {n}@h\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
 )
 
 
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[tuple[wiring.Running, str]]:
+@pytest.fixture(params=["127.0.0.1", "::1"])
+async def running(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[tuple[wiring.Running, str]]:
     url = f"sqlite:///{tmp_path}/ringback.db"
     settings = Config(server=ServerConfig(database=url), media=MediaConfig(ports="44000-44999"))
     async with AsyncExitStack() as stack:
-        sip = wiring.free_sip("127.0.0.1", 0)
+        sip = wiring.free_sip(request.param, 0)
         yield await wiring.run_server(settings, stack, sip=sip, base_url="http://127.0.0.1"), url
 
 
 def ask(server: wiring.Running, who: str, n: int) -> None:
     """One OPTIONS that is answered."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
-        peer.bind(("127.0.0.1", 0))
+    host = server.sip[0]
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.bind((host, 0))
         peer.settimeout(5)
-        text = OPTIONS.format(port=peer.getsockname()[1], who=who, n=n)
-        peer.sendto(text.encode(), server.sip)
+        text = OPTIONS.format(at=address_text(*peer.getsockname()[:2]), who=who, n=n)
+        peer.sendto(text.encode(), server.sip[:2])
         assert peer.recv(65_536).startswith(b"SIP/2.0 200 ")
 
 
@@ -79,7 +81,7 @@ async def test_messages_are_shown_as_they_pass_and_the_server_ends_the_view(
     await asyncio.to_thread(ask, server, "5550000000", 1)
     await asyncio.to_thread(ask, server, "+15551234567", 2)
     request, response = await view.next(), await view.next()
-    here = f"127.0.0.1:{server.sip[1]}"
+    here = address_text(*server.sip)
     assert (request.received, request.transport, request.local, request.call) == (True, "UDP", here, "")
     assert request.text.startswith("OPTIONS sip:h SIP/2.0\r\n")
     assert "Call-ID: 2@h" in request.text

@@ -7,10 +7,11 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
 from b2bua import wiring
-from b2bua.config import BadConfig, Config, MediaConfig, ServerConfig
+from b2bua.config import BadConfig, Config, MediaConfig, ServerConfig, StirConfig
 from store.errors import StoreError
 
 HOST = "127.0.0.1"
@@ -41,6 +42,17 @@ async def test_a_media_address_of_another_machine_stops_the_start_with_a_sentenc
         stack.callback(sip.close)
         with pytest.raises(BadConfig, match=r'media.address = "192.0.2.1": Cannot assign requested address'):
             await wiring.run_server(config(tmp_path, "192.0.2.1"), stack, sip=sip, base_url="http://127.0.0.1")
+
+
+async def test_files_for_signing_that_are_not_there_stop_the_start_with_a_sentence(tmp_path: Path) -> None:
+    stir = StirConfig(key=f"{tmp_path}/key", certificate=f"{tmp_path}/cert", x5u="https://cert.example.org/c")
+    sip = wiring.free_sip(HOST, 0)
+    async with AsyncExitStack() as stack:
+        stack.callback(sip.close)
+        with pytest.raises(BadConfig, match=r"^\[stir\]: .*No such file or directory: .*/key"):
+            await wiring.run_server(
+                msgspec.structs.replace(config(tmp_path), stir=stir), stack, sip=sip, base_url="http://127.0.0.1"
+            )
 
 
 async def test_a_second_server_on_one_database_is_refused_until_the_first_has_ended(tmp_path: Path) -> None:
