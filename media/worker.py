@@ -13,8 +13,8 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
-from time import monotonic
+from itertools import cycle, islice
+from time import monotonic, sleep
 
 from media.bridge import Switch
 from media.control import Clock
@@ -22,15 +22,20 @@ from media.events import Event, Stats
 from media.latch import Address
 from media.link import MESSAGE_BYTES, Note, Ready, Stock, Up, decode_verb, encode
 from media.port import Port
-from media.stream import Send
+from media.stream import Send, Stream
 from media.verbs import Close, Open
 
 __all__ = ["Worker", "main"]
 
-_BUFFER = memoryview(bytearray(2048))
 _DRAIN = 64
+_ROUND = 128
+"""Most sockets read in one round."""
+_BUFFERS = cycle([memoryview(bytearray(2048)) for _ in range(_ROUND + _DRAIN)])
+"""In turn: what was read is sent on from where it lies, at the end of its round."""
 _NOTES = 100
 """Notes in one message at most."""
+_MANY_PORTS, _TICK_S = 40, 0.001
+"""With more ports than these, packets of one tick are taken in together: a wake-up costs more than a packet."""
 _SPARE_FILES = 32
 _AF_UNSPEC = bytes(16)
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -40,10 +45,33 @@ Reader = Callable[[float], None]
 """Takes in what waits on one socket; the argument is now."""
 
 
+class Outbox:
+    """What leaves in one round, in order.  Sent together: a far end woken by each packet costs more than the packet."""
+
+    __slots__ = ("_packets",)
+
+    def __init__(self) -> None:
+        self._packets: list[tuple[Send, bytes | memoryview, Stream]] = []
+
+    def sender(self, send: Send, stream: Stream) -> Send:
+        """As `send`, at the end of the round; what is refused then is counted in `stream`."""
+        add = self._packets.append
+        return lambda packet: add((send, packet, stream))
+
+    def flush(self) -> None:
+        """Send."""
+        for send, packet, stream in self._packets:
+            try:
+                send(packet)
+            except OSError:
+                stream.refused += 1
+        self._packets.clear()
+
+
 class Pair:
     """The RTP and RTCP socket of one port; a connected RTP socket lets the kernel refuse strangers."""
 
-    __slots__ = ("_connected", "_epoll", "_free", "_readers", "_rtcp", "_rtp", "place", "port", "rtp_port")
+    __slots__ = ("_connected", "_epoll", "_free", "_outbox", "_readers", "_rtcp", "_rtp", "place", "port", "rtp_port")
 
     def __init__(
         self,
@@ -53,9 +81,11 @@ class Pair:
         readers: dict[int, Reader],
         free: deque[int],
         place: int,
+        outbox: Outbox,
     ) -> None:
         self.place = place
         self._rtp, self._rtcp, self._epoll, self._readers, self._free = rtp, rtcp, epoll, readers, free
+        self._outbox = outbox
         self._connected = False
         self.rtp_port: int = rtp.getsockname()[1]
         self.port: Port
@@ -76,8 +106,11 @@ class Pair:
             _libc.connect(self._rtp.fileno(), _AF_UNSPEC, len(_AF_UNSPEC))
             self._connected = False
         self._readers[self._rtp.fileno()] = self._read_any
+        return self._sender_to(target)
+
+    def _sender_to(self, target: Address) -> Send:
         sendto = self._rtp.sendto
-        return lambda packet: sendto(packet, target)
+        return self._outbox.sender(lambda packet: sendto(packet, target), self.port.stream)
 
     def send_rtcp(self, packet: bytes, target: Address) -> None:
         """See media.port.Wire."""
@@ -88,6 +121,7 @@ class Pair:
 
     def close(self) -> None:
         """See media.port.Wire."""
+        self._outbox.flush()
         for sock in (self._rtp, self._rtcp):
             if self._readers.pop(sock.fileno(), None) is not None:
                 self._epoll.unregister(sock.fileno())
@@ -99,19 +133,20 @@ class Pair:
             self._rtp.connect(target)
         except OSError as error:
             log.warning("port=%d event=connect-failed %s", self.rtp_port, error)
-            sendto = self._rtp.sendto
-            return lambda packet: sendto(packet, target)
+            return self._sender_to(target)
         self._connected = True
-        return self._rtp.send
+        return self._outbox.sender(self._rtp.send, self.port.stream)
 
     def _read_any(self, now: float) -> None:
         """Drain with a look at each source; once latched and empty, the kernel's own look is enough.
 
         What strangers sent before the connect still waits in the socket, hence `empty`.
         """
+        self._outbox.flush()  # what follows may need as many buffers as are not in use by this round
         for _ in range(_DRAIN):
+            buffer = next(_BUFFERS)
             try:
-                size, source = self._rtp.recvfrom_into(_BUFFER)
+                size, source = self._rtp.recvfrom_into(buffer)
             except BlockingIOError:
                 if self._connected:
                     self._readers[self._rtp.fileno()] = self._latched_reader()
@@ -119,21 +154,22 @@ class Pair:
             except OSError:
                 self.port.stream.refused += 1
                 continue
-            self.port.arrived(_BUFFER, size, source[:2], now)
+            self.port.arrived(buffer, size, source[:2], now)
 
     def _latched_reader(self) -> Reader:
         """The fast path: one packet a call, since the next one of this far end comes 20 ms later."""
         recv_into, heard, stream = self._rtp.recv_into, self.port.heard, self.port.stream
 
         def read(now: float) -> None:
+            buffer = next(_BUFFERS)
             try:
-                size = recv_into(_BUFFER)
+                size = recv_into(buffer)
             except BlockingIOError:
                 return
             except OSError:
                 stream.refused += 1
                 return
-            heard(_BUFFER, size, now)
+            heard(buffer, size, now)
 
         return read
 
@@ -162,11 +198,15 @@ class Worker:
         self._epoll = select.epoll()
         self._readers: dict[int, Reader] = {link.fileno(): self._read_link}
         self._stock: dict[int, Pair] = {}
+        self._packets = Outbox()
         self._outbox: deque[bytes] = deque()
         self._notes: list[Up] = []
         self._blocked = False
         self._running = True
         self._alarm: float | None = None
+        self._woke = 0.0
+        self._behind = False
+        """The last round did not take in all there was."""
         self._files = raise_file_limit()
         self._stock_size = min(stock, (self._files - _SPARE_FILES) // 2)
         clock = Clock(time.time() - monotonic(), random.random)
@@ -179,17 +219,19 @@ class Worker:
         self._refill()
         self._notes.append(Ready(self._files))
         self._post()
-        readers, switch = self._readers, self._switch
+        readers, switch, packets = self._readers, self._switch, self._packets
         while self._running:
             ready = self._wait()
-            now = monotonic()
+            self._woke = now = monotonic()
             for fd, _ in ready:
                 reader = readers.get(fd)  # None: closed by a verb in this very round
                 if reader is not None:
                     reader(now)
+            self._behind = len(ready) == _ROUND
             if self._alarm is not None and now >= self._alarm:
                 switch.wake(now)
                 self._alarm = switch.next_alarm()
+            packets.flush()
             if self._notes:
                 self._post()
         for port in list(switch.ports):
@@ -197,16 +239,25 @@ class Worker:
 
     def _wait(self) -> list[tuple[int, int]]:
         """What is ready, at the alarm at the latest; epoll counts in whole ms, so select awaits frames, in us."""
+        if len(self._switch.ports) > _MANY_PORTS and not self._behind:
+            self._gather()
         if self._alarm is None:
-            return self._epoll.poll()
+            return self._epoll.poll(-1, _ROUND)
         left = self._alarm - monotonic()
         if not self._switch.pacing:
-            return self._epoll.poll(max(left, 0))
-        ready = self._epoll.poll(0)
+            return self._epoll.poll(max(left, 0), _ROUND)
+        ready = self._epoll.poll(0, _ROUND)
         if not ready and left > 0:
             select.select([self._epoll], [], [], left)
-            ready = self._epoll.poll(0)
+            ready = self._epoll.poll(0, _ROUND)
         return ready
+
+    def _gather(self) -> None:
+        """Sleep until a tick after the last wake-up, or the alarm: after a longer silence nothing waits."""
+        until = self._woke + _TICK_S
+        left = (until if self._alarm is None else min(until, self._alarm)) - monotonic()
+        if left > 0:
+            sleep(left)
 
     def _read_link(self, now: float) -> None:
         if self._blocked:
@@ -264,7 +315,7 @@ class Worker:
                 rtcp.close()
                 self._free.append(rtp_port)
                 continue
-            yield Pair(rtp, rtcp, self._epoll, self._readers, self._free, place)
+            yield Pair(rtp, rtcp, self._epoll, self._readers, self._free, place, self._packets)
 
     def _tell(self, port: int, event: Event) -> None:
         if not (self._blocked and isinstance(event, Stats)):  # figures are not worth a queue: newer ones follow
