@@ -30,12 +30,12 @@ class Alive:
         self._cancelling = task.cancelling()
         if self._leg.ended_at is not None:
             raise LegGone(self._leg, self._leg.left)
-        self._leg.scopes.append(self)
+        self._leg.scopes += (self,)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._leg.scopes.remove(self)
+        self._leg.scopes = tuple(scope for scope in self._leg.scopes if scope is not self)
         if self._expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise LegGone(self._leg, self._leg.left) from error
 

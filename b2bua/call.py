@@ -239,6 +239,7 @@ class Call:
         self.talk_began, self.talk_ended = self.now(), None
         self.ladder_row("event", phone.lane, far.lane, "joined")
         for leg in (phone, far):
+            leg.joined()
             leg.watch(self.exchange.rtp_timeout_s)
         self._record(phone, far)
         self.exchange.changed()

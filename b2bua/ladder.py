@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from b2bua.desk import LadderRow
@@ -17,6 +18,7 @@ __all__ = ["EXTENSION", "PSTN", "RINGBACK", "Kind", "Ladder", "LadderLimits", "L
 Kind = Literal["sip", "rtp", "dtmf", "prompt", "event"]
 EXTENSION, RINGBACK, PSTN = 0, 1, 2
 """The lanes: the extension's side, ourselves, the PSTN side."""
+_LONGEST_KNOWN = 160
 
 @dataclass(frozen=True, slots=True)
 class LadderLimits:
@@ -171,7 +173,14 @@ def address_text(host: str, port: int) -> str:
 
 
 def _first_line(data: bytes) -> bytes:
-    return data.lstrip().partition(b"\r\n")[0]
+    line = data.lstrip().partition(b"\r\n")[0]
+    return _known_line(line) if len(line) <= _LONGEST_KNOWN else line
+
+
+@lru_cache(1024)
+def _known_line(line: bytes) -> bytes:
+    """The same bytes for all calls: first lines of one far end are few."""
+    return line
 
 
 def _title(data: bytes) -> str:

@@ -100,8 +100,8 @@ class Leg:
         self.stats: Stats | None = None
         self.closed: asyncio.Future[None] | None = None
         self._watcher: Watcher | None = None
-        self.scopes: list[Alive] = []
-        self._keys: list[str] = []
+        self.scopes: tuple[Alive, ...] = ()
+        self._keys = ""
         self._key: asyncio.Future[None] | None = None
         self._played: asyncio.Future[None] | None = None
         self._until_key = False
@@ -354,6 +354,10 @@ class Leg:
             if waiter and not waiter.done():
                 waiter.set_result(None)
 
+    def joined(self) -> None:
+        """It talks: what only led there is let go, since a talk may be long."""
+        self._watcher, self._description = None, b""
+
     def forget(self) -> None:
         """The call is over for long."""
         self.usage = self._watcher = None
@@ -393,11 +397,12 @@ class Leg:
                 return None
             finally:
                 self._key = None
-        return self._keys.pop(0) if self._keys else None
+        key, self._keys = self._keys[:1], self._keys[1:]
+        return key or None
 
     def forget_keys(self) -> None:
         """What was pressed before counts no more."""
-        self._keys.clear()
+        self._keys = ""
 
     def overhear(self, told: Callable[[str], None] | None) -> None:
         """Tell every key, one for the other side of a bridge too, instead of keeping it for `key`; None: as before."""
@@ -477,7 +482,7 @@ class Leg:
             self._overheard(digit)
             return
         self.call.ladder_row("dtmf", self.lane, RINGBACK, "key" if self.masked else f"key {digit}")
-        self._keys.append(digit)
+        self._keys += digit
         if self._key and not self._key.done():
             self._key.set_result(None)
 

@@ -15,22 +15,22 @@ class Dialog:
     """One dialog, early or confirmed."""
 
     __slots__ = (
-        "_local", "_remote", "_target", "call_id", "local_seq", "remote", "remote_seq", "remote_target",
+        "_local", "_remote", "_target", "call_id", "local_seq", "remote_seq", "remote_tag", "remote_target",
         "route_set",
     )  # fmt: skip
 
     def __init__(
-        self, call_id: str, local: str, remote: NameAddr, remote_text: str, *, local_seq: int, remote_seq: int | None,
+        self, call_id: str, local: str, remote: str, remote_tag: str, *, local_seq: int, remote_seq: int | None,
         remote_target: Uri, route_set: tuple[NameAddr, ...],
     ) -> None:  # fmt: skip
-        """`local` and `remote_text`: From and To of our requests, in the words that began the dialog."""
+        """`local` and `remote`: From and To of our requests, in the words that began the dialog."""
         self.call_id = call_id
-        self.remote = remote
+        self.remote_tag = remote_tag
         self.local_seq = local_seq
         self.remote_seq = remote_seq
         self.route_set = route_set
         self._local = local
-        self._remote = remote_text
+        self._remote = remote
         self._aim(remote_target)
 
     def _aim(self, target: Uri) -> None:
@@ -42,7 +42,7 @@ class Dialog:
         """12.1.1: the side that was invited.  Raises: BadMessage where the Contact cannot be read."""
         contacts = invite.addresses("Contact")
         return cls(
-            invite.call_id, f"{invite.fields['To'][0]};tag={local_tag}", invite.from_, invite.fields["From"][0],
+            invite.call_id, f"{invite.fields['To'][0]};tag={local_tag}", invite.fields["From"][0], invite.from_.tag,
             local_seq=0, remote_seq=invite.cseq.number,
             remote_target=contacts[0].uri if contacts else invite.from_.uri,
             route_set=invite.addresses("Record-Route"),
@@ -53,7 +53,7 @@ class Dialog:
         """12.1.2: the side that invited; the route set is the Record-Route in reverse order.  Raises: BadMessage."""
         contacts = response.addresses("Contact")
         return cls(
-            invite.call_id, invite.fields["From"][0], response.to, response.fields["To"][0],
+            invite.call_id, invite.fields["From"][0], response.fields["To"][0], response.to.tag,
             local_seq=invite.cseq.number, remote_seq=None,
             remote_target=contacts[0].uri if contacts else invite.uri,
             route_set=response.addresses("Record-Route")[::-1],
@@ -63,7 +63,7 @@ class Dialog:
         """The dialog with a second phone that answered the same INVITE.  Raises: BadMessage."""
         contacts = response.addresses("Contact")
         return Dialog(
-            self.call_id, self._local, response.to, response.fields["To"][0],
+            self.call_id, self._local, response.fields["To"][0], response.to.tag,
             local_seq=response.cseq.number, remote_seq=None,
             remote_target=contacts[0].uri if contacts else self.remote_target,
             route_set=response.addresses("Record-Route")[::-1],
@@ -73,6 +73,11 @@ class Dialog:
     def local(self) -> NameAddr:
         """Our address with our tag."""
         return parse_name_addr(self._local)
+
+    @property
+    def remote(self) -> NameAddr:
+        """Their address with their tag."""
+        return parse_name_addr(self._remote)
 
     @property
     def next_hop(self) -> Uri:

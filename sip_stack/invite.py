@@ -272,7 +272,7 @@ class _Answered:
         """One more 2xx."""
         assert response is not None
         dialog = self._acks.dialog
-        if response.to.tag == dialog.remote.tag:
+        if response.to.tag == dialog.remote_tag:
             self._acks.again(self._hop_of(dialog))
             return
         fork = dialog.fork(response)  # a second phone answered: ACK, then BYE

@@ -248,7 +248,7 @@ class Usage:
     def matches(self, request: Request) -> bool:
         """12.2.2: Call-ID and the remote tag."""
         dialog = self.dialog
-        return request.call_id == self.call_id and (dialog is None or request.from_.tag == dialog.remote.tag)
+        return request.call_id == self.call_id and (dialog is None or request.from_.tag == dialog.remote_tag)
 
     def receive(self, incoming: Incoming) -> None:
         """A request inside the dialog.  Raises: PeerError for one out of order."""
