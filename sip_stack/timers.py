@@ -48,7 +48,8 @@ class Wheel:
         """`alarm(when)` is told what is now the first of all to come."""
         self._clock = clock
         self._alarm = alarm
-        self._slots: dict[int, list[tuple[Timed, str]]] = {}
+        self._slots: dict[int, tuple[list[Timed], list[str]]] = {}
+        """Two lists: a pair for each of ten timers a call would be most of what lingers of it for 32 s."""
         self._due: list[int] = []
 
     def arm(self, target: Timed, timer: str, seconds: float) -> None:
@@ -56,9 +57,10 @@ class Wheel:
         slot = int((self._clock() + seconds) * _SLOTS_PER_S) + 1
         items = self._slots.get(slot)
         if items is not None:
-            items.append((target, timer))
+            items[0].append(target)
+            items[1].append(timer)
             return
-        self._slots[slot] = [(target, timer)]
+        self._slots[slot] = ([target], [timer])
         heapq.heappush(self._due, slot)
         if self._due[0] == slot:
             self._alarm(slot / _SLOTS_PER_S)
@@ -68,7 +70,7 @@ class Wheel:
         items: list[tuple[Timed, str]] = []
         now = self._clock()
         while self._due and self._due[0] / _SLOTS_PER_S <= now:
-            items += self._slots.pop(heapq.heappop(self._due))
+            items += zip(*self._slots.pop(heapq.heappop(self._due)), strict=True)
         if self._due:
             self._alarm(self._due[0] / _SLOTS_PER_S)
         return items
