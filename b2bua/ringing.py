@@ -71,6 +71,7 @@ class Ringing:
             return won
         finally:
             self._bell.cancel()
+            self._on_failure.clear()  # they hold who rang by us: a circle that only the collector would end
             for task in self._following:
                 task.cancel()
             if self._won.done() and not self._won.cancelled():
