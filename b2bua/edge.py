@@ -63,7 +63,7 @@ def by_phone(bindings: Sequence[Binding]) -> list[list[Binding]]:
     phones: dict[object, list[Binding]] = {}
     for binding in bindings:
         instance = binding.outbound.instance
-        phones.setdefault(("instance", instance) if instance else binding, []).insert(0, binding)
+        phones.setdefault(instance or id(binding), []).insert(0, binding)
     return list(phones.values())
 
 
@@ -88,7 +88,8 @@ def hop_of(binding: Binding, is_edge: Callable[[str], bool]) -> Hop:
         return _first_of_path(binding.path, came_from, is_edge)
     if not binding.direct or binding.outbound.reg_id:  # RFC 5626 7: by its flow alone
         return came_from
-    return came_from._replace(port=binding.uri.port or default_port(binding.transport))
+    port = binding.uri.port or default_port(binding.transport)
+    return came_from if port == came_from.port else came_from._replace(port=port)
 
 
 def _first_of_path(path: str, came_from: Hop, is_edge: Callable[[str], bool]) -> Hop:
