@@ -45,7 +45,7 @@ Reader = Callable[[float], None]
 """Takes in what waits on one socket; the argument is now."""
 
 
-class Outbox:
+class Outgoing:
     """What leaves in one round, in order.  Sent together: a far end woken by each packet costs more than the packet."""
 
     __slots__ = ("_packets",)
@@ -71,7 +71,7 @@ class Outbox:
 class Pair:
     """The RTP and RTCP socket of one port; a connected RTP socket lets the kernel refuse strangers."""
 
-    __slots__ = ("_connected", "_epoll", "_free", "_outbox", "_readers", "_rtcp", "_rtp", "place", "port", "rtp_port")
+    __slots__ = ("_connected", "_epoll", "_free", "_outgoing", "_readers", "_rtcp", "_rtp", "place", "port", "rtp_port")
 
     def __init__(
         self,
@@ -81,11 +81,11 @@ class Pair:
         readers: dict[int, Reader],
         free: deque[int],
         place: int,
-        outbox: Outbox,
+        outgoing: Outgoing,
     ) -> None:
         self.place = place
         self._rtp, self._rtcp, self._epoll, self._readers, self._free = rtp, rtcp, epoll, readers, free
-        self._outbox = outbox
+        self._outgoing = outgoing
         self._connected = False
         self.rtp_port: int = rtp.getsockname()[1]
         self.port: Port
@@ -110,7 +110,7 @@ class Pair:
 
     def _sender_to(self, target: Address) -> Send:
         sendto = self._rtp.sendto
-        return self._outbox.sender(lambda packet: sendto(packet, target), self.port.stream)
+        return self._outgoing.sender(lambda packet: sendto(packet, target), self.port.stream)
 
     def send_rtcp(self, packet: bytes, target: Address) -> None:
         """See media.port.Wire."""
@@ -121,7 +121,7 @@ class Pair:
 
     def close(self) -> None:
         """See media.port.Wire."""
-        self._outbox.flush()
+        self._outgoing.flush()
         for sock in (self._rtp, self._rtcp):
             if self._readers.pop(sock.fileno(), None) is not None:
                 self._epoll.unregister(sock.fileno())
@@ -135,14 +135,14 @@ class Pair:
             log.warning("port=%d event=connect-failed %s", self.rtp_port, error)
             return self._sender_to(target)
         self._connected = True
-        return self._outbox.sender(self._rtp.send, self.port.stream)
+        return self._outgoing.sender(self._rtp.send, self.port.stream)
 
     def _read_any(self, now: float) -> None:
         """Drain with a look at each source; once latched and empty, the kernel's own look is enough.
 
         What strangers sent before the connect still waits in the socket, hence `empty`.
         """
-        self._outbox.flush()  # what follows may need as many buffers as are not in use by this round
+        self._outgoing.flush()  # what follows may need as many buffers as are not in use by this round
         for _ in range(_DRAIN):
             buffer = next(_BUFFERS)
             try:
@@ -198,7 +198,7 @@ class Worker:
         self._epoll = select.epoll()
         self._readers: dict[int, Reader] = {link.fileno(): self._read_link}
         self._stock: dict[int, Pair] = {}
-        self._packets = Outbox()
+        self._outgoing = Outgoing()
         self._outbox: deque[bytes] = deque()
         self._notes: list[Up] = []
         self._blocked = False
@@ -219,7 +219,7 @@ class Worker:
         self._refill()
         self._notes.append(Ready(self._files))
         self._post()
-        readers, switch, packets = self._readers, self._switch, self._packets
+        readers, switch, outgoing = self._readers, self._switch, self._outgoing
         while self._running:
             ready = self._wait()
             self._woke = now = monotonic()
@@ -231,7 +231,7 @@ class Worker:
             if self._alarm is not None and now >= self._alarm:
                 switch.wake(now)
                 self._alarm = switch.next_alarm()
-            packets.flush()
+            outgoing.flush()
             if self._notes:
                 self._post()
         for port in list(switch.ports):
@@ -315,7 +315,7 @@ class Worker:
                 rtcp.close()
                 self._free.append(rtp_port)
                 continue
-            yield Pair(rtp, rtcp, self._epoll, self._readers, self._free, place, self._packets)
+            yield Pair(rtp, rtcp, self._epoll, self._readers, self._free, place, self._outgoing)
 
     def _tell(self, port: int, event: Event) -> None:
         if not (self._blocked and isinstance(event, Stats)):  # figures are not worth a queue: newer ones follow
