@@ -137,7 +137,8 @@ def _stream(config: Config, exchange: Exchange, name: str, listens: bool) -> Str
     server, web = config.server, name in WEBSOCKET
     certificate = None
     if listens and name in _SECURE:
-        clients_ca = Path(server.tls_client_ca) if server.tls_client_ca else None
+        asked = server.tls_client_ca and name == "TLS"  # a browser would ask its user for a certificate
+        clients_ca = Path(server.tls_client_ca) if asked else None
         try:
             certificate = Certificate(Path(server.tls_certificate), Path(server.tls_key), clients_ca)
         except OSError as error:  # ssl.SSLError too

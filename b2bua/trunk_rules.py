@@ -62,10 +62,10 @@ def after_cut(lasted_s: float, cuts: int, draw: Callable[[], float]) -> tuple[fl
     """How long to wait before REGISTER when its connection was cut, and how many cuts in a row that makes.
 
     RFC 5626 4.5: at once, with a little chance so that not all clients of a server come back in one moment; later and
-    later where connections do not last.
+    later where connections do not last. One that ends soon may have met a restart.
     """
     cuts = cuts + 1 if lasted_s < BASE_S else 0
-    return (back_off_s(cuts, draw) if cuts else draw()), cuts
+    return (back_off_s(cuts - 1, draw) if cuts > 1 else draw()), cuts
 
 
 def back_off_s(failures: int, draw: Callable[[], float]) -> float:

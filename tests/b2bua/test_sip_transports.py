@@ -17,6 +17,7 @@ from b2bua.plan_reader import parse
 from sip_stack.hop import Hop
 from store.database import transact
 from tests.acceptance.ports import SIP, free_port
+from tests.acceptance.server import until
 from tests.sip_stack.certificates import certificate
 
 INVITE = """INVITE sip:5550000000@pbx SIP/2.0\r
@@ -105,6 +106,42 @@ async def test_a_call_that_comes_by_the_connection_we_opened_is_the_trunks(tmp_p
         assert await status_of(*stranger, "TCP", 2) == STRANGER
         stranger[1].close()
         writer.close()
+    listener.close()
+    await listener.wait_closed()
+
+
+async def test_a_registration_whose_connection_ends_is_made_again_by_another(tmp_path: Path) -> None:
+    opened: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def registrar(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readuntil(b"\r\n\r\n")
+        names = (b"Via", b"From", b"To", b"Call-ID", b"CSeq")
+        kept = [line for line in request.split(b"\r\n") if line.startswith(names)]
+        writer.write(b"\r\n".join([b"SIP/2.0 200 OK", *kept, b"Expires: 600", b"Content-Length: 0\r\n\r\n"]))
+        await writer.drain()
+        opened.put_nowait(request)
+        if opened.qsize() == 1:
+            await asyncio.sleep(0.2)
+            writer.close()
+        else:
+            await reader.read()
+            writer.close()
+
+    listener = await asyncio.start_server(registrar, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    settings = f'host = "127.0.0.1"\nport = {port}\ntransport = "tcp"\nregister = true\nuser = "u"\npassword = "p"'
+    async with AsyncExitStack() as stack:
+        running = await started(
+            stack, database=planned(tmp_path, settings), sip=f"127.0.0.1:{free_port(SIP)}"
+        )
+        await until(
+            lambda: opened.qsize() == 2 and running.exchange.trunks.states()[0].registration == "registered",
+            "a second registration",
+        )
+        first, second = opened.get_nowait(), opened.get_nowait()
+        assert first.startswith(b"REGISTER sip:127.0.0.1:")
+        assert second.startswith(b"REGISTER sip:127.0.0.1:")
+        assert b";transport=tcp>" in second
     listener.close()
     await listener.wait_closed()
 

@@ -295,6 +295,20 @@ def test_a_change_registers_anew(old: str, new: str, heard: list[str]) -> None:
     play(scenario, registering())
 
 
+@pytest.mark.parametrize(("new", "closed"), [
+    ('transport = "tls"', ["R1"]), ("ring_s = 9", []), ('tls_client = "x.test"', []), ('proxy = "192.0.2.22"', ["R1"]),
+])
+def test_a_change_of_the_way_closes_the_connections_of_before(new: str, closed: list[str]) -> None:
+    async def scenario(world: World) -> None:
+        dropped: list[str] = []
+        world.exchange.drop_connections = dropped.append
+        change(world, fixture((HOST, f"{HOST}\n{new}")))
+        await asyncio.sleep(1)
+        assert dropped == closed
+
+    play(scenario, fixture())
+
+
 def test_a_change_elsewhere_leaves_the_registration_alone() -> None:
     async def scenario(world: World) -> None:
         trunk = Registrar(world, T1)
@@ -545,7 +559,7 @@ def test_a_trunk_whose_connection_is_cut_is_registered_at_again_soon_and_later_w
             await asyncio.sleep(0.1)
             assert state(world).registration == "trying"
         await trunk.until(4)
-        assert trunk.pauses() == [1001, 10 + 60, 10 + 120]
+        assert trunk.pauses() == [1001, 10 + 1, 10 + 60]
 
     play(scenario, registering(OVER_TCP))
 
