@@ -97,9 +97,14 @@ class SipTransports:
         exchange.backlog = lambda: udp.behind
         return ways
 
-    async def start(self, core: SipCore) -> None:
-        """Let messages in."""
+    def attach(self, core: SipCore) -> None:
+        """Let us go out: trunks are registered at before anybody can come in."""
         core.oversize.stays = self._stays_on_udp
+        for stream in self._streams.values():
+            stream.hand_to(core.receive)
+
+    async def start(self, core: SipCore) -> None:
+        """Let others in."""
         self._udp.start(core)
         for stream in self._streams.values():
             await stream.start(core.receive)

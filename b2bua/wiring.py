@@ -134,6 +134,7 @@ async def run_server(
         alarm=alarm,
         bug=_bug,
     )
+    ways.attach(core)
     alarm.wakes(core)
     trace = SipTrace(exchange, ladders=config.server.ladder_messages > 0)
     stack.callback(alarm.close)

@@ -80,9 +80,13 @@ class StreamTransport:
         address = server.sockets[0].getsockname()
         return address[0], address[1]
 
-    async def start(self, receive: Receive) -> None:
-        """Accept connections from now on, and hand what arrives to `receive`."""
+    def hand_to(self, receive: Receive) -> None:
+        """What arrives goes to `receive`; we may open connections from now on."""
         self._receive = receive
+
+    async def start(self, receive: Receive) -> None:
+        """Accept connections from now on too."""
+        self.hand_to(receive)
         for server in self._servers:
             await server.start_serving()
 
