@@ -13,8 +13,8 @@ from sip_stack.uri import sip_uri
 from store.values import CallerId, Did, Extension, Trunk
 
 __all__ = [
-    "Shown", "by_server", "caller_id_faults", "equipment_of", "from_header", "identity_headers", "numbers_to_show",
-    "shown_on_trunk",
+    "ANONYMOUS", "Shown", "by_server", "caller_id_faults", "equipment_of", "from_header", "hidden", "identity_headers",
+    "numbers_to_show", "shown_on_trunk",
 ]
 
 
@@ -26,6 +26,7 @@ class Shown:
     number: str
 
 
+ANONYMOUS = Shown("Anonymous", "anonymous")
 _PUBLIC = re.compile(r"\+?[0-9]{3,18}")
 _NOTHING = Shown("", "")
 _ANONYMOUS = NameAddr("Anonymous", sip_uri("anonymous", "anonymous.invalid"))
@@ -80,6 +81,11 @@ def equipment_of(from_: NameAddr, extension: Extension) -> Shown:
 def by_server(extension: Extension) -> Extension:
     """The extension as its leg to the person called back shows it: name and number by the server (SPEC H15)."""
     return replace(extension, caller_id=replace(extension.caller_id, name_by="server", number_by="server"))
+
+
+def hidden(extension: Extension) -> Extension:
+    """The extension where one call of it shall not be shown (RFC 3323)."""
+    return replace(extension, caller_id=replace(extension.caller_id, anonymous=True))
 
 
 def from_header(extension: Extension, shown: Shown, domain: str) -> NameAddr:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from b2bua.call import Call
 from b2bua.callback import callback
 from b2bua.callback_admission import number_to_ring, read_trigger
-from b2bua.caller_id import Shown, equipment_of
+from b2bua.caller_id import ANONYMOUS, Shown, equipment_of, hidden
 from b2bua.caller_proof import claims_of, marked, proven_first, verdict_of
 from b2bua.edge import seen_by_edge
 from b2bua.extras import options_of
@@ -27,7 +27,7 @@ from b2bua.trunk_identity import caller_on_trunk
 from sip_stack.core import ALLOW, SUPPORTED, Incoming
 from sip_stack.errors import PeerError
 from sip_stack.hop import WEBSOCKET
-from sip_stack.identity import Caller
+from sip_stack.identity import Caller, privacy_of, wants_anonymity
 from sip_stack.invite import IncomingInvite
 from store import journal
 from store.values import Account, Extension, Trunk
@@ -163,10 +163,10 @@ class Intake:
             return
         if extension.kind != "phone":
             raise PeerError("Temporarily Unavailable", 480)
-        shown = Shown("Anonymous", "anonymous") if caller.hidden else Shown(caller.name, from_trunk(caller.user, trunk))
+        shown = ANONYMOUS if caller.hidden else Shown(caller.name, from_trunk(caller.user, trunk))
         account = directory.accounts[extension.account_id]
         call = Call(exchange, "inbound", account, extension, shown.number, number, request.max_forwards - 1)
-        call.direct = trunk.media == "direct"
+        call.direct = trunk.media == "direct" and "session" not in privacy_of(request)  # RFC 3323 4.2: by way of us
         said = claims_of(self._exchange.stir, request, caller, number, trunk)
         if said is None:
             self._take(incoming, call, PSTN, trunk, lambda leg: inbound(call, leg, extension, shown))
@@ -211,12 +211,14 @@ class Intake:
         me, number = extension.number, dialled.number
         equipment = equipment_of(incoming.request.from_, extension)
         kind = "internal" if dialled.extension else "outbound"
-        call = Call(exchange, kind, account, extension, me, number, max_forwards)
+        private = wants_anonymity(incoming.request) and not dialled.emergency  # who comes to help must know where
+        line, shown = (hidden(extension), ANONYMOUS) if private else (extension, Shown(extension.name, me))
+        call = Call(exchange, kind, account, line, me, number, max_forwards)
 
         def flow(leg: Leg) -> Coroutine[Any, Any, Outcome]:
             leg.extension = extension
             if dialled.extension is not None:
-                return inbound(call, leg, dialled.extension, Shown(extension.name, me), PSTN)
+                return inbound(call, leg, dialled.extension, shown, PSTN)
             return (emergency if dialled.emergency else outbound)(call, leg, number, equipment)
 
         self._take(incoming, call, EXTENSION, extension, flow)

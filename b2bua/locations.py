@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from email.utils import formatdate
 from typing import Any
 
 from sqlalchemy import Connection
@@ -78,7 +79,8 @@ class Locations:
             self._by_flow.setdefault((incoming.source.transport, incoming.source.flow), set()).add(number)
         self._set(number, after)
         contacts = [("Contact", _bound(b, now)) for b in after]
-        incoming.respond(200, extra=[*contacts, *_way_back(request, path, after), *_services(service_route)])
+        date = ("Date", formatdate(now, usegmt=True))  # 10.3 step 8: phones without a clock take it
+        incoming.respond(200, extra=[*contacts, date, *_way_back(request, path, after), *_services(service_route)])
 
     def forget(self, number: str, binding: Binding) -> None:
         """Nobody is reached there any more."""
