@@ -170,11 +170,11 @@ class Call:
     async def hold_for(self, payer: Extension, number: str) -> Paid:
         """Set money aside for a leg to `number` that `payer` pays, whoever began the call.
 
-        Raises: CreditRefused, also where another account pays for a leg already.
+        Raises: CreditRefused, also while another number is called at somebody's expense: one at a time.
         """
         account = self.exchange.directory.accounts[payer.account_id]
         if self.purse is not None:
-            if self.purse.account_id != account.id:
+            if self.purse.account_id != account.id or self.purse.busy:
                 raise CreditRefused(Outcome.NOT_ALLOWED)
             await self.purse.close_ended()
             return await self.purse.hold(number)

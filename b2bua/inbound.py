@@ -24,6 +24,6 @@ async def inbound(call: Call, caller: Leg, extension: Extension, shown: Shown, l
         async with phone.alive():
             caller.answer(phone.description if call.direct else b"")
             if call.purse is not None:
-                await call.purse.close_ended()
+                await call.purse.keep_only(phone)
             await talk(call, caller, phone)
     return Outcome.TALKED

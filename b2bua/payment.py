@@ -305,6 +305,21 @@ class Purse:
             if paid.leg is None or paid.leg.ended_at is not None:
                 await self._close(paid)
 
+    @property
+    def busy(self) -> bool:
+        """Something is being paid for, or is about to be."""
+        return self.unheard > 0 or any(paid.leg is None or paid.leg.ended_at is None for paid in self._open())
+
+    async def keep_only(self, leg: Leg) -> None:
+        """What was dialled beside `leg` is given up, and costs nothing even where it answered in the same moment."""
+        for paid in self._open():
+            if paid.leg is leg:
+                continue
+            if paid.leg is not None:
+                paid.leg.hangup()
+                paid.leg.answered_at = None
+            await self._close(paid)
+
     async def _close(self, paid: Paid) -> None:
         stop = self._stop()
         paid.due, talked_s = self._due(paid, stop), self._talked_s(paid, stop)

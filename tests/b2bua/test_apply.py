@@ -398,6 +398,16 @@ def test_a_file_without_a_realm_or_a_quota_leaves_them_as_they_are(conn: Connect
     assert (read_meta(conn, CALLER_QUOTA), config_version(conn)) == ("8", version + 1)
 
 
+def test_proxies_hold_until_a_file_says_otherwise(conn: Connection) -> None:
+    run(conn, '[server]\nedge_proxies = ["192.0.2.0/24", "2001:db8::1"]\nservice_route = ["sip:edge;lr"]\n' + FIXTURE)
+    known = load(conn)
+    asked = ("192.0.2.7", "2001:db8::1", "192.0.3.1")
+    assert ([known.is_edge(ip) for ip in asked], known.service_route) == ([True, True, False], "<sip:edge;lr>")
+    assert run(conn) == [SAME, PAGE]
+    run(conn, "[server]\nedge_proxies = []\nservice_route = []\n")
+    assert (load(conn).edges, load(conn).service_route) == ((), "")
+
+
 def test_wallets_are_no_accounts_of_a_file(conn: Connection) -> None:
     run(conn, CALLBACK + MARY)
     with pytest.raises(BadPlan, match='there is no account "~caller-2"'):

@@ -227,8 +227,14 @@ def test_prefixes_of_a_callnow_page(forbidden: str) -> None:
     ("caller_quota = -1", "caller_quota: expected a whole number >= 0"),
     ("caller_quota = true", "caller_quota: expected a whole number >= 0"),
     ('caller_quota = "1"', "caller_quota: expected a whole number >= 0"),
+    ('edge_proxies = "192.0.2.1"', "edge_proxies: expected a list of networks or addresses, each in quotes"),
+    ("edge_proxies = [1]", "edge_proxies: expected a list of networks or addresses, each in quotes"),
+    ('edge_proxies = ["edge.test"]', 'edge_proxies: "edge.test" is no network or address'),
+    ('edge_proxies = ["192.0.2.1/24"]', 'edge_proxies: "192.0.2.1/24" is no network or address'),
+    ('service_route = ["sip:edge"]', 'service_route: "sip:edge" is not as in "sip:edge.example.net;lr"'),
+    ('service_route = ["edge;lr"]', 'service_route: "edge;lr" is not as in "sip:edge.example.net;lr"'),
 ])
-def test_a_quota_that_is_none(line: str, sentence: str) -> None:
+def test_what_the_server_cannot_be_told(line: str, sentence: str) -> None:
     assert faults(f"[server]\n{line}\n") == [f"f.toml:2: {sentence}"]
 
 

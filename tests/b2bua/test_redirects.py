@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 import pytest
 
 from b2bua.outcome import Outcome
-from b2bua.redirect import targets_of
+from b2bua.redirect import read_target, targets_of
 from sip_stack.message import Response
+from sip_stack.uri import parse_uri
 from store import ledger
 from tests.b2bua.test_flows import NO_QUESTION
 from tests.plans import fixture
@@ -184,6 +186,58 @@ def test_what_is_not_called(contact: str) -> None:
     play(scenario, plan())
 
 
+def test_an_emergency_number_that_no_dial_plan_refuses_is_not_called() -> None:
+    async def scenario(world: World) -> None:
+        eve = world.exchange.directory.extensions["002*001"]
+        found = read_target(parse_uri("sip:911@x"), eve, world.exchange.directory)
+        assert (found.number, found.extension, "emergency" in found.word) == ("", None, True)
+
+    play(scenario, plan().replace("min_digits = 6", "min_digits = 3").replace('refused = ["112"]', "min_digits = 3"))
+
+
+def test_one_number_is_called_at_a_time() -> None:
+    """Jane's phones both lead to one: it is called once."""
+
+    async def scenario(world: World) -> None:
+        at = await scene(world)
+        second = Peer(world, FOURTH)
+        assert await second.register("001*003", "geheim") == 200
+        caller = at.eve.calls("001*003", "002*001", "eve")
+        for phone in (at.jane, second):
+            (await phone.expects_call()).is_at(MOBILE)
+        (await at.trunk.expects_call()).answers()
+        await caller.told(200)
+        caller.hangs_up()
+        call = await world.over()
+        assert (call.outcome, call.charged, at.spent()) == (Outcome.TALKED, ONE_PERIOD, [ONE_PERIOD, 0])
+        assert at.trunk.invited == 1
+
+    play(scenario, plan())
+
+
+@pytest.mark.parametrize("number_first", [True, False])
+def test_of_two_that_answer_in_one_moment_one_stays_and_only_it_is_paid(number_first: bool) -> None:
+    async def scenario(world: World) -> None:
+        at = await scene(world)
+        desk = Peer(world, FOURTH)
+        assert await desk.register("001*002", "secret") == 200
+        caller = at.eve.calls("001*002", "002*001", "eve")
+        desk_rings = (await desk.expects_call()).rings()
+        (await at.john.expects_call()).is_at(MOBILE)
+        far = (await at.trunk.expects_call()).rings()
+        for end in (far, desk_rings) if number_first else (desk_rings, far):
+            end.answers()
+        await caller.told(200)
+        await asyncio.sleep(1)
+        assert (desk_rings.gone == "") is not (far.gone == "")
+        paid = ONE_PERIOD if far.gone == "" else 0
+        caller.hangs_up()
+        await world.over()
+        assert at.spent() == [paid, 0]
+
+    play(scenario, plan())
+
+
 def test_a_number_of_ours_rings_here_and_goes_round_no_network() -> None:
     async def scenario(world: World) -> None:
         at = await scene(world)
@@ -255,9 +309,12 @@ def test_who_answers_first_wins_and_what_was_dialled_for_a_3xx_is_given_up_unpai
         await caller.told(200)
         await far.left_alone(within_s=1)
         assert far.gone == "cancelled"
+        for end in (caller, desk_rings):
+            end.speaks()
+        await asyncio.sleep(90)  # nobody is paid for: no money ends it
         caller.hangs_up()
-        assert (await world.over()).outcome is Outcome.TALKED
-        assert at.spent() == [0, 0]
+        call = await world.over()
+        assert (call.outcome, call.talk_s >= 90, at.spent()) == (Outcome.TALKED, True, [0, 0])
 
     play(scenario, plan())
 
