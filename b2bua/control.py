@@ -132,7 +132,7 @@ async def _answer(
     waiting: asyncio.Queue[TraceLine] = asyncio.Queue(_MOST_WAITING)
     wanted = Filter(question.number, question.ip, question.method)
     stop = trace.watch(_into(waiting, wanted))
-    log.info("event=sip-trace-began number=%s ip=%s method=%s", question.number, question.ip, question.method)
+    log.info("event=sip-trace-began ip=%s method=%s", question.ip, question.method)
     sending = asyncio.create_task(_send(waiting, writer))
     leaving = asyncio.create_task(reader.read())  # ends when the asker leaves
     try:

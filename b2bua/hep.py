@@ -78,7 +78,7 @@ class HepSender:
                     *self._where, type=socket.SOCK_DGRAM
                 )
                 self._aim(family, address)
-            except OSError as error:
+            except (OSError, UnicodeError) as error:  # UnicodeError: no name that DNS could have
                 log.warning("event=hep-server-not-found host=%s error=%s", self._where[0], error)
             await asyncio.sleep(_FIND_EVERY_S if self._socket else _FIND_AGAIN_S)
 

@@ -100,8 +100,8 @@ async def test_what_nobody_takes_is_lost_and_nobody_waits() -> None:
 
 
 async def test_a_name_that_nobody_knows_is_said_and_asked_again(caplog: pytest.LogCaptureFixture) -> None:
-    sender = HepSender(("nobody.invalid", 9060), 7, "")
+    sender = HepSender(("no..name", 9060), 7, "")
     finding = asyncio.create_task(sender.follow())
-    await until(lambda: "event=hep-server-not-found host=nobody.invalid" in caplog.text, "sentence", 20)
+    await until(lambda: "event=hep-server-not-found host=no..name" in caplog.text, "sentence", 20)
     assert not finding.done()
     finding.cancel()
