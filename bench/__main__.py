@@ -124,7 +124,7 @@ def table_of(rows: list[Row]) -> Table:
 def kept(path: Path, measured: set[str]) -> list[dict[str, object]]:
     """The rows of parts that were not measured this time."""
     rows = json.loads(path.read_text())["rows"] if path.exists() else []
-    return [row for row in rows if row["part"] not in measured]
+    return [row for row in rows if row.get("part") not in {None, *measured}]
 
 
 def say(line: str) -> None:

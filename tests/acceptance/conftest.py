@@ -12,7 +12,7 @@ import pytest
 
 from tests.acceptance.scene import Scene
 
-_PROGRAMS = ("sipp", "baresip", "chromium", "tcpdump", "ip")
+_PROGRAMS = ("sipp", "baresip", "chromium", "tcpdump", "ip", "nft")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from pathlib import Path
 
-from tests.acceptance.scene import Scene
+from tests.acceptance.scene import SECOND_PHONE, Scene
+from tests.peers.addresses import namespace
+from tests.peers.baresip import Baresip
 from tests.peers.sipp import Sipp
 
 TRUNK, PHONE, CALLER = "127.0.0.2", "127.0.0.5", "127.0.0.6"
@@ -117,6 +120,27 @@ async def test_a_caller_with_a_wrong_password_rings_nobody(scene: Scene) -> None
     caller = await scene.phone("uac_wrong_password", at=scene.address(CALLER), register=False, service="001*002")
     await caller.passed()
     assert called.received("INVITE") == []
+
+
+async def test_a_phone_on_a_line_that_loses_every_fifth_datagram(scene: Scene, tmp_path: Path) -> None:
+    """baresip registers and calls twice; what is lost is sent again by whoever misses an answer."""
+    with namespace() as space:
+        space.lose(one_in=5)
+        server = await scene.serve(more=SECOND_PHONE, host=space.host_address)
+        called = await scene.phone("phone_answer", calls=2)
+        async with Baresip(
+            tmp_path / "jane", user="001*003", password="secret3", domain=server.sip, address=space.address,
+            sip_port=5060, prefix=space.prefix,
+        ) as jane:
+            await jane.registered(within_s=20)
+            for n in range(2):
+                await jane.dial("001*002")
+                await jane.event("CALL_ESTABLISHED", 20, times=n + 1)
+                await jane.hangup()
+                await server.call_over(n + 1, within_s=20)
+        await called.passed()
+        assert [call.reason for call in server.calls()] == ["talked"] * 2
+        assert space.lost() >= 4
 
 
 async def call(scene: Scene, caller: str, number: str) -> Sipp:

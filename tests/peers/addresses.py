@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,23 @@ class Namespace:
     """Our end of the cable: where the server must listen to be reached."""
     interface: str
     """Our end's interface, for captures."""
+
+    def lose(self, one_in: int, port: int = 5060) -> None:
+        """Lose one in so many datagrams of a port inside, in each direction: by nft, netem is not in every kernel.
+
+        On the device, where a loss is no error to who sends.
+        """
+        device, drop = self.interface.replace("o", "i"), f"numgen inc mod {one_in} 0 counter drop;"
+        rules = f"""table netdev lossy {{
+            chain inwards {{ type filter hook ingress device {device} priority 0; udp dport {port} {drop} }}
+            chain outwards {{ type filter hook egress device {device} priority 0; udp sport {port} {drop} }}
+        }}"""
+        _ip("netns", "exec", self.name, "nft", rules)
+
+    def lost(self) -> int:
+        """How many were lost so far."""
+        told = subprocess.run([*self.prefix, "nft", "list", "ruleset"], check=True, capture_output=True, text=True)
+        return sum(int(packets) for packets in re.findall(r"counter packets (\d+)", told.stdout))
 
     @property
     def prefix(self) -> tuple[str, ...]:
