@@ -102,6 +102,18 @@ class Phone(abc.ABC):
         """Take the call back."""
         raise NotImplementedError
 
+    async def transfer(self, number: str) -> None:
+        """Send whom it talks with on to a number."""
+        raise NotImplementedError
+
+    async def consult(self, number: str) -> None:
+        """Put the call on hold, and place another."""
+        raise NotImplementedError
+
+    async def join(self) -> None:
+        """Let whom it talks with in both calls talk with each other."""
+        raise NotImplementedError
+
     def keys(self) -> str:
         """The keys it heard so far."""
         raise NotImplementedError

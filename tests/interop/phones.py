@@ -107,6 +107,9 @@ class Baresip(_Running):
     async def resume(self) -> None:
         await self._phone.command("resume")
 
+    async def transfer(self, number: str) -> None:
+        await self._phone.command("transfer", number)
+
     def keys(self) -> str:
         return "".join(event["param"] for event in self._phone.events if event["type"] == "CALL_DTMF_START")
 
@@ -167,6 +170,17 @@ class Linphone(_Running):
 
     async def resume(self) -> None:
         self._phone.command("resume")
+
+    async def transfer(self, number: str) -> None:
+        self._phone.command(f"transfer sip:{number}@{self._seat.server}")
+
+    async def consult(self, number: str) -> None:
+        self._phone.command("pause")
+        await self.dial(number)
+
+    async def join(self) -> None:
+        first, second = self._phone.found(r"Call (\d+) with .* connected")[-2:]
+        self._phone.command(f"transfer {first} --to-call {second}")
 
     def keys(self) -> str:
         return "".join(self._phone.found("Receiving tone (.) from"))
@@ -232,6 +246,16 @@ class Pjsua2(_Library):
 
     async def resume(self) -> None:
         self._phone.command("resume")
+
+    async def transfer(self, number: str) -> None:
+        self._phone.command("transfer", number)
+
+    async def consult(self, number: str) -> None:
+        self._phone.command("hold")
+        await self.dial(number)
+
+    async def join(self) -> None:
+        self._phone.command("join")
 
     def tone_s(self) -> float:
         return _tone_s(max(self._folder.glob("heard-*.wav"), key=lambda path: path.stat().st_mtime))

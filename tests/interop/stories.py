@@ -8,17 +8,21 @@ from typing import ClassVar
 
 import pytest
 
+from store import ledger
 from store.bindings import load_bindings
 from tests.acceptance.scene import NO_CAPTCHA, Scene
 from tests.acceptance.server import until
 from tests.interop.line import Line, line
 from tests.interop.phones import Phone
 from tests.interop.table import CANNOT
+from tests.peers.sipp import Sipp
 
 __all__ = ["PhoneStories"]
 
 MOBILE = "0412345678"
 DID = "5555550000"
+LOCAL = "5555551234"
+BY_T2 = ('[[route]]\ntrunk = "R1"\n', '[[route]]\nprefix = "04"\ntrunk = "R2"\n\n[[route]]\ntrunk = "R1"\n')
 
 
 class PhoneStories:
@@ -77,6 +81,40 @@ class PhoneStories:
             assert at.answers("BYE")[0][0] == 200  # linphonec repeats a BYE that comes right after an INFO
             assert (await at.server.call_over()).reason == "talked"
         proves("hangs up")
+
+    async def test_transfers(self, scene: Scene, tmp_path: Path, proves: Callable[..., None]) -> None:
+        """Whom it talks with talks with another number in the end, which hangs up; it hears of it and is hung up."""
+        async with line(scene, tmp_path, BY_T2) as at, self.phone(at.seat) as phone:
+            await at.registered()
+            if self.can("blind transfer"):
+                mobile = await scene.trunk("trunk_answer", at=scene.t2)
+                local = await scene.trunk("trunk_answer_bye_after", d="2000")
+                await phone.dial(MOBILE)
+                await phone.established()
+                await phone.transfer(LOCAL)
+                await self._joined(at, mobile, local, calls=2)
+                await phone.closed()
+                proves("blind transfer")
+            if self.can("attended transfer"):
+                mobile = await scene.trunk("trunk_answer", at=scene.t2)
+                local = await scene.trunk("trunk_answer_bye_after", d="6000")
+                await phone.dial(MOBILE)
+                await phone.established(2)
+                await phone.consult(LOCAL)
+                await phone.established(3)
+                await phone.join()
+                await self._joined(at, mobile, local, calls=4)
+                await phone.closed(3)
+                proves("attended transfer")
+
+    async def _joined(self, at: Line, mobile: Sipp, local: Sipp, calls: int) -> None:
+        await until(lambda: (202, True) in at.answers("REFER"), "202 to REFER", 10)
+        await until(lambda: any("\n\r\nSIP/2.0 200" in m.text for m in at.asked("NOTIFY")), "NOTIFY of 200", 10)
+        await local.passed()
+        await mobile.passed()
+        await at.server.call_over(calls)
+        assert [call.reason for call in at.server.calls()] == ["talked"] * calls
+        assert at.server.read(ledger.audit) == []
 
     async def _holds(self, at: Line, phone: Phone) -> None:
         """While it is on hold nothing is sent to it (what it sends, if only music, is its own affair); then again."""

@@ -16,8 +16,9 @@ __all__ = ["CANNOT", "COLUMNS", "PHONES", "REMARKS", "SERVERS", "missing", "page
 PHONES = ("baresip", "PJSUA2", "linphonec", "pyVoIP", "aiosip", "SIPp")
 COLUMNS = (
     "registers", "wrong password refused", "calls out", "is called", "sound both ways", "RFC 4733 sent",
-    "RFC 4733 heard", "INFO sent", "hold, resume", "hangs up", "is hung up", "CANCEL sent", "CANCEL heard",
-    "CANCEL crosses 200", "answers after 33 s", "called after our restart", "registers after our restart", "AT-01",
+    "RFC 4733 heard", "INFO sent", "hold, resume", "blind transfer", "attended transfer", "hangs up", "is hung up",
+    "CANCEL sent", "CANCEL heard", "CANCEL crosses 200", "answers after 33 s", "called after our restart",
+    "registers after our restart", "AT-01",
 )
 SERVERS = {
     "Kamailio": (
@@ -62,13 +63,18 @@ _FOOT = """
 """
 
 CANNOT: dict[str, dict[str, str]] = {
-    "baresip": {"INFO sent": "1.0.0 sends keys by RFC 4733 only"},
+    "baresip": {
+        "INFO sent": "1.0.0 sends keys by RFC 4733 only",
+        "attended transfer": "1.0.0 has no command for it",
+    },
     "linphonec": {},
     "PJSUA2": {},
     "pyVoIP": {
         "RFC 4733 sent": "it sends no keys",
         "INFO sent": "it sends no keys",
         "hold, resume": "it has no re-INVITE",
+        "blind transfer": "it has no REFER",
+        "attended transfer": "it has no REFER",
         "CANCEL sent": "it cannot give up a call that rings",
         "AT-01": "it cannot press the key that confirms; without confirmation it passes",
     },
@@ -79,6 +85,8 @@ CANNOT: dict[str, dict[str, str]] = {
         "RFC 4733 heard": "it has no RTP",
         "INFO sent": "it counts CSeq for each method by itself",
         "hold, resume": "it has no re-INVITE",
+        "blind transfer": "it has no REFER",
+        "attended transfer": "it has no REFER",
         "CANCEL sent": "it has no CANCEL",
         **dict.fromkeys(
             ("CANCEL heard", "CANCEL crosses 200", "answers after 33 s", "called after our restart", "AT-01"),

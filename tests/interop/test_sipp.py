@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from urllib.parse import quote
 
 import pytest
 
@@ -10,7 +12,7 @@ from store.bindings import load_bindings
 from tests.acceptance.scene import NO_CAPTCHA, Scene
 from tests.acceptance.server import until
 from tests.interop.phones import program
-from tests.interop.stories import DID, MOBILE
+from tests.interop.stories import BY_T2, DID, LOCAL, MOBILE
 from tests.peers.capture import keys_of
 
 PHONE, TRUNK = "127.0.0.5", "127.0.0.2"
@@ -56,6 +58,35 @@ async def test_is_called_and_is_hung_up(scene: Scene, proves: Callable[..., None
     assert scene.share(PHONE, TRUNK, began, 1.5) >= 0.95
     assert scene.share(TRUNK, PHONE, began, 1.5) >= 0.95
     proves("is called", "sound both ways", "is hung up")
+
+
+async def test_transfers_blind_and_attended(scene: Scene, proves: Callable[..., None]) -> None:
+    server = await scene.serve(BY_T2)
+    mobile = await scene.trunk("trunk_answer", at=scene.t2)
+    local = await scene.trunk("trunk_answer_bye_after", d="1500")
+    await (await scene.phone("uac_transfer_blind", service=MOBILE, to=LOCAL, at=scene.address(PHONE))).passed()
+    await local.passed()
+    await mobile.passed()
+    await server.call_over(2)
+
+    mobile = await scene.trunk("trunk_answer", at=scene.t2)
+    local = await scene.trunk("trunk_answer_bye_after", d="5000")
+    asking = scene.address(PHONE)
+    asked = await scene.phone("uac_call_hung_up", service=LOCAL, at=asking)
+    found = await until(lambda: scene.said("ACK ", source=asking)[1:], "an ACK to the 200", 10)
+    text = found[0]
+    tags = [re.search(r"tag=([^;>\s]+)", text.header(name) or "") for name in ("To", "From")]
+    assert all(tags)
+    to_tag, from_tag = (tag[1] for tag in tags if tag)
+    replaces = quote(f"{text.header('Call-ID')};to-tag={to_tag};from-tag={from_tag}", safe="")
+    joins = await scene.phone("uac_transfer_attended", service=MOBILE, replaces=replaces, at=scene.address(PHONE))
+    await joins.passed()
+    await asked.passed()
+    await local.passed()
+    await mobile.passed()
+    await server.call_over(4)
+    assert [call.reason for call in server.calls()] == ["talked"] * 4
+    proves("blind transfer", "attended transfer")
 
 
 async def test_gives_up_and_is_given_up(scene: Scene, proves: Callable[..., None]) -> None:

@@ -20,7 +20,8 @@ __all__ = ["Pjsua2Phone"]
 class Pjsua2Phone(Child):
     """One phone: `async with Pjsua2Phone(…) as phone: await phone.event("registered")`; ended by its pid on exit.
 
-    Its commands are `register`, `dial`, `answer`, `hangup`, `press` (RFC 4733), `inform` (INFO), `hold`, `resume`; its
+    Its commands are `register`, `dial`, `answer`, `hangup`, `press` (RFC 4733), `inform` (INFO), `hold`, `resume`,
+    `transfer`, `join` (the last two calls); its
     events `registered` and `refused` (with `status`), `incoming`, `ringing`, `answered`, `ended`, `key`.
     It speaks the WAV `speaks` and records what it hears to `folder`/heard-N.wav, whole a moment after a call.
     """
@@ -140,6 +141,10 @@ def _phone(said: dict[str, Any]) -> None:
             kept[-1].sendDtmf(keys)
         elif name == "hold":
             kept[-1].setHold(settings)
+        elif name == "transfer":
+            kept[-1].xfer(f"sip:{value}@{said['server']}", settings)
+        elif name == "join":
+            kept[-2].xferReplaces(kept[-1], settings)
         elif name == "resume":
             settings.opt.flag = pj.PJSUA_CALL_UNHOLD
             kept[-1].reinvite(settings)
