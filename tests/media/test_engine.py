@@ -135,6 +135,30 @@ async def test_a_prompt_then_a_bridge_are_one_stream(world: World) -> None:
     assert has_tone(samples_of(john.got[prompt:]), 500)
 
 
+async def test_many_ports_share_their_rounds_and_no_packet_takes_the_place_of_another(world: World) -> None:
+    phones = [world.phone(f"127.0.1.{n}") for n in range(1, 43)]
+    ports = []
+    for phone in phones:
+        ports.append(world.port(phone))
+        await world.latched(phone, ports[-1])
+    pairs = list(zip(phones[::2], phones[1::2], ports[::2], ports[1::2], strict=True))
+    for _, _, a, b in pairs:
+        world.engine.bridge(a, b)
+    sounds = [bytes([n, turn] * 80) for turn in range(10) for n in range(len(pairs))]
+    await until(lambda: all(b.got for _, b, _, _ in pairs), each=lambda: [a.send(at) for a, _, at, _ in pairs])
+    for sound in sounds:
+        near, _, port, _ = pairs[sound[0]]
+        near.send(port, sound)
+    await until(lambda: sum(len(each) for each in heard_by(pairs)) == len(sounds))
+    assert heard_by(pairs) == [[sound for sound in sounds if sound[0] == n] for n in range(len(pairs))]
+
+
+def heard_by(pairs: list[tuple[Phone, Phone, MediaPort, MediaPort]]) -> list[list[bytes]]:
+    """What the second of each pair heard beside the sound that opened the way."""
+    return [[packet.payload for packet in far.got if packet.payload != LOUD] for _, far, _, _ in pairs]
+
+
+
 async def test_a_beep_is_heard_by_one_and_the_bridge_goes_on(world: World) -> None:
     john, mary = world.phone("127.0.0.2"), world.phone("127.0.0.3")
     left, right = world.port(john), world.port(mary)
