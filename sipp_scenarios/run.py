@@ -94,7 +94,7 @@ class Sipp:
         own = {name: value for name, value in self.options.keys.items() if name in ("user", "password")}
         options = Options(
             self.options.local, self.options.remote, self.options.media_port, timeout_s=10,
-            keys=own | {"expires": str(expires_s)}, prefix=self.options.prefix,
+            keys=own | {"expires": str(expires_s)}, tcp=self.options.tcp, prefix=self.options.prefix,
         )
         registration = Sipp(load("phone_register"), options, self.folder / f"register-{expires_s}")
         registration.start()
@@ -205,6 +205,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--show", action="store_true", help="print the plain sipp command line and stop")
     parser.add_argument("--local", help="its own address (else trunk 127.0.0.2:5060, phone 127.0.0.5:5060)")
     parser.add_argument("--remote", default="127.0.0.1:5060", help="the server under test")
+    parser.add_argument("--tcp", action="store_true", help="over one TCP connection instead of UDP")
     parser.add_argument("--media-port", type=int, default=6000)
     parser.add_argument("--calls", type=int, default=1, help="end after so many calls")
     parser.add_argument("--timeout", type=int, default=60, help="seconds after which the scenario fails")
@@ -217,7 +218,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         scenario = load(said.name or "")
         keys = dict(word.split("=", 1) for word in said.key)
         local = said.local or _default_local(scenario)
-        options = Options(local, said.remote, said.media_port, said.calls, timeout_s=said.timeout, keys=keys)
+        options = Options(
+            local, said.remote, said.media_port, said.calls, timeout_s=said.timeout, keys=keys, tcp=said.tcp
+        )
         sipp = Sipp(scenario, options)
     except (KeyError, ValueError) as wrong:
         print(wrong.args[0] if wrong.args else wrong, file=sys.stderr)
