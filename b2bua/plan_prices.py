@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -56,10 +56,12 @@ def rate_key(entry: RateEntry, zone: str) -> tuple[str, str, str, float]:
     return entry.table, entry.prefix, entry.interval, _moment(entry.valid_from, zone) or 0.0
 
 
+_OF_A_RATE = [each.name for each in fields(RateEntry) if each.name not in ("table", "prefix", "interval", "valid_from")]
+
+
 def rate_values(entry: RateEntry, zone: str) -> dict[str, Any]:
     """The columns beside its key."""
-    key = ("table", "prefix", "interval", "valid_from")
-    values = plain_money({name: value for name, value in asdict(entry).items() if name not in key})
+    values = plain_money({name: getattr(entry, name) for name in _OF_A_RATE})
     return values | {"valid_until": _moment(entry.valid_until, zone)}
 
 

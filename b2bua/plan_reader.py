@@ -61,10 +61,11 @@ def parse(text: str, filename: str) -> Plan:
 
 
 def read_entry(kind: str, values: dict[str, Any]) -> Any:
-    """One table by itself, or the first fault of it: `key: sentence`."""
-    reader = _Reader({})
-    entry = reader.entry((kind, 0), values, ENTRIES[kind])
-    return reader.faults[0].sentence if entry is None else entry
+    """One table by itself, whose keys are known to be right, or the first fault of it: `key: sentence`."""
+    try:
+        return msgspec.convert(values, ENTRIES[kind], dec_hook=_money)
+    except msgspec.ValidationError as wrong:
+        return _told(wrong, ENTRIES[kind])[1]
 
 
 def _syntax(message: str, text: str) -> Fault:
@@ -125,9 +126,8 @@ class _Reader:
         try:
             return msgspec.convert(table, cls, dec_hook=_money) if len(self.faults) == before else None
         except msgspec.ValidationError as wrong:
-            sentence, _, where = str(wrong).partition(" - at `$")
-            inner: Path = tuple(re.findall(r"\.([^.\[\]`]+)", where))
-            self.fault((*path, *inner), _friendly(sentence, inner, cls))
+            inner, sentence = _told(wrong, cls)
+            self.fault((*path, *inner), sentence)
             return None
 
     def keys(self, path: Path, table: dict[str, Any], cls: type[Any]) -> None:
@@ -162,6 +162,13 @@ _PLAIN = {
     "`int`": "a whole number", "`str`": "text in quotes", "`bool`": "true or false", "`array`": "a list in [ ]",
     "`object`": "a table", "`float`": "a number with a point",
 }
+
+
+def _told(wrong: msgspec.ValidationError, cls: type[Any]) -> tuple[Path, str]:
+    """Where inside the table, and the sentence."""
+    sentence, _, where = str(wrong).partition(" - at `$")
+    inner: Path = tuple(re.findall(r"\.([^.\[\]`]+)", where))
+    return inner, _friendly(sentence, inner, cls)
 
 
 def _friendly(sentence: str, inner: Path, cls: type[Any]) -> str:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING, get_args
 from zoneinfo import ZoneInfo
@@ -28,7 +29,7 @@ from b2bua.price_desk import (
     RateView,
 )
 from b2bua.price_explain import account_of, explain, rate_view
-from b2bua.rate_book import import_rates, rate_tables, table_rates
+from b2bua.rate_book import compare, rate_tables, table_rates, write_changes
 from b2bua.rate_sheet import read_rates, write_rates
 from b2bua.tariff import free_pool
 from store import ledger
@@ -77,9 +78,10 @@ class PriceOffice:
         """Make a table what a CSV file says, whole or not at all; `keep`: leave rates that are not in it."""
         _operator(who)
         lines = await asyncio.to_thread(read_rates, data, table, separator)
-        return await self.database.run(
-            lambda conn: import_rates(conn, load(conn), table, lines, keep=keep, dry_run=dry_run)
-        )
+        while True:
+            changes = await self.database.read(lambda conn: compare(conn, load(conn), table, lines, keep=keep))
+            if dry_run or await self.database.run(partial(write_changes, changes=changes)):
+                return changes.view(dry_run)
 
     async def export_rates(self, who: Holder, table: str, *, separator: str = ",") -> bytes:
         """A table as CSV, as `import_rates` takes it."""

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from b2bua.desk import NotDone
 from b2bua.plan import RateEntry
 from b2bua.plan_prices import rate_key, rate_values
 from b2bua.price_desk import RateImportView, RateTableView
 from b2bua.rate_sheet import bad_line
-from store.directory import DEFAULT_ZONE, Directory, raise_version
+from store.directory import DEFAULT_ZONE, Directory, config_version, raise_version
 from store.meta import TIME_ZONE, read_meta
 from store.tables import rates
 from store.values import Rate
 
-__all__ = ["import_rates", "known_table", "rate_tables", "table_rates"]
+__all__ = ["RateChanges", "compare", "known_table", "rate_tables", "table_rates", "write_changes"]
 
 _KEY = ("prefix", "interval", "valid_from")
 
@@ -59,11 +60,26 @@ def table_rates(directory: Directory, table: str, prefix: str = "") -> list[Rate
     return [rate for key in sorted(found) if key.startswith(prefix) for rate in found[key]]
 
 
-def import_rates(
-    conn: Connection, directory: Directory, table: str, lines: Sequence[tuple[int, RateEntry]], *, keep: bool,
-    dry_run: bool,
-) -> RateImportView:  # fmt: skip
-    """Make the table what the lines say; with `keep`, what is not in them stays.  Raises: NotDone."""
+@dataclass(frozen=True, slots=True)
+class RateChanges:
+    """What makes a table what a file says."""
+
+    version: int
+    """Of the configuration that was compared with."""
+    added: Sequence[dict[str, Any]]
+    changed: Sequence[tuple[int, dict[str, Any]]]
+    removed: Sequence[int]
+    unchanged: int
+
+    def view(self, dry_run: bool) -> RateImportView:
+        """How much that is."""
+        return RateImportView(len(self.added), len(self.changed), len(self.removed), self.unchanged, dry_run)
+
+
+def compare(
+    conn: Connection, directory: Directory, table: str, lines: Sequence[tuple[int, RateEntry]], *, keep: bool
+) -> RateChanges:
+    """What to change; with `keep`, what is not in the lines stays.  Raises: NotDone."""
     _check(directory, table, lines)
     zone = read_meta(conn, TIME_ZONE) or DEFAULT_ZONE
     before = {
@@ -78,10 +94,26 @@ def import_rates(
         if key in before and any(before[key][name] != value for name, value in values.items())
     ]  # fmt: skip
     removed = [] if keep else [row["id"] for key, row in before.items() if key not in wanted]
-    if not dry_run and (added or changed or removed):
-        _write(conn, added, changed, removed)
     unchanged = len(wanted) - len(added) - len(changed)
-    return RateImportView(len(added), len(changed), len(removed), unchanged, dry_run)
+    return RateChanges(config_version(conn), added, changed, removed, unchanged)
+
+
+def write_changes(conn: Connection, changes: RateChanges) -> bool:
+    """Carry them out, quickly, as calls wait for their money meanwhile; False: somebody was faster, compare again."""
+    if config_version(conn) != changes.version:
+        return False
+    for start in range(0, len(changes.removed), 500):
+        conn.execute(delete(rates).where(rates.c.id.in_(changes.removed[start : start + 500])))
+    if changes.changed:
+        conn.execute(
+            update(rates).where(rates.c.id == bindparam("row")),
+            [{"row": row_id, **values} for row_id, values in changes.changed],
+        )
+    if changes.added:
+        conn.execute(insert(rates), changes.added)
+    if changes.added or changes.changed or changes.removed:
+        raise_version(conn)
+    return True
 
 
 def _check(directory: Directory, table: str, lines: Sequence[tuple[int, RateEntry]]) -> None:
@@ -95,15 +127,3 @@ def _check(directory: Directory, table: str, lines: Sequence[tuple[int, RateEntr
         if plus and entry.prefix and not entry.prefix.startswith("+"):
             reason = f'"{entry.prefix}" matches nothing: numbers of account "{plus}" begin with +'
             raise bad_line(line, "prefix", reason)
-
-
-def _write(
-    conn: Connection, added: list[dict[str, Any]], changed: list[tuple[int, dict[str, Any]]], removed: list[int]
-) -> None:
-    for start in range(0, len(removed), 500):
-        conn.execute(delete(rates).where(rates.c.id.in_(removed[start : start + 500])))
-    for row_id, values in changed:
-        conn.execute(update(rates).where(rates.c.id == row_id).values(**values))
-    if added:
-        conn.execute(insert(rates), added)
-    raise_version(conn)

@@ -177,10 +177,17 @@ def _by(values: Iterable[V], name: str) -> dict[Any, V]:
     return {getattr(value, name): value for value in values}
 
 
+_RATES = select(tables.rates.c.rate_table, *(
+    tables.rates.c[name] for name in Rate.__slots__ if name != "free_s"
+)).order_by(tables.rates.c.id)  # fmt: skip
+"""In the order of the fields: there may be a hundred thousand."""
+
+
 def _by_prefix(rates: Iterable[Rate]) -> RateTable:
     groups = _groups((rate.prefix, rate) for rate in rates)
     return {
         prefix: tuple(sorted(group, key=lambda rate: (not rate.interval, -rate.valid_from, rate.interval)))
+        if len(group) > 1 else (group[0],)
         for prefix, group in groups.items()
     }
 
@@ -261,7 +268,7 @@ def load(conn: Connection) -> Directory:
         trunks=[_value(Trunk, row) for row in _rows(conn, tables.trunks)],
         dids=[_value(Did, row) for row in _rows(conn, tables.dids)],
         routes=[_value(Route, row) for row in _rows(conn, tables.routes)],
-        rates=[(row["rate_table"], _value(Rate, row)) for row in _rows(conn, tables.rates)],
+        rates=[(table, Rate(*values)) for table, *values in conn.execute(_RATES)],
         charging_plans=[
             _value(ChargingPlan, row, zone=row["zone"] or zone) for row in _rows(conn, tables.charging_plans)
         ],

@@ -15,7 +15,7 @@ from b2bua.desk import NotDone
 from b2bua.plan import RateEntry
 from b2bua.plan_prices import rate_key, rate_values
 from b2bua.plan_reader import parse
-from b2bua.rate_book import import_rates, table_rates
+from b2bua.rate_book import compare, table_rates, write_changes
 from b2bua.rate_sheet import COLUMNS, read_rates, write_rates
 from store.database import connect, migrate
 from store.directory import config_version, load
@@ -38,9 +38,9 @@ def conn(tmp_path: Path) -> Iterator[Connection]:
 
 
 def take(conn: Connection, text: str, table: str = "carrier", keep: bool = False, dry_run: bool = False) -> list[int]:
-    done = import_rates(
-        conn, load(conn), table, read_rates(text.encode(), table), keep=keep, dry_run=dry_run
-    )
+    changes = compare(conn, load(conn), table, read_rates(text.encode(), table), keep=keep)
+    assert dry_run or write_changes(conn, changes)
+    done = changes.view(dry_run)
     return [done.added, done.changed, done.removed, done.unchanged]
 
 
@@ -73,9 +73,16 @@ def test_a_dry_run_tells_and_changes_nothing(conn: Connection) -> None:
     assert (there(conn), config_version(conn)) == ({"44": 10_000}, before)
 
 
+def test_who_compared_with_what_is_no_more_compares_again(conn: Connection) -> None:
+    late = compare(conn, load(conn), "carrier", read_rates(HEAD.encode() + b"44,60,0,1,0\n", "carrier"), keep=False)
+    take(conn, HEAD + "45,60,0.02,60,0.02\n")
+    assert not write_changes(conn, late)
+    assert there(conn) == {"45": 20_000}
+
+
 def test_channel_costs_of_voipnow_are_taken(conn: Connection) -> None:
     text = "Area code;Cost;Charge interval;Description;Network;Setup cost;Maximum charge\n44;0.01;6;UK;BT;0.05;1.00\n"
-    import_rates(conn, load(conn), "carrier", read_rates(text.encode(), "carrier", ";"), keep=False, dry_run=False)
+    write_changes(conn, compare(conn, load(conn), "carrier", read_rates(text.encode(), "carrier", ";"), keep=False))
     assert table_rates(load(conn), "carrier") == [
         Rate("44", "UK BT", Micros(50_000), 6, Micros(10_000), 6, Micros(10_000), maximum=Micros(1_000_000)),
     ]
