@@ -36,6 +36,7 @@ class Reason(StrEnum):
     UNKNOWN_PAGE = "unknown-page"
     NAME_REQUIRED = "name-required"
     PAUSED = "paused"
+    CLOSED = "outside-interval"
     ON_PHONE = "on-phone"
     OFFLINE = "offline"
     NO_ROUTE = "no-route"
@@ -63,7 +64,7 @@ _SHOWN: dict[Reason, _Shown] = {
     Reason.UNKNOWN_PAGE: (404, "There is no such page.", ""),
     Reason.NAME_REQUIRED: (422, "Enter your name.", "name"),
     **{reason: (409, NOT_AVAILABLE, "") for reason in (  # one neutral sentence, never why (SPEC H13)
-        Reason.PAUSED, Reason.ON_PHONE, Reason.OFFLINE, Reason.NO_CREDIT, Reason.LINK_MONEY_TODAY,
+        Reason.PAUSED, Reason.CLOSED, Reason.ON_PHONE, Reason.OFFLINE, Reason.NO_CREDIT, Reason.LINK_MONEY_TODAY,
         Reason.LINK_CALLS_TODAY, Reason.REFUSED_BY_RULE, Reason.NUMBER_BLOCKED,
     )},
     **{reason: (422, "This number cannot be called from here.", "number") for reason in (
@@ -104,6 +105,8 @@ class Facts:
     """As the account's dial plan keeps it."""
     free: bool = False
     """Free minutes are left for it."""
+    closed: bool = False
+    """Outside the page's time interval (SPEC 16)."""
     blocked: BlockedBy | None = None
     """Who does not want it called (SPEC A12.6)."""
 
@@ -128,6 +131,8 @@ def admit_callnow(extension: Extension | None, name: str, facts: Facts) -> Reaso
         return Reason.REFUSED_BY_RULE
     if settings.paused:
         return Reason.PAUSED
+    if facts.closed:
+        return Reason.CLOSED
     if settings.reject_while_on_phone and facts.on_phone:
         return Reason.ON_PHONE
     if not facts.registered:

@@ -16,6 +16,7 @@ from b2bua.plan import BadPlan, CallbackEntry, CallNowEntry, ExtensionEntry, Fau
 from b2bua.plan_callers import apply_callers
 from b2bua.plan_prices import apply_prices, missing_names, plain_money
 from b2bua.plan_reader import parse
+from b2bua.plan_result import faults_of_result
 from b2bua.secret_hash import keep_hash
 from b2bua.sync import ACCOUNTS, CALLNOW, CHARGING_PLANS, DIDS, EXTENSIONS, ROUTES, TRUNKS, Kind, Sync
 from b2bua.tariff import relative
@@ -52,7 +53,7 @@ def apply(conn: Connection, plan: Plan, at: float, base_url: str, new_id: Callab
     if sync.changed:
         raise_version(conn)
     directory = load(conn)
-    if faults := [*missing_names(conn, plan), *_numbers_of_others(plan, directory)]:
+    if faults := [*missing_names(conn, plan), *faults_of_result(plan, directory)]:
         raise BadPlan(plan.filename, faults)
     return [*sync.report(), *notes, *_credit(conn, plan, at), *_links(conn, directory, base_url)]
 
@@ -224,25 +225,6 @@ def _numbers(sync: Sync, plan: Plan) -> None:
             (entry.prefix, trunks[entry.trunk], entry.interval): {"priority": entry.priority, "weight": entry.weight}
             for entry in plan.route
         }, lambda key: f"route {key[0] or '(any)'} {names[key[1]]} {key[2]}".rstrip())
-
-
-def _numbers_of_others(plan: Plan, directory: Directory) -> list[Fault]:
-    """Public numbers that ring, or are shown by, an extension of an account that they do not belong to (SPEC 43)."""
-    found = []
-    for index, entry in enumerate(plan.did or ()):
-        did = directory.public_numbers[entry.number]
-        rung = directory.extension_by_id(did.extension_id or 0)
-        if rung is not None and rung.account_id != did.account_id:
-            found.append(plan.fault(f"account: {rung.number} is of another", "did", index, "account"))
-    at = {entry.number: index for index, entry in enumerate(plan.extension or ())}
-    for extension in directory.extensions.values():
-        for number in extension.caller_id.numbers:
-            of = directory.public_numbers.get(number)
-            if of is None or of.account_id != extension.account_id:
-                sentence = f"caller_id of {extension.number}: {number} is no public number of its account"
-                path = ("extension", at[extension.number], "caller_id") if extension.number in at else ("did", 0)
-                found.append(plan.fault(sentence, *path))
-    return found
 
 
 def _credit(conn: Connection, plan: Plan, at: float) -> list[str]:

@@ -64,6 +64,8 @@ class CallNowPage:
     id: str
     owner_name: str | None
     available: bool
+    opens: str
+    """When it will be, in words of its time zone; empty where that is not known (SPEC H14)."""
     ask_name: bool
     image_validation: bool
     language: str

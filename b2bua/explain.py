@@ -57,6 +57,7 @@ SENTENCES: dict[str, str] = {
     "unknown-page": "There is no such CallNow page.",
     "name-required": "The page asks for a name, and none was given.",
     "paused": "The owner has paused CallNow.",
+    "outside-interval": "It was asked for outside the hours of the page.",
     "on-phone": "The extension was in a call.",
     "link-money-today": "This link has spent its money of the day.",
     "link-calls-today": "This link has had its calls of the day.",

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from store.values import Limit, TimeInterval
 
-__all__ = ["MOST_LIMITS", "Limit", "TimeInterval", "is_open", "next_opening"]
+__all__ = ["MOST_LIMITS", "Limit", "TimeInterval", "is_open", "next_opening", "told_opening"]
 
 MOST_LIMITS = 10
 """SPEC 68."""
@@ -47,6 +48,20 @@ def next_opening(interval: TimeInterval, at: float) -> float | None:
         if found is not None:
             return found
     return None
+
+
+def told_opening(interval: TimeInterval, at: float) -> str | None:
+    """`Monday, 23 November 2026, 08:00 (Australia/Sydney)`; None while it is open, empty where it never opens again."""
+    return _told(interval, at // 60 * 60)  # it opens and closes at whole minutes
+
+
+@lru_cache(256)  # pages ask at each view, and what never opens is looked for in eight years
+def _told(interval: TimeInterval, at: float) -> str | None:
+    opens = next_opening(interval, at)
+    if opens is None or opens <= at:
+        return "" if opens is None else None
+    local = datetime.fromtimestamp(opens, ZoneInfo(interval.zone))
+    return f"{local:%A}, {local.day} {local:%B %Y, %H:%M} ({interval.zone})"
 
 
 def _may(limit: Limit, day: date) -> bool:

@@ -9,7 +9,7 @@
                   anonymous}
     [extension.callnow]  enabled id paused reject_while_on_phone confirm show_name ask_name image_validation language
                   message announce_to_visitor calls_a_day longest_call_s money_a_day highest_price_a_minute allowed
-                  forbidden rules = [{do, number, prefix, name, no_name}]
+                  forbidden interval rules = [{do, number, prefix, name, no_name}]
     [extension.callback]  what store.values.CallbackSettings has, with `password` for its hash
     [[caller]]    extension number pin enabled credit order_number language
     [[trunk]]     what store.values.Trunk has
@@ -98,6 +98,7 @@ class CallNowEntry:
     allowed: tuple[str, ...] = ()
     forbidden: tuple[str, ...] = ()
     rules: tuple[AcceptRule, ...] = ()
+    interval: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

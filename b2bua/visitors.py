@@ -17,6 +17,7 @@ from b2bua.callnow import CallNowRequest, callnow
 from b2bua.desk import Accepted, CallNowPage, Refused, Stage, VisitorRequest, VisitorStatus
 from b2bua.exchange import Exchange
 from b2bua.feed import Feed
+from b2bua.intervals import told_opening
 from b2bua.meter import price, talk_limit
 from b2bua.numbers import BadNumber, read_number
 from b2bua.outcome import Outcome
@@ -81,10 +82,12 @@ class Visitors:
             return None
         settings = extension.callnow
         plan = self._account(extension).dial_plan
+        opens = self._opens(extension)
         return CallNowPage(
             id=settings.id,
             owner_name=extension.name if settings.show_name else None,
-            available=not settings.paused,
+            available=not settings.paused and opens is None,
+            opens="" if settings.paused or opens is None else opens,
             ask_name=settings.ask_name,
             image_validation=settings.image_validation,
             language=settings.language,
@@ -157,6 +160,7 @@ class Visitors:
             number=number,
             free=free,
             blocked=blocked,
+            closed=self._opens(extension) is not None,
         )
         reason = admit_callnow(extension, request.name, facts)
         if reason is not None or rate is None:
@@ -258,6 +262,14 @@ class Visitors:
             for token, request in self._requests.items()
             if request.call is not None and request.status.value.page_id == page_id
         }
+
+    def _opens(self, extension: Extension) -> str | None:
+        """When the page takes requests again; None: it does, empty: nobody knows (SPEC 16, H14)."""
+        name = extension.callnow.interval
+        interval = self._exchange.directory.interval(name, extension.account_id) if name else None
+        if interval is None:
+            return None if not name else ""
+        return told_opening(interval, self._exchange.wall())
 
     def _account(self, extension: Extension) -> Account:
         return self._exchange.directory.accounts[extension.account_id]

@@ -87,7 +87,7 @@ callnow = Table(
     _flag("announce_to_visitor"), _number("calls_a_day"), _number("longest_call_s"),
     Column("money_a_day", sa.BigInteger),
     Column("highest_price_a_minute", sa.BigInteger), _json("allowed", "[]"), _json("forbidden", "[]"),
-    _json("rules", "[]"),
+    _json("rules", "[]"), _text("interval"),
 )
 trunks = Table(
     "trunks", metadata, _id(), Column("name", sa.String(255), nullable=False, unique=True),

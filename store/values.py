@@ -176,6 +176,8 @@ class CallNowSettings:
     """Prefixes never called, whatever is allowed."""
     rules: tuple[AcceptRule, ...] = ()
     """The first that fits decides; none: `confirm` does."""
+    interval: str = ""
+    """When calls may be asked for, by name (SPEC 16); empty: anytime."""
 
 
 @dataclass(frozen=True, slots=True)

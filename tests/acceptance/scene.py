@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from itertools import count
 from pathlib import Path
 from time import time
+from types import MappingProxyType
 
 from tests.acceptance.ports import PEER_RTP, SERVER_RTP, SIP, WIRE, free_port
 from tests.acceptance.server import Server, until
@@ -59,6 +60,7 @@ class Scene:
     async def serve(
         self, *changes: Change, more: str = "", host: str = "127.0.0.1", rtp_timeout_s: float = 60.0,
         rtp: range = SERVER_RTP, media: str = "", settings: str = "", six: bool = False,
+        environment: Mapping[str, str] = MappingProxyType({}),
     ) -> Server:
         """Apply the changed fixture and start the server; `media`, `settings`: more lines of [media], [server].
 
@@ -69,6 +71,7 @@ class Scene:
             six=six,
         )  # fmt: skip
         self._servers.append(self.server)
+        self.server.environment |= environment
         await self.server.apply(plan(self._ports, *changes, more=more))
         await self.server.start()
         return self.server

@@ -62,6 +62,8 @@ class Server:
         self._base: dict[str, int] = {}
         self.media_pid = 0
         self.expected_errors: tuple[str, ...] = ()
+        self.environment: dict[str, str] = {}
+        """More variables of the process, from its next start on."""
         places = f'["{self.sip}", "{self.sip6}"]' if six else f'"{self.sip}"'
         # limits have tests of their own: here one address asks more often than any visitor
         (folder / "ringback.toml").write_text(f"""
@@ -106,7 +108,7 @@ per_number_day = 1000
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "b2bua", "serve", "--config", str(self._folder / "ringback.toml"), cwd=ROOT,
-                stdout=asyncio.subprocess.PIPE, stderr=log,
+                stdout=asyncio.subprocess.PIPE, stderr=log, env=os.environ | self.environment,
             )
         self._lines.clear()
         self._reading = asyncio.create_task(self._read(self._process))

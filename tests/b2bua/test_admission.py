@@ -44,6 +44,7 @@ def owner(**settings: Any) -> Extension:
     pytest.param(owner(rules=(AcceptRule("refuse", name="mary"),)), "Mary", {}, Reason.REFUSED_BY_RULE,
                  id="14: refused by a rule"),
     pytest.param(owner(rules=(AcceptRule("accept", name="mary"),)), "Mary", {}, None, id="14: accepted by a rule"),
+    pytest.param(owner(), "Mary", {"closed": True}, Reason.CLOSED, id="16: outside its hours"),
     pytest.param(owner(), "Mary", {"on_phone": True}, Reason.ON_PHONE, id="17: on the phone"),
     pytest.param(owner(reject_while_on_phone=False), "Mary", {"on_phone": True}, None, id="17: may be called again"),
     pytest.param(owner(), "Mary", {"registered": False}, Reason.OFFLINE, id="no phone registered"),
@@ -77,7 +78,7 @@ def test_every_reason_has_an_answer_and_the_owners_state_is_never_told() -> None
     neutral = {reason for reason, refused in shown.items() if refused.sentence == NOT_AVAILABLE}
     assert neutral == {
         Reason.PAUSED, Reason.ON_PHONE, Reason.OFFLINE, Reason.NO_CREDIT, Reason.LINK_MONEY_TODAY,
-        Reason.LINK_CALLS_TODAY, Reason.REFUSED_BY_RULE, Reason.NUMBER_BLOCKED,
+        Reason.LINK_CALLS_TODAY, Reason.CLOSED, Reason.REFUSED_BY_RULE, Reason.NUMBER_BLOCKED,
     }
     assert {(shown[reason].status, shown[reason].field) for reason in neutral} == {(409, "")}
     beside_the_number = {Reason.PRICE_TOO_HIGH, Reason.NUMBER_FORBIDDEN, Reason.NUMBER_NOT_ALLOWED, Reason.NO_RATE}

@@ -482,3 +482,28 @@ def test_numbers_of_others_are_neither_shown_nor_rung(conn: Connection, old: str
     line = 1 + plan[: plan.index(new)].count("\n") + 1
     with pytest.raises(BadPlan, match=f"^{re.escape(f'f.toml:{line}: {sentence}')}$"):
         run(conn, plan)
+
+
+OFFICE = """
+[[interval]]
+name = "office"
+zone = "Australia/Sydney"
+limits = [{ hours = "08:00-20:00", weekdays = "Mon-Fri" }]
+"""
+IN_OFFICE_HOURS = ('id = "john_doe"\n', 'id = "john_doe"\ninterval = "office"\n')
+
+
+def test_a_page_has_hours_by_the_name_of_an_interval(conn: Connection) -> None:
+    run(conn, changed(IN_OFFICE_HOURS) + OFFICE)
+    page = load(conn).callnow("john_doe")
+    assert page is not None
+    assert page.callnow.interval == "office"
+    with pytest.raises(BadPlan, match=r'f.toml:\d+: callnow of 001\*002: there is no interval "office"'):
+        run(conn, '[[interval]]\nname = "evening"\nlimits = [{hours = "18:00-20:00"}]\n')
+
+
+def test_hours_that_nobody_defined_are_refused_at_their_line(conn: Connection) -> None:
+    plan = changed(IN_OFFICE_HOURS)
+    line = plan[: plan.index('interval = "office"')].count("\n") + 1
+    with pytest.raises(BadPlan, match=rf'^f.toml:{line}: callnow of 001\*002: there is no interval "office"$'):
+        run(conn, plan)

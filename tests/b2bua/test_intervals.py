@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from b2bua.intervals import Limit, TimeInterval, is_open, next_opening
+from b2bua.intervals import Limit, TimeInterval, is_open, next_opening, told_opening
 
 SYDNEY, BUCHAREST, NEW_YORK = "Australia/Sydney", "Europe/Bucharest", "America/New_York"
 MON, TUE, WED, THU, FRI, SAT, SUN = range(7)
@@ -198,3 +198,18 @@ def test_the_next_opening_is_the_first_open_ten_minutes(interval: TimeInterval, 
         assert found == walked
     else:
         assert found is None or found > since + 600 * (6 * 144 - 1)
+
+
+@pytest.mark.parametrize(("moment", "told"), [
+    pytest.param("2026-11-20T20:30", "Monday, 23 November 2026, 08:00 (Australia/Sydney)", id="AT-09: Friday evening"),
+    pytest.param("2026-11-23T07:59:59", "Monday, 23 November 2026, 08:00 (Australia/Sydney)", id="a second before"),
+    pytest.param("2026-11-23T08:00:00", None, id="AT-09: Monday 08:00:00"),
+    pytest.param("2026-11-23T19:59:59", None, id="the last second"),
+    pytest.param("2026-11-23T20:00", "Tuesday, 24 November 2026, 08:00 (Australia/Sydney)", id="the end"),
+])  # fmt: skip
+def test_told_opening(moment: str, told: str | None) -> None:
+    assert told_opening(DAYS, at(moment)) == told
+
+
+def test_what_never_opens_is_told_as_nothing() -> None:
+    assert told_opening(TimeInterval("never", SYDNEY, limits=(Limit(),), without=(ANYTIME,)), 0.0) == ""

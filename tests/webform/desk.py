@@ -25,6 +25,7 @@ JOHN = CallNowPage(
     id="john_doe",
     owner_name="John Doe",
     available=True,
+    opens="",
     ask_name=True,
     image_validation=False,
     language="en",
