@@ -34,7 +34,7 @@ class Agent:
         self.core = SipCore(
             self,
             send=lambda data, hop: wire.carry(data, self.hop, hop),
-            local={"UDP": (host, 5060), "TCP": (host, 5060)},
+            local={"UDP": (host, 5060), "TCP": (host, 5060), "WS": (host, 5080)},
             new_id=wire.new_id,
             clock=lambda: wire.now,
             alarm=lambda when: wire.at(when, self.core.wake),

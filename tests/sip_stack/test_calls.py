@@ -458,6 +458,18 @@ def test_5626_4_3_ob_in_a_contact_keeps_requests_on_its_flow(wire, a, b) -> None
     assert b.call.hop_now == Hop("UDP", "10.0.0.1", 40000)
 
 
+@pytest.mark.parametrize(("transport", "follows"), [("WS", True), ("TCP", False)])
+def test_7118_a_page_that_comes_back_by_another_connection_is_reached_by_that(wire, a, b, transport, follows) -> None:
+    first, second = (Hop(transport, "10.0.0.1", 40000 + n, 64 * n) for n in (1, 2))
+    a.dial(b)
+    invite = wire.messages[0]
+    b.core.receive(invite.encode(), first)
+    b.call.answer(b"")
+    b.core.receive(ack_to(wire.last("200")), first)
+    b.core.receive(in_dialog(wire, "INFO"), second)
+    assert b.call.hop is (second if follows else first)
+
+
 def test_an_invite_from_behind_a_nat_is_answered_to_its_source(wire, a, b) -> None:
     a.dial(b)
     invite = wire.messages[0]
