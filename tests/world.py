@@ -31,7 +31,7 @@ from b2bua.front import FrontDesk
 from b2bua.gate import Gate
 from b2bua.plan_reader import parse
 from b2bua.secret_hash import verify_secret
-from media.events import Event
+from media.events import Event, Key
 from media.inline import InlineEngine, InlineNetwork
 from media.prompt import Library, Pack
 from sip_stack.core import Hop, Incoming, SipCore
@@ -178,6 +178,7 @@ class Far:
         self.request: Request | None = None
         self.audio = Audio(peer.engine, self._on_media, ("PCMU", "PCMA"))
         self.heard = bytearray()
+        self.keys = ""
         self.statuses: list[int] = []
         self.referred: list[int] = []
         """What became of its REFERs: the status of each, and of each NOTIFY."""
@@ -231,6 +232,15 @@ class Far:
     def presses(self, digits: str) -> Far:
         self.audio.port.send_digits(digits)
         return self
+
+    async def offers(self, way: bytes) -> int:
+        """A re-INVITE with sound this way only (`a=sendonly`); the status of its answer."""
+        assert self.usage is not None
+        answered: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
+        self.usage.reinvite(self.audio.offer().replace(b"a=sendrecv", way), answered.set_result)
+        response = await answered
+        assert response is not None
+        return response.status
 
     def refers(
         self, to: str, user: str = "", password: str = "", *, instead: Far | None = None,
@@ -384,6 +394,8 @@ class Far:
         self._moved.set()
 
     def _on_media(self, event: Event) -> None:
+        if isinstance(event, Key):
+            self.keys += event.digit
         self._moved.set()
 
     def _tapped(self, listener: Callable[[bytes, Any], None]) -> Callable[[bytes, Any], None]:

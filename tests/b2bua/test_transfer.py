@@ -662,3 +662,31 @@ def test_a_call_that_cannot_be_taken_over(who: tuple[str, str] | None, value: st
         await scene.over()
 
     run(scenario)
+
+
+def test_keys_and_hold_go_on_through_a_transfer() -> None:
+    """John puts the caller on hold, sends him to Jane; keys pass both ways, and Jane can hold him again."""
+
+    async def scenario(scene: Scene) -> None:
+        john, caller = await scene.came_in()
+        assert await john.offers(b"a=sendonly") == 200
+        john.refers("001*003", *JOHN)
+        jane = (await scene.jane.expects_call()).rings()
+        await caller.until(lambda: len(caller.heard) > 4000)  # it rings
+        jane.answers().speaks()
+        await scene.are_joined(caller, jane)
+        caller.presses("12")
+        jane.presses("34")
+        await asyncio.sleep(3)
+        assert (jane.keys, caller.keys) == ("12", "34")
+        assert await jane.offers(b"a=inactive") == 200
+        await asyncio.sleep(0.5)
+        jane.heard.clear()
+        await asyncio.sleep(2)
+        assert len(jane.heard) == 0
+        assert await jane.offers(b"a=sendrecv") == 200
+        await scene.are_joined(caller, jane)
+        caller.hangs_up()
+        await scene.over()
+
+    run(scenario)
