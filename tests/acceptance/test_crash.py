@@ -104,8 +104,42 @@ async def test_stop_in_a_call_hangs_up_and_settles(scene: Scene) -> None:
 
 
 def heartbeats(scene: Scene) -> float:
-    """How long the call has talked by its last heartbeat, in seconds."""
-    row = scene.server.read(
-        lambda conn: conn.exec_driver_sql("SELECT answered_at, heartbeat_at FROM holds").mappings().one()
+    """How long the one call has talked by its last heartbeat, in seconds."""
+    (beat,) = beats(scene)
+    return beat
+
+
+def beats(scene: Scene) -> list[float]:
+    """The same of every leg that has money held."""
+    rows = scene.server.read(
+        lambda conn: conn.exec_driver_sql("SELECT answered_at, heartbeat_at FROM holds").mappings().all()
     )
-    return (row["heartbeat_at"] or 0) - (row["answered_at"] or 0) if row["answered_at"] else 0.0
+    return [(row["heartbeat_at"] or 0) - row["answered_at"] if row["answered_at"] else 0.0 for row in rows]
+
+
+async def test_crash_in_a_talk_of_two_calls_settles_each_once(scene: Scene) -> None:
+    """A phone has sent its call on and gone: both legs to the network are paid until their last heartbeat."""
+    by_t2 = ('[[route]]\ntrunk = "R1"\n', '[[route]]\nprefix = "04"\ntrunk = "R2"\n\n[[route]]\ntrunk = "R1"\n')
+    server = await scene.serve(by_t2, *BY_THE_SECOND)
+    trunk = await scene.trunk("trunk_answer", at=scene.t2, calls=2)
+    phone = await scene.phone(
+        "uac_transfer_blind", at=scene.address("127.0.0.5"), service="0412345678", to="0400001111", d="500"
+    )
+    await phone.passed()
+    await trunk.until("ACK", times=2)
+    await until(lambda: [beat > 1.0 for beat in beats(scene)] == [True, True], "heartbeats of both", 15)
+    await server.kill()
+    begun = sorted(m.at for m in scene.said("ACK ", target=scene.t2))
+    for _ in range(2):  # a second start finds nothing left to settle
+        await server.start()
+        assert (server.read(ledger.open_holds), server.read(ledger.audit)) == ([], [])
+        calls = sorted(server.calls(), key=lambda call: call.started)
+        assert [call.reason for call in calls] == ["server-restarted"] * 2
+        assert [call.to for call in calls] == ["0412345678", "0400001111"]
+        for call, answered in zip(calls, begun, strict=True):
+            lasted = scene.now() - answered
+            assert 0.5 <= call.talk_ms / 1000 <= lasted
+            assert call.cost == -(-call.talk_ms // 1000) * COST_OF_A_SECOND
+        assert calls[0].talk_ms > calls[1].talk_ms
+        assert server.spent() == sum(call.cost for call in calls)
+        await server.kill()
