@@ -14,6 +14,7 @@ from b2bua.audio import CODECS
 from b2bua.interrupt import Interrupt
 from b2bua.ladder import EXTENSION, RINGBACK, Kind
 from b2bua.leg import Leg
+from b2bua.leg_sound import LegSound
 from b2bua.outcome import MEDIA_FAULTS, CallError, CreditRefused, LegGone, MoneySpent, Outcome, refusal
 from b2bua.payment import Paid, Purse
 from b2bua.record import call_record, leg_records
@@ -152,7 +153,7 @@ class Call:
         """One more row."""
         self.ladder.row(self.now(), kind, source, target, title, detail)
 
-    def media_moved(self, leg: Leg) -> None:
+    def media_moved(self, leg: LegSound) -> None:
         """Fresh statistics of a leg: a row every few seconds."""
         last = self._rows_of_stats.get(id(leg), self.started)
         if self.now() - last >= _STATS_EVERY_S:

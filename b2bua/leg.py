@@ -7,14 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from b2bua.alive import Alive
-from b2bua.audio import Audio, place_for
+from b2bua.audio import Audio
 from b2bua.in_dialog import respond
-from b2bua.ladder import RINGBACK
-from b2bua.outcome import Congested
+from b2bua.leg_sound import LegSound
 from b2bua.redirect import targets_of
 from b2bua.server_invite import ServerInvite
-from media.engine import NoPort
-from media.events import Closed, Event, Key, Latched, Played, Silence, Stats
+from media.events import Stats
 from media.g711 import Codec
 from sip_stack.core import Hop, Incoming
 from sip_stack.digest import Credentials
@@ -61,7 +59,7 @@ class Hearer(Protocol):
         """The other side rings; a body means early media."""
 
 
-class Leg:
+class Leg(LegSound):
     """One far end of a call.  `lane` is its side of the ladder: 0 the extension's, 2 the PSTN's."""
 
     def __init__(self, call: Call, lane: int, party: str, direction: str) -> None:
@@ -285,7 +283,7 @@ class Leg:
             try:
                 self.audio.take_answer(request.body, self.signals_from)
             except PeerError:
-                self._lose("no-codec", "SIP;cause=488")
+                self.lose("no-codec", "SIP;cause=488")
 
     def on_cancel(self) -> None:
         self.status = 487
@@ -357,6 +355,7 @@ class Leg:
     def joined(self) -> None:
         """It talks: what only led there is let go, since a talk may be long."""
         self._watcher, self._description = None, b""
+        self._early.clear()
 
     def forget(self) -> None:
         """The call is over for long."""
@@ -369,71 +368,8 @@ class Leg:
             return 0.0
         return max(0.0, (self.ended_at or self.call.now()) - self.answered_at)
 
-    # Being heard and hearing
-
-    async def say(self, *clips: str, until_key: bool = False) -> None:
-        """Play clips of the call's language, or sounds by absolute path, to their end or to the first key."""
-        if self.ended_at is not None or (until_key and self._keys):
-            return
-        port = self._audio.port
-        pack = self.call.pack
-        said = " ".join(clip.rpartition("/")[2] if clip.startswith("/") else pack.text(clip) for clip in clips)
-        self.call.ladder_row("prompt", RINGBACK, self.lane, f"said: {said}")
-        self._played, self._until_key = asyncio.get_running_loop().create_future(), until_key
-        port.play([clip if "/" in clip else f"{pack.language}/{clip}" for clip in clips], until_key=until_key)
-        try:
-            await self._played
-        finally:
-            self._played, self._until_key = None, False
-
-    async def key(self, within_s: float) -> str | None:
-        """The next key pressed, None when none came in time."""
-        if not self._keys:
-            self._key = asyncio.get_running_loop().create_future()
-            try:
-                async with asyncio.timeout(within_s):
-                    await self._key
-            except TimeoutError:
-                return None
-            finally:
-                self._key = None
-        key, self._keys = self._keys[:1], self._keys[1:]
-        return key or None
-
-    def forget_keys(self) -> None:
-        """What was pressed before counts no more."""
-        self._keys = ""
-
-    def overhear(self, told: Callable[[str], None] | None) -> None:
-        """Tell every key, one for the other side of a bridge too, instead of keeping it for `key`; None: as before."""
-        self._overheard = told
-        if self.ended_at is None:
-            self._audio.port.overhear(told is not None)
-
-    def watch(self, silence_s: float | None) -> None:
-        """Count it as gone when nothing is heard of it for so long; None: its silence means nothing."""
-        if self.audio:
-            self.audio.port.watch(silence_s)
-
-    def beep(self) -> None:
-        """Sound one short tone to this far end alone."""
-        if self.ended_at is None:
-            self.call.ladder_row("prompt", RINGBACK, self.lane, "beep")
-            self._audio.port.beep()
-
     def on_request(self, incoming: Incoming) -> None:
         respond(self, incoming)
-
-    def key_by_info(self, digit: str) -> None:
-        """A key that did not come as RTP: for whom this leg talks with, else for us."""
-        if self.partner and self.partner.audio:
-            self.partner.audio.port.send_digits(digit)
-            if self._overheard is not None:
-                self._overheard(digit)
-            return
-        self._pressed(digit)
-        if self._until_key:
-            self._audio.port.stop()  # a key that came as RTP has stopped the prompt by itself
 
     def _hear_over_media(self, other: Leg, body: bytes) -> None:
         if body and other.audio and other.audio.peer:
@@ -441,64 +377,13 @@ class Leg:
         elif self.partner is None:
             self._audio.port.tone("ringback")
 
-    def _on_media(self, event: Event) -> None:
-        match event:
-            case Key():
-                self._pressed(event.digit)
-            case Played():
-                if self._played and not self._played.done():
-                    self._played.set_result(None)
-            case Silence():
-                self.call.ladder_row("event", self.lane, RINGBACK, f"no RTP for {event.seconds:.0f} s")
-                self._lose("rtp-timeout", 'SIP;cause=408;text="media lost"')
-            case Latched():
-                self.call.ladder_row("event", self.lane, RINGBACK, f"RTP comes from {event.address}:{event.port}")
-            case Stats():
-                self.stats = event
-                self.call.media_moved(self)
-            case Closed():
-                self.call.ladder_row("rtp", self.lane, RINGBACK, self.stats_text())
-                if self.closed and not self.closed.done():
-                    self.closed.set_result(None)
-                self._lose("media-failed", "Q.850;cause=41")  # not closed by us: the media process died
-
-    def _lose(self, why: str, cause: str) -> None:
+    def lose(self, why: str, cause: str) -> None:
         """It is there by SIP and of no use: hang up, and for the flow it has left."""
         if self.ended_at is not None:
             return
         self.hangup(cause=cause)
         self.left = why
         self.expire()
-
-    def stats_text(self) -> str:
-        """`RTP 512 received, 0 lost, jitter 0.3 ms, 498 sent`."""
-        s = self.stats
-        if s is None:
-            return "RTP none"
-        return f"RTP {s.received} received, {s.lost} lost, jitter {s.jitter_ms:.1f} ms, {s.sent} sent"
-
-    def _pressed(self, digit: str) -> None:
-        if self._overheard is not None:
-            self._overheard(digit)
-            return
-        self.call.ladder_row("dtmf", self.lane, RINGBACK, "key" if self.masked else f"key {digit}")
-        self._keys += digit
-        if self._key and not self._key.done():
-            self._key.set_result(None)
-
-    def _open_audio(self, codecs: Sequence[Codec], hop: Hop, theirs: bytes = b"") -> None:
-        engine = self.call.engine
-        place = place_for(engine, self.call.exchange.place_of(hop), theirs)
-        try:
-            self.audio = Audio(engine, self._on_media, codecs, place)
-        except NoPort as error:
-            raise Congested("no media port is free") from error
-        self.closed = asyncio.get_running_loop().create_future()
-
-    @property
-    def _audio(self) -> Audio:
-        assert self.audio is not None
-        return self.audio
 
     @property
     def signals_from(self) -> str:
