@@ -404,6 +404,10 @@ class IncomingInvite(Usage):
     def _answer_due(self) -> bool:
         return super()._answer_due and not (self._provisionals is not None and self._provisionals.described)
 
+    def _over(self) -> None:
+        super()._over()
+        self._provisionals = None
+
     def _receive_bye(self) -> None:
         if self.incoming.open:  # 15.1.2: a BYE in an early dialog ends the INVITE too
             self._end()
