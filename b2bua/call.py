@@ -44,6 +44,14 @@ _KEPT = ("callnow", "callback")
 class Call:
     """One call of any kind, from the first leg to the record."""
 
+    __slots__ = (
+        "__weakref__", "_cancelled_for", "_recordings", "_refusal", "_rows_of_stats", "_running", "_started_wall",
+        "_talks_before_s", "_task", "_wires", "account", "charged", "direct", "exchange", "extension", "from_",
+        "handed_over", "id", "kind", "ladder", "legs", "max_forwards", "on_hold", "on_outcome", "on_ringing",
+        "outcome", "pack", "purse", "redirects", "started", "talk", "talk_began", "talk_ended", "to", "to_phones",
+        "verdict",
+    )  # fmt: skip
+
     def __init__(
         self,
         exchange: Exchange,

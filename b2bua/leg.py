@@ -60,7 +60,16 @@ class Hearer(Protocol):
 
 
 class Leg(LegSound):
-    """One far end of a call.  `lane` is its side of the ladder: 0 the extension's, 2 the PSTN's."""
+    """One far end of a call.  `lane` is its side of the ladder: 0 the extension's, 2 the PSTN's.
+
+    Slots, since Python keeps an object of more than 30 attributes in a dictionary of 1.5 KB.
+    """
+
+    __slots__ = (
+        "__weakref__", "_description", "_early", "_heard_tag", "_watcher", "answered_at", "asked_to_offer",
+        "buy_rate", "direction", "early_tags", "extension", "from_", "invited_at", "left", "let_go", "moved_to",
+        "party", "rang", "referrals", "scopes", "seen_ip", "status", "to", "usage",
+    )  # fmt: skip
 
     def __init__(self, call: Call, lane: int, party: str, direction: str) -> None:
         self.call = call
@@ -81,7 +90,7 @@ class Leg(LegSound):
         """It hands its place over (b2bua.transfer): that it leaves ends nothing."""
         self.referrals = 0
         """How many REFERs it has sent."""
-        self.early_tags: set[str] = set()
+        self.early_tags: frozenset[str] = frozenset()
         """The far ends that ring, by their tags, while none has answered."""
         self.from_ = ""
         self.to = ""
@@ -172,7 +181,7 @@ class Leg(LegSound):
 
     def on_progress(self, response: Response) -> None:
         self.rang = True
-        self.early_tags.add(response.to.tag)
+        self.early_tags |= {response.to.tag}
         if self.audio and response.body and not self._hears_early(response):
             return  # a description we cannot use: it rings without being heard
         if self._watcher:
@@ -354,8 +363,7 @@ class Leg(LegSound):
 
     def joined(self) -> None:
         """It talks: what only led there is let go, since a talk may be long."""
-        self._watcher, self._description = None, b""
-        self._early.clear()
+        self._watcher, self._description, self.early_tags, self._early = None, b"", frozenset(), {}
 
     def forget(self) -> None:
         """The call is over for long."""

@@ -25,6 +25,11 @@ __all__ = ["LegSound"]
 class LegSound:
     """The sound of one leg; its fields are the leg's."""
 
+    __slots__ = (
+        "_key", "_keys", "_overheard", "_played", "_until_key", "audio", "call", "closed", "ended_at", "lane",
+        "masked", "partner", "stats",
+    )  # fmt: skip
+
     call: Call
     lane: int
     audio: Audio | None
