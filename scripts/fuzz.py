@@ -44,7 +44,7 @@ def main() -> int:
     corpus = Path(tempfile.mkdtemp(prefix="ringback-fuzz-"))
     for n in range(64):  # hypothesis needs many bytes for one message: nothing grows from an empty file
         (corpus / str(n)).write_bytes(Random(n).randbytes(4096))
-    limits = [f"-max_total_time={seconds}", "-max_len=8192", "-len_control=0"]
+    limits = [f"-max_total_time={seconds}", "-max_len=8192", "-len_control=0", f"-artifact_prefix={corpus}/"]
     atheris.Setup([sys.argv[0], *limits, str(corpus)], test)
     atheris.Fuzz()
     return 0

@@ -98,7 +98,8 @@ async def live_through(world: World, data: st.DataObject) -> None:
 
 def with_names(world: World, pick: int, plain: bytes) -> bytes:
     """The names of an earlier message put in."""
-    sound = [m for *_, data in world.wire.sent[:60] if (m := parse(data)) is not None and m.defect is None]
+    said = (parse(data) for *_, data in world.wire.sent[:60])
+    sound = [message for message in said if message and {"Via", "From", "To"} <= message.fields.keys()]
     earlier = sound[pick % len(sound)]
     names = {
         b"{via}": earlier.fields["Via"][0], b"{from}": earlier.fields["From"][0], b"{to}": earlier.fields["To"][0],
