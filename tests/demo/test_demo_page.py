@@ -24,7 +24,8 @@ async def browser():
 @pytest.fixture
 async def demo(tmp_path, request):
     async with AsyncExitStack() as stack:
-        yield await start_demo(replace(TEST, home=tmp_path, credit=getattr(request, "param", "0.15")), stack)
+        timing = replace(TEST.timing, ring_s=getattr(request, "param", TEST.timing.ring_s))
+        yield await start_demo(replace(TEST, home=tmp_path, credit="0.15", timing=timing, ring_s=30), stack)
 
 
 async def test_the_callback_number_is_rung_and_followed_to_the_last_cent(browser, demo):
@@ -48,7 +49,7 @@ async def test_the_callback_number_is_rung_and_followed_to_the_last_cent(browser
     await expect(credit).to_have_text("0.50 USD")
 
 
-@pytest.mark.parametrize("demo", ["5.00"], indirect=True)  # so that the first call back does not hold all of it
+@pytest.mark.parametrize("demo", [15.0], indirect=True)  # how long the first call back rings
 async def test_pressed_twice_the_second_is_refused_as_pending_also_without_javascript(browser, demo):
     context = await browser.new_context(base_url=demo.running.base_url, java_script_enabled=False)
     page = await context.new_page()
