@@ -275,7 +275,10 @@ class _Answered:
         if response.to.tag == dialog.remote_tag:
             self._acks.again(self._hop_of(dialog))
             return
-        fork = dialog.fork(response)  # a second phone answered: ACK, then BYE
+        try:
+            fork = dialog.fork(response)  # a second phone answered: ACK, then BYE
+        except BadMessage:  # its Contact cannot be read: there is nowhere to send either
+            return
         hop = self._hop_of(fork)
         Acknowledger(self._core, fork, hop, fork.local_seq, self._proof).send()
         bye = fork.request("BYE")

@@ -398,6 +398,20 @@ def test_a_2xx_whose_contact_cannot_be_read_is_a_refusal_told_once(wire, a, b) -
     assert a.told == [("refused", 502)]
 
 
+def test_a_second_2xx_whose_contact_cannot_be_read_is_met_with_nothing(wire, a, b, quiet: Quiet) -> None:
+    """Fuzzing: there is nowhere to send its ACK and BYE; the call with the first phone goes on."""
+    out = a.dial(b)
+    wire.run(0.1)
+    b.call.answer(b"")
+    wire.run(0.1)
+    invite, _ = wire.last("INVITE"), wire.rows
+    a.core.receive(reply(invite, 200, tag="another", extra=[("Contact", "sip:bob@10.0.0.2>")]), b.hop)
+    wire.run(1)
+    assert (a.bugs, wire.rows) == ([], [])
+    out.bye()
+    quiet()
+
+
 # 12 inside a dialog
 
 
