@@ -13,7 +13,7 @@ from sip_stack.uri import sip_uri
 from store.values import CallerId, Did, Extension, Trunk
 
 __all__ = [
-    "ANONYMOUS", "Shown", "by_server", "caller_id_faults", "equipment_of", "from_header", "hidden", "identity_headers",
+    "ANONYMOUS", "Shown", "by_server", "caller_id_faults", "equipment_of", "from_header", "identity_headers", "line_of",
     "numbers_to_show", "shown_on_trunk",
 ]
 
@@ -74,8 +74,8 @@ def shown_on_trunk(extension: Extension, trunk: Trunk, number: str, equipment: S
 def equipment_of(from_: NameAddr, extension: Extension) -> Shown:
     """What a phone shows of itself; its own extension number is no number for the public."""
     user = from_.uri.user
-    own = user == extension.number or not _PUBLIC.fullmatch(user)
-    return Shown(from_.display, "" if own else user)
+    own = user in (extension.number, extension.number.replace("*", ""))  # as a keypad dials it
+    return Shown(from_.display, "" if own or not _PUBLIC.fullmatch(user) else user)
 
 
 def by_server(extension: Extension) -> Extension:
@@ -83,9 +83,10 @@ def by_server(extension: Extension) -> Extension:
     return replace(extension, caller_id=replace(extension.caller_id, name_by="server", number_by="server"))
 
 
-def hidden(extension: Extension) -> Extension:
-    """The extension where one call of it shall not be shown (RFC 3323)."""
-    return replace(extension, caller_id=replace(extension.caller_id, anonymous=True))
+def line_of(extension: Extension, *, private: bool, emergency: bool) -> Extension:
+    """The extension as one call shows it: not, where that is wanted (RFC 3323), but always to who comes to help."""
+    anonymous = (private or extension.caller_id.anonymous) and not emergency
+    return replace(extension, caller_id=replace(extension.caller_id, anonymous=anonymous))
 
 
 def from_header(extension: Extension, shown: Shown, domain: str) -> NameAddr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from b2bua.leg import Leg
     from b2bua.stir.service import Stir
 
-__all__ = ["claims_of", "marked", "proven_first", "signature", "verdict_of"]
+__all__ = ["claims_of", "marked", "proven_first", "signature", "unmarked", "verdict_of"]
 
 
 def signature(
@@ -59,6 +60,32 @@ def _date(stamp: str | None) -> float | None:
         return parsedate_to_datetime(stamp).timestamp() if stamp else None
     except ValueError:  # a 31st of February
         return None
+
+
+def unmarked(name: str, mark: str) -> str:
+    """What somebody outside says of himself, without the mark that is ours to put before it, however it is written."""
+    said, rest = _plain(mark) if mark else "", name
+    while said and (end := _end_of(said, rest)):
+        rest = rest[end:].lstrip()
+    return rest
+
+
+def _end_of(said: str, text: str) -> int:
+    """Where in a text that begins so its rest begins; 0 in another."""
+    begun = ""
+    for end, each in enumerate(text, 1):
+        begun += _plain(each)
+        if begun.startswith(said):
+            return end
+        if not said.startswith(begun):
+            break
+    return 0
+
+
+def _plain(text: str) -> str:
+    """As people see it: whatever the capitals, widths, spaces and invisible characters."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(each for each in folded if each.isprintable() and not each.isspace())
 
 
 def marked(shown: Shown, verdict: Verdict, mark: str) -> Shown:

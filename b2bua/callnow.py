@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from b2bua.ask import Accepted, ask_accept
 from b2bua.call import Call
 from b2bua.caller_id import Shown
+from b2bua.caller_proof import unmarked
 from b2bua.desk import Stage
 from b2bua.dialling import Way, dial_extension, dial_out
 from b2bua.leg import Leg
@@ -40,7 +41,8 @@ async def callnow(want: CallNowRequest, call: Call) -> Outcome:
     """Ring the extension, ask, then call the visitor at the extension's expense and join them."""
     settings = want.extension.callnow
     paid = await call.hold(want.number, want.limit_s)  # raises CreditRefused before anyone is rung
-    phone = await dial_extension(call, want.extension, shown=Shown(want.name or "Anonymous", want.number))
+    name = unmarked(want.name, call.exchange.mark) or "Anonymous"
+    phone = await dial_extension(call, want.extension, shown=Shown(name, want.number))
     async with phone.alive():
         if want.confirm:
             match await ask_accept(phone, within_s=want.extension.confirm_s):

@@ -9,6 +9,8 @@ from b2bua.sources import source_of
 from b2bua.throttle import WINDOW_S, Throttle
 from sip_stack.digest import Challenge, NonceMaker, Proof, parse_proof, proves
 from sip_stack.errors import PeerError
+from sip_stack.headers import NameAddr
+from sip_stack.identity import is_anonymous
 from sip_stack.message import Request
 from store.directory import Directory
 from store.values import Extension
@@ -62,7 +64,7 @@ class Gate:
         right = proves(proof, secret, request.method)
         if extension is None or not right or not secret or extension.kind != "phone":
             return None
-        return extension if directory.extension(request.from_.uri.user) is extension else None
+        return extension if _may_say(request.from_, extension, directory) else None
 
     def _challenge(self, realm: str, ip: str, now: float, *, stale: bool = False) -> PeerError:
         nonce = self._nonces.make(now, source_of(ip))
@@ -78,3 +80,12 @@ class Gate:
         if len(self._spent) > _MOST_PROOFS:
             self._spent.popitem(last=False)
         return False
+
+
+def _may_say(from_: NameAddr, extension: Extension, directory: Directory) -> bool:
+    """Whether a phone of this extension may call itself so: as the extension, as nobody, or, by its rules, as a number
+    of its own (SPEC 39)."""
+    named = directory.extension(from_.uri.user)
+    if named is not None:
+        return named is extension
+    return is_anonymous(from_) or extension.caller_id.number_by == "equipment"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from b2bua.call import Call
 from b2bua.callback import callback
 from b2bua.callback_admission import number_to_ring, read_trigger
-from b2bua.caller_id import ANONYMOUS, Shown, equipment_of, hidden
-from b2bua.caller_proof import claims_of, marked, proven_first, verdict_of
+from b2bua.caller_id import ANONYMOUS, Shown, equipment_of, line_of
+from b2bua.caller_proof import claims_of, marked, proven_first, unmarked, verdict_of
 from b2bua.edge import seen_by_edge
 from b2bua.extras import options_of
 from b2bua.inbound import inbound
@@ -158,6 +158,7 @@ class Intake:
         if not exchange.trunks.admits(trunk):
             raise PeerError("Service Unavailable", 503, (("Retry-After", "5"),))
         caller = caller_on_trunk(request, trunk)
+        caller = caller._replace(name=unmarked(caller.name, exchange.mark), user=unmarked(caller.user, exchange.mark))
         if extension.kind == "callback":
             self._triggered(incoming, trunk, extension, number, caller)
             return
@@ -211,12 +212,13 @@ class Intake:
         me, number = extension.number, dialled.number
         equipment = equipment_of(incoming.request.from_, extension)
         kind = "internal" if dialled.extension else "outbound"
-        private = wants_anonymity(incoming.request) and not dialled.emergency  # who comes to help must know where
-        line, shown = (hidden(extension), ANONYMOUS) if private else (extension, Shown(extension.name, me))
+        private = wants_anonymity(incoming.request)
+        line = line_of(extension, private=private, emergency=dialled.emergency)
+        shown = ANONYMOUS if private else Shown(extension.name, me)
         call = Call(exchange, kind, account, line, me, number, max_forwards)
 
         def flow(leg: Leg) -> Coroutine[Any, Any, Outcome]:
-            leg.extension = extension
+            leg.extension, leg.private = extension, private
             if dialled.extension is not None:
                 return inbound(call, leg, dialled.extension, shown, PSTN)
             return (emergency if dialled.emergency else outbound)(call, leg, number, equipment)
@@ -226,12 +228,12 @@ class Intake:
     def read(self, dialled: str, account: Account) -> Dialled:
         """What a phone dialled.  Raises: PeerError for a number that is not called."""
         exchange, plan = self._exchange, account.dial_plan
+        digits = re.sub(r"[-.() ]", "", dialled)
+        if exchange.emergencies and digits.isdecimal() and digits.isascii() and is_emergency(digits, plan):
+            return Dialled(digits, emergency=True)  # whatever extension has that number
         called = exchange.directory.extension(dialled)
         if called is not None:
             return Dialled(called.number, extension=called)
-        digits = re.sub(r"[-.() ]", "", dialled)
-        if exchange.emergencies and digits.isdecimal() and digits.isascii() and is_emergency(digits, plan):
-            return Dialled(digits, emergency=True)
         try:
             internal = exchange.directory.internal_numbers
             return Dialled(read_number(dialled, plan, extensions=internal, phone=True))

@@ -68,7 +68,7 @@ class Leg(LegSound):
     __slots__ = (
         "__weakref__", "_description", "_early", "_heard_tag", "_watcher", "answered_at", "asked_to_offer",
         "buy_rate", "direction", "early_tags", "extension", "from_", "invited_at", "left", "let_go", "moved_to",
-        "party", "rang", "referrals", "scopes", "seen_ip", "status", "to", "usage",
+        "party", "private", "rang", "referrals", "scopes", "seen_ip", "status", "to", "usage",
     )  # fmt: skip
 
     def __init__(self, call: Call, lane: int, party: str, direction: str) -> None:
@@ -78,6 +78,8 @@ class Leg(LegSound):
         self.direction = direction
         self.extension: Extension | None = None
         """Whose phone it is; None for everybody else: a trunk's far end."""
+        self.private = False
+        """It called and does not want to be shown (RFC 3323)."""
         self.audio: Audio | None = None
         self.usage: OutgoingInvite | IncomingInvite | None = None
         self.moved_to: tuple[Uri, ...] = ()

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from b2bua.call import Call
-from b2bua.caller_id import Shown, equipment_of
+from b2bua.caller_id import equipment_of, line_of
 from b2bua.replacing import leg_of, may_change
 from b2bua.transfer import Change, TransferRequest, transfer
 from sip_stack.core import Incoming
 from sip_stack.errors import PeerError
+from sip_stack.identity import wants_anonymity
+from sip_stack.message import Request
 from sip_stack.refer import Replaces, Subscription, read_refer, subscribes
 from store.values import Extension
 
@@ -36,7 +38,7 @@ def refer(leg: Leg, incoming: Incoming) -> None:
     if wanted.replaces is not None:
         _join(leg, wanted.replaces, report)
     else:
-        _call(leg, wanted.uri.user, extension, equipment_of(incoming.request.from_, extension), report)
+        _call(leg, wanted.uri.user, extension, incoming.request, report)
 
 
 def _who_may(leg: Leg, incoming: Incoming) -> Extension:
@@ -72,10 +74,8 @@ def _accept(leg: Leg, incoming: Incoming) -> Callable[[int], None]:
     return report
 
 
-def _call(
-    leg: Leg, dialled: str, extension: Extension, equipment: Shown, report: Callable[[int], None]
-) -> None:
-    """A blind transfer: the target is called as the phone itself would call it."""
+def _call(leg: Leg, dialled: str, extension: Extension, asked: Request, report: Callable[[int], None]) -> None:
+    """A blind transfer: the target is called as the phone itself would call it, privately where its own call was."""
     exchange, stays = leg.call.exchange, leg.partner
     assert stays is not None
     account = exchange.directory.accounts[extension.account_id]
@@ -88,11 +88,14 @@ def _call(
         report(refused.status)
         return
     leg.call.ladder_row("event", leg.lane, stays.lane, f"transfers to {target.number}")
-    call = Call(exchange, "transfer", account, extension, extension.number, target.number, hops)
+    private = leg.private or wants_anonymity(asked)
+    line = line_of(extension, private=private, emergency=target.emergency)
+    call = Call(exchange, "transfer", account, line, extension.number, target.number, hops)
     call.handed_over = True
     change = Change(leg, stays)
     change.begin()
-    exchange.begin(call, transfer(TransferRequest(change, target, equipment, report), call))
+    want = TransferRequest(change, target, equipment_of(asked.from_, extension), private, report)
+    exchange.begin(call, transfer(want, call))
 
 
 def _join(leg: Leg, replaces: Replaces, report: Callable[[int], None]) -> None:

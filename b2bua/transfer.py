@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from b2bua.caller_id import Shown
+from b2bua.caller_id import ANONYMOUS, Shown
 from b2bua.dialling import Way, dial_extension, dial_out
 from b2bua.interrupt import Interrupt
 from b2bua.ladder import PSTN
@@ -89,6 +89,8 @@ class TransferRequest:
     change: Change
     target: Dialled
     equipment: Shown
+    private: bool
+    """Who transfers does not want to be shown."""
     report: Callable[[int], None]
 
 
@@ -122,8 +124,10 @@ async def _dial(want: TransferRequest, call: Call) -> Leg:
     assert call.extension is not None
     me = call.extension
     if target.extension is not None:
-        call.to_phones = [("Referred-By", f"<sip:{me.number}@{call.exchange.domain}>")]  # RFC 3892
-        return await dial_extension(call, target.extension, shown=Shown(me.name, me.number), lane=PSTN, hear=hear)
+        shown = ANONYMOUS if want.private else Shown(me.name, me.number)
+        if not want.private:
+            call.to_phones = [("Referred-By", f"<sip:{me.number}@{call.exchange.domain}>")]  # RFC 3892
+        return await dial_extension(call, target.extension, shown=shown, lane=PSTN, hear=hear)
     paid = None if target.emergency else await call.hold(target.number)
     way = Way(paid, hear=hear, equipment=want.equipment, urgent=target.emergency)
     return await dial_out(call, target.number, way)

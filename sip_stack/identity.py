@@ -8,7 +8,7 @@ from sip_stack.errors import BadMessage
 from sip_stack.headers import NameAddr
 from sip_stack.message import Request
 
-__all__ = ["Caller", "caller_of", "is_hidden_user", "privacy_of", "wants_anonymity"]
+__all__ = ["Caller", "caller_of", "is_anonymous", "is_hidden_user", "privacy_of", "wants_anonymity"]
 
 _HIDDEN_USERS = frozenset({"", "anonymous", "restricted", "unavailable", "private", "unknown", "withheld"})
 
@@ -29,6 +29,11 @@ def is_hidden_user(user: str) -> bool:
     return user.strip().lower() in _HIDDEN_USERS
 
 
+def is_anonymous(address: NameAddr) -> bool:
+    """True for an address that says nobody (RFC 3323 4.1.1.3)."""
+    return is_hidden_user(address.uri.user) or address.uri.host == "anonymous.invalid"
+
+
 def privacy_of(request: Request) -> frozenset[str]:
     """What the caller wants kept from the called side: priv-values in lower case (RFC 3323 4.2)."""
     if "Privacy" not in request.fields:
@@ -38,7 +43,7 @@ def privacy_of(request: Request) -> frozenset[str]:
 
 def wants_anonymity(request: Request) -> bool:
     """The caller does not want to be shown: by Privacy, or as it shows itself (RFC 3323 4.1.1.3)."""
-    return not privacy_of(request).isdisjoint(("id", "user")) or request.from_.uri.host == "anonymous.invalid"
+    return not privacy_of(request).isdisjoint(("id", "user")) or is_anonymous(request.from_)
 
 
 def caller_of(request: Request, *, trusted: bool) -> Caller:
@@ -53,9 +58,5 @@ def caller_of(request: Request, *, trusted: bool) -> Caller:
         dialled = [i for i in identities if i.uri.scheme in ("sip", "sips", "tel")]
         if dialled:
             shown, asserted = dialled[0], True
-    hidden = wants_anonymity(request) or _anonymous(request.from_) or is_hidden_user(shown.uri.user)
+    hidden = wants_anonymity(request) or is_hidden_user(shown.uri.user)
     return Caller(shown.display or request.from_.display, shown.uri.user, asserted, hidden)
-
-
-def _anonymous(address: NameAddr) -> bool:
-    return is_hidden_user(address.uri.user) or address.uri.host == "anonymous.invalid"

@@ -437,15 +437,18 @@ class Peer:
     def calls(
         self, number: str, user: str, password: str = "", display: str = "", offer: bytes | None = None,
         host: str = SERVER[0], extra: Sequence[tuple[str, str]] = (), target: str = "", far: Far | None = None,
+        says: str | None = None,
     ) -> Far:
         """Place a call through the server as `user@host`; its progress is in `statuses`.
 
-        `target` is the user part of the Request-URI, where it is another than the number in To.
+        `target` is the user part of the Request-URI, where it is another than the number in To; `says` that of From,
+        where the phone calls itself something else than its user.
         """
         far = far or Far(self)
+        from_ = NameAddr(display, sip_uri(user if says is None else says, host))
         far.usage = OutgoingInvite(
             self.core, far, target=sip_uri(target or number, SERVER[0]), hop=Hop("UDP", *SERVER),
-            from_=NameAddr(display, sip_uri(user, host)), to=NameAddr("", sip_uri(number, SERVER[0])), extra=extra,
+            from_=from_, to=NameAddr("", sip_uri(number, SERVER[0])), extra=extra,
             body=far.audio.offer() if offer is None else offer,
             credentials=Credentials(user, password) if password else None, options=self.options,
         )  # fmt: skip

@@ -158,6 +158,50 @@ def test_an_emergency_number_is_routed_whatever_the_credit() -> None:
     )
 
 
+def test_an_extension_that_has_an_emergency_number_does_not_take_its_calls() -> None:
+    """SPEC H20; `apply` takes none, but another account's country may have more such numbers than its own."""
+    async def scenario(world: World) -> None:
+        john, jane, trunk = Peer(world, PHONE), Peer(world, SECOND_PHONE), Peer(world, T1)
+        assert await john.register("001*002", "secret") == 200
+        assert await jane.register("100", "geheim") == 200
+        caller = john.calls("100", "001*002", "secret")
+        (await trunk.expects_call()).refuses(486)
+        await caller.left_alone()
+        assert (await world.over()).to == "100"
+        assert jane.invited == 0
+
+    abroad = '[[account]]\nname = "other"\n' + SECOND[1].replace("001*003", "100").replace("client", "other")
+    play(scenario, fixture((SECOND[0], abroad), ("min_digits = 6", 'min_digits = 6, country = "IN"')))
+
+
+@pytest.mark.parametrize(("rules", "says", "shown"), [
+    pytest.param('number_by = "equipment"', "5557770000", "5557770000", id="39: the number of the device"),
+    pytest.param('number_by = "equipment"', "001*002", "5555550000", id="it says the extension: the server's"),
+    pytest.param('number_by = "equipment"', "001002", "5555550000", id="... as a keypad writes it"),
+    pytest.param('number_by = "equipment"', "john", "5555550000", id="a name is no number"),
+    pytest.param('number_by = "equipment"', "001*003", "", id="another extension: nobody calls as that"),
+    pytest.param('number_by = "equipment"', "001003", "", id="... nor as its digits"),
+    pytest.param('number_by = "server"', "5557770000", "", id="the rules let it say no number"),
+])  # fmt: skip
+def test_the_number_that_a_phone_says_of_itself(rules: str, says: str, shown: str) -> None:
+    async def scenario(world: World) -> None:
+        john, _ = await phones(world)
+        trunk = Peer(world, T1)
+        caller = john.calls("0412345678", "001*002", "secret", says=says)
+        if not shown:
+            await caller.told(403)
+            assert trunk.invited == 0
+            return
+        called = await trunk.expects_call()
+        assert called.shown() == ("John Doe", shown)
+        called.refuses(486)
+        await caller.left_alone()
+        await world.over()
+
+    public = 'public_number = "5555550000"'
+    play(scenario, fixture(SECOND, (public, f"{public}\ncaller_id = {{ {rules} }}")))
+
+
 def test_when_more_comes_than_can_be_done_new_calls_are_turned_away_and_the_others_go_on() -> None:
     async def scenario(world: World) -> None:
         john, jane = await phones(world)

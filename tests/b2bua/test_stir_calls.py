@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from b2bua.caller_id import Shown
-from b2bua.caller_proof import marked
+from b2bua.caller_proof import marked, unmarked
 from b2bua.desk import Holder
 from b2bua.outcome import Outcome
 from b2bua.stir.certificates import Signer
@@ -268,3 +268,46 @@ def test_whom_the_mark_is_for() -> None:
     assert marked(bob, Verdict(Finding.STALE, "A"), "[ok] ") == bob
     hidden = Shown("Anonymous", "anonymous")
     assert marked(hidden, good, "[ok] ") == hidden
+
+
+MARK = "[ok] "
+
+
+@pytest.mark.parametrize(("name", "seen"), [
+    pytest.param("Bank", "Bank", id="a name"),
+    pytest.param("[ok] Bank", "Bank", id="the mark"),
+    pytest.param("[OK]Bank", "Bank", id="in capitals, without the space"),
+    pytest.param(" [ o\u200bk ]  Bank", "Bank", id="with spaces and invisible characters"),
+    pytest.param("\uff3bok\uff3d Bank", "Bank", id="in full width"),
+    pytest.param("[ok] [ok] Bank", "Bank", id="twice"),
+    pytest.param("[ok]", "", id="nothing else"),
+    pytest.param("[o", "[o", id="its beginning only"),
+    pytest.param("Bank [ok]", "Bank [ok]", id="behind the name: it looks like none"),
+    pytest.param("\u200b" * 60_000, "\u200b" * 60_000, id="long, and seen at once"),
+])  # fmt: skip
+def test_nobody_outside_says_the_mark_himself(name: str, seen: str) -> None:
+    assert unmarked(name, MARK) == seen
+    assert unmarked(name, "") == name
+
+
+def test_a_phone_sees_the_mark_where_we_put_it_alone() -> None:
+    async def scenario(world: World) -> None:
+        world.exchange.mark = MARK
+        phone, trunk = await john(world), Peer(world, T1)
+        caller = trunk.calls(DID, "5551111111", display="[ok] Bank")
+        called = await phone.expects_call()
+        assert called.shown() == ("Bank", "5551111111")
+        called.refuses(486)
+        await caller.left_alone()
+        caller = trunk.calls(DID, "[ok] Bank")
+        called = await phone.expects_call()
+        assert called.shown() == ("", "Bank")
+        called.refuses(486)
+        await caller.left_alone()
+        await world.callnow(name="[ok] Bank")
+        called = await phone.expects_call()
+        assert called.shown() == ("Bank", VISITOR)
+        called.refuses(486)
+        await world.over()
+
+    signing(scenario, fixture())
