@@ -61,8 +61,8 @@ class Facts:
 
 def read_trigger(caller: Caller, trunk: Trunk, plan: DialPlan, directory: Directory) -> Trigger:
     """The caller of a trigger, its number in the form of lists and rates (SPEC H17)."""
-    number = "" if caller.hidden else from_trunk(caller.user, trunk)
-    return Trigger(caller.name, _read(number, plan, directory) or number, caller.hidden, trunk.trusted)
+    name, number = ("", "") if caller.hidden else (caller.name, from_trunk(caller.user, trunk))
+    return Trigger(name, _read(number, plan, directory) or number, caller.hidden, trunk.trusted)
 
 
 def proven_trigger(trigger: Trigger, verdict: Verdict, *, must: bool) -> Trigger:

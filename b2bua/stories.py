@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Select, func, or_, select
 
+from b2bua.call_ladder import is_kept_from, rows_for
 from b2bua.desk import Holder, LadderRow, LegView, StoryView
 from b2bua.explain import cost_lines, proof, sentence
 from b2bua.money import format_money
@@ -48,8 +49,8 @@ def stories(conn: Connection, who: Holder, typed: str, *, limit: int = 20, ladde
         for row in rows[:limit]
     ]
     if who.account_id is not None:
-        found = [_without_buy(story) for story in found]
-    return [replace(story, ladder=_ladder(conn, story.call_id)) for story in found] if ladder else found
+        found = [_without_buy(_without_caller(story, who)) for story in found]
+    return [replace(story, ladder=_ladder(conn, who, story)) for story in found] if ladder else found
 
 
 def _own(extension: Column[Any], who: Holder) -> list[ColumnElement[bool]]:
@@ -129,6 +130,14 @@ def _without_buy(story: StoryView) -> StoryView:
     return replace(story, buy="", margin="", legs=[replace(leg, buy="") for leg in story.legs])
 
 
+def _without_caller(story: StoryView, who: Holder) -> StoryView:
+    """Who hid himself is not told by what came on the wire either."""
+    if not is_kept_from(who, story.kind, story.caller):
+        return story
+    return replace(story, legs=[replace(leg, caller=story.caller) if leg.direction == "in" else leg
+                                for leg in story.legs])  # fmt: skip
+
+
 def _story(at: float, kind: str, reason: str, extension: str, cost: str, call_id: str, source: str) -> StoryView:
     return StoryView(iso(at), kind, reason, sentence(reason), extension, "", "", cost, call_id, source, [], [])
 
@@ -159,5 +168,6 @@ def _leg(leg: LegRecord, currency: str, hold: Mapping[Any, Any] | None) -> LegVi
     )  # fmt: skip
 
 
-def _ladder(conn: Connection, call_id: str) -> list[LadderRow]:
-    return msgspec.convert(journal.read_ladder(conn, call_id) if call_id else [], list[LadderRow])
+def _ladder(conn: Connection, who: Holder, story: StoryView) -> Sequence[LadderRow]:
+    rows = msgspec.convert(journal.read_ladder(conn, story.call_id) if story.call_id else [], list[LadderRow])
+    return rows_for(who, story.kind, story.caller, rows)

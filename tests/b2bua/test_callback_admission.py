@@ -28,7 +28,7 @@ A = CallbackSettings(enabled=True)
 B = CallbackSettings(enabled=True, return_to="caller", password_hash="secret")
 C = CallbackSettings(enabled=True, return_to="fixed", fixed_number="+12025550199", password_hash="secret")
 KNOWN = Trigger("Mary", "+12025550100", hidden=False, trusted=True)
-HIDDEN = replace(KNOWN, number="", hidden=True)
+HIDDEN = Trigger("", "", True, True)
 STRANGER = replace(KNOWN, trusted=False)
 GOOD = Facts(
     row=ROW, repeated=False, locked=False, calls_today=0, used_today=Micros(0), available=Micros(5_000_000),

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from b2bua.call_ladder import kept_ladder, live_ladder
 from b2bua.desk import Holder, Refused, StoryView, VisitorRequest
 from b2bua.stories import forms, stories
 from store import journal, ledger
@@ -251,3 +252,33 @@ def test_two_equal_legs_are_not_paid_for_by_one_hold() -> None:
 def test_forms_of_a_number(typed: str, found: set[str]) -> None:
     plans = [DialPlan(mode="as-dialled", strip=("+1",)), DialPlan(country="GB")]
     assert set(forms(typed, plans)) == found
+
+
+@pytest.mark.parametrize(("who", "seen"), [(OPERATOR, True), (Holder("client", 1), False)])
+@pytest.mark.parametrize(("called", "plan"), [
+    pytest.param("5555550000", fixture(), id="a call in"),
+    pytest.param(CB, callback_plan('return_to = "fixed"\nfixed_number = "5551234567"\npassword = "4321"'),
+                 id="a callback number"),
+])  # fmt: skip
+def test_who_hid_himself_is_known_to_the_operator_alone(called: str, plan: str, who: Holder, seen: bool) -> None:
+    """Not by the legs, the ladder in memory, the one that is kept, nor the name that came with the number."""
+
+    async def scenario(world: World) -> str:
+        phone, trunk = Peer(world, PHONE), Peer(world, T1)
+        await phone.register("001*002", "secret")
+        caller = trunk.calls(called, "5551111111", display="Mallory", extra=[("Privacy", "id")])
+        far = await (phone if called != CB else trunk).expects_call()
+        far.refuses(486)
+        await caller.left_alone()
+        call = await world.over()
+        await asyncio.sleep(2)
+        live, kept = live_ladder(world.exchange, who, call.id), world.read(lambda conn: kept_ladder(conn, who, call.id))
+        assert live is not None
+        assert "INVITE" in [row.title for row in live.rows]
+        story = told(world, call.extension.number if call.extension else "", who, ladder=True)[0]
+        assert story.call_id == call.id
+        return f"{live}{kept}{story}"
+
+    everything = play(scenario, plan)
+    assert ("5551111111" in everything) is seen
+    assert ("Mallory" in everything) is seen
