@@ -12,8 +12,11 @@ UNLIMITED = "unlimited"
 
 
 def parse_money(text: str) -> Micros:
-    """Read `12`, `0.12` or `-10`, with at most six decimals. Raises: ValueError with a sentence."""
-    found = re.fullmatch(r"(-?)([0-9]{1,12})(?:\.([0-9]{1,6}))?", text)
+    """Read `12`, `0.12` or `-10`, with at most six decimals and any zeros after them.
+
+    Raises: ValueError with a sentence.
+    """
+    found = re.fullmatch(r"(-?)([0-9]{1,12})(?:\.([0-9]{1,6})0*)?", text)
     if found is None:
         raise ValueError(f'"{text}" is no amount of money: write digits, with at most 6 after the point, as in "0.12"')
     sign, whole, part = found.groups("")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from b2bua.desk import NotDone
 from b2bua.money import format_money
-from b2bua.numbers import BadNumber, read_number
+from b2bua.numbers import BadNumber, is_emergency, read_number
 from b2bua.office_jobs import iso
 from b2bua.plan_times import format_moment
 from b2bua.price_desk import PriceView, RateView, TalkPrice, TrunkPriceView
@@ -20,6 +20,7 @@ from store.values import Account, Micros, Rate, Trunk
 __all__ = ["account_of", "explain", "formula", "rate_view"]
 
 _TALKS_S = (1, 60, 180, 600)
+_EMERGENCY = "An emergency number: phones always reach it by its route, at no price; nobody else may call it."
 
 
 def account_of(directory: Directory, name: str) -> Account:
@@ -40,6 +41,8 @@ def explain(directory: Directory, account: Account, typed: str, at: float, trunk
         typed, "", "", account.name, account.currency, how, plan.name, plan.method, iso(at), None, TYPICAL_S, [], "",
         [],
     )  # fmt: skip
+    if is_emergency(typed, dial):
+        return replace(told, refused=_EMERGENCY)
     try:
         number = read_number(typed, dial, extensions=directory.internal_numbers, phone=True)
     except BadNumber as bad:

@@ -119,11 +119,20 @@ def write_changes(conn: Connection, changes: RateChanges) -> bool:
 def _check(directory: Directory, table: str, lines: Sequence[tuple[int, RateEntry]]) -> None:
     if not table.strip() or len(table) > 255:
         raise NotDone("table: a rate table needs a name", field="table")
-    paying = [each for each in directory.accounts.values() if directory.plan_of(each).rate_table == table]
-    plus = next((each.name for each in paying if each.dial_plan.mode == "e164"), "")
+    reads = _reading(directory, table)
     for line, entry in lines:
         if entry.interval and directory.interval(entry.interval) is None:
             raise bad_line(line, "interval", f'there is no interval "{entry.interval}"')
-        if plus and entry.prefix and not entry.prefix.startswith("+"):
-            reason = f'"{entry.prefix}" matches nothing: numbers of account "{plus}" begin with +'
+        if entry.prefix and reads == "e164" and not entry.prefix.startswith("+"):
+            raise bad_line(line, "prefix", f'"{entry.prefix}" matches nothing: numbers begin with + in mode e164')
+        if reads == "as-dialled" and entry.prefix.startswith("+"):
+            reason = f'"{entry.prefix}" matches nothing: numbers are without + in mode as-dialled'
             raise bad_line(line, "prefix", reason)
+
+
+def _reading(directory: Directory, table: str) -> str:
+    """The mode of the dial plans whose numbers are looked for in a table; empty where there are several, or none."""
+    plans = [(directory.plan_of(each), each.dial_plan.mode) for each in directory.accounts.values()]
+    paid = {mode for plan, mode in plans if plan.method == "fixed" and plan.rate_table == table}
+    modes = paid or {mode for _, mode in plans}  # a trunk's table, or nobody's yet, may be for anybody's numbers
+    return modes.pop() if len(modes) == 1 else ""

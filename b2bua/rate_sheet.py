@@ -34,6 +34,8 @@ _THEIRS = {
     "increment_s": "charge interval",
 }  # fmt: skip
 _WHOLE = ("first_interval_s", "increment_s")
+_PRICES = ("connection_fee", "first_cost", "increment_cost", "minimum", "cost")
+"""At least one of them is said: what was cut off, or left out, is not free."""
 
 
 def read_rates(data: bytes, table: str, separator: str = ",") -> list[tuple[int, RateEntry]]:
@@ -111,6 +113,9 @@ def _entry(line: int, cells: Mapping[str, str], table: str) -> RateEntry:
         raise bad_line(line, "prefix", "expected digits, with + before them in E.164")
     for key, sentence in rate_faults(found):
         raise bad_line(line, key, sentence.removeprefix(f"{key}: "))
+    if not any(cells.get(key) for key in _PRICES):
+        named = next((key for key in _PRICES if key in cells), "first_cost")
+        raise bad_line(line, named, f'no price for "{found.prefix}": write 0 where calls are free')
     entry: RateEntry = found
     return entry
 

@@ -91,6 +91,11 @@ def test_a_relative_price_with_its_margin(ringback: Ringback) -> None:
     assert said.endswith("refused    What it costs us is not known of any trunk.")
 
 
+def test_an_emergency_number_has_no_price_and_is_not_said_to_be_refused_to_phones(ringback: Ringback) -> None:
+    said = ringback("rate", "explain", "911", "--account", "office")
+    assert "An emergency number: phones always reach it by its route, at no price; nobody else may call it." in said
+
+
 def test_questions_that_have_no_answer(ringback: Ringback) -> None:
     assert "Which account?; there are: office, shop." in ringback("rate", "explain", "+1202", fails=True)
     assert "There is no account x" in ringback("rate", "explain", "1", "--account", "x", fails=True)
@@ -129,7 +134,7 @@ def test_import_list_and_export(ringback: Ringback, tmp_path: Path) -> None:
 
 def test_applying_the_file_again_leaves_imported_tables_alone(ringback: Ringback, tmp_path: Path) -> None:
     file = tmp_path / "deck.csv"
-    file.write_text("prefix\n+1\n")
+    file.write_text("prefix,cost\n+1,0\n")
     ringback("rate", "import", "imported", str(file))
     ringback("apply", str(tmp_path / "office.toml"))
     assert "imported  1" in ringback("rate", "list")

@@ -12,14 +12,14 @@ from store.values import Micros
 
 @pytest.mark.parametrize(("text", "micros"), [
     ("0.12", 120_000), ("12", 12_000_000), ("-10", -10_000_000), ("0.000001", 1), ("0.5", 500_000),
-    ("007.10", 7_100_000),
+    ("007.10", 7_100_000), ("0.0450000000", 45_000), ("-1.0000000", -1_000_000),
 ])
 def test_parse_money(text: str, micros: int) -> None:
     assert parse_money(text) == micros
 
 
 @pytest.mark.parametrize("text", [
-    "", "1,5", ".5", "1.", "0.1234567", "1e3", "+1", "0.12 USD", "\u0661", "1" * 13, "1\n",
+    "", "1,5", ".5", "1.", "0.1234567", "0.12345600001", "1e3", "+1", "0.12 USD", "\u0661", "1" * 13, "1\n",
 ])
 def test_no_amount_of_money(text: str) -> None:
     with pytest.raises(ValueError, match="no amount of money"):

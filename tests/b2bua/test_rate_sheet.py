@@ -99,13 +99,19 @@ def test_channel_costs_of_voipnow_are_taken(conn: Connection) -> None:
     pytest.param(HEAD + "44,60,0,0,0\n", 2, "increment_s", ">= 1", id="an increment of no seconds"),
     pytest.param(HEAD + "44,many,0,1,0\n", 2, "first_interval_s", "whole number", id="no number"),
     pytest.param(HEAD + "4x,60,0,1,0\n", 2, "prefix", "expected digits", id="prefix"),
-    pytest.param(HEAD + "44,60,0,1,0\n45\n44,60,0,1,1\n", 4, "prefix", "the first: line 2", id="twice"),
+    pytest.param(HEAD + "44,60,0,1,0\n45,,0\n44,60,0,1,1\n", 4, "prefix", "the first: line 2", id="twice"),
     pytest.param(HEAD + "44,60,0,1,0,9\n", 2, "", "6 cells", id="too many cells"),
     pytest.param(HEAD + '44,"60,0,1,0\n', 2, "", "not well-formed", id="an open quote"),
     pytest.param("prefix,minimum,maximum\n4,2,1\n", 2, "maximum", "below minimum", id="between two fields"),
-    pytest.param("prefix,valid_from\n4,soon\n", 2, "valid_from", "is no date", id="date"),
+    pytest.param("prefix,valid_from,cost\n4,soon,1\n", 2, "valid_from", "is no date", id="date"),
     pytest.param("prefix,valid_from,valid_until\n4,2026-02-01,2026-02-01\n", 2, "valid_until", "not after", id="span"),
-    pytest.param("prefix,interval\n4,dusk\n", 2, "interval", 'no interval "dusk"', id="unknown interval"),
+    pytest.param("prefix,minimum,interval\n4,1,dusk\n", 2, "interval", 'no interval "dusk"', id="unknown interval"),
+    pytest.param(HEAD + "44,60,0,1,0\n45\n", 3, "first_cost", 'no price for "45": write 0', id="a line cut off"),
+    pytest.param(HEAD + "44,60,,1,\n", 2, "first_cost", "no price", id="empty prices"),
+    pytest.param("prefix,maximum\n44,1\n", 2, "first_cost", "no price", id="no column of prices"),
+    pytest.param("prefix,cost\n44,\n", 2, "cost", "no price", id="no price in a column of VoipNow's"),
+    pytest.param("prefix,first_cost\n+44,1\n", 2, "prefix", '"+44" matches nothing: numbers are without +',
+                 id="a plus where every account dials without"),
     pytest.param("prefix,cost\n4,cheap\n", 2, "cost", "no amount", id="a column of VoipNow's is named as it is there"),
 ])
 def test_the_first_bad_line_is_told_and_nothing_is_done(
@@ -127,9 +133,21 @@ def test_a_file_that_is_no_text() -> None:
 def test_prefixes_of_an_e164_account_have_their_plus(conn: Connection) -> None:
     plan = '[[account]]\nname = "client"\nrate_table = "e"\n'
     apply(conn, parse(plan, "f.toml"), 0.0, "", str)
-    with pytest.raises(NotDone, match='"44" matches nothing: numbers of account "client" begin with'):
-        take(conn, "prefix\n44\n", "e")
-    assert take(conn, "prefix\n'+44\n", "e") == [1, 0, 0, 0]
+    deck = "prefix,first_cost\n{},1\n"
+    for table in ("e", "carrier"):  # a trunk's table too: whoever calls, the number has its plus
+        with pytest.raises(NotDone, match='Line 2: prefix: "44" matches nothing: numbers begin with \\+ in mode e164'):
+            take(conn, deck.format("44"), table)
+        assert take(conn, deck.format("'+44"), table) == [1, 0, 0, 0]
+
+
+def test_where_accounts_dial_in_two_ways_a_trunk_has_prices_for_both(conn: Connection) -> None:
+    both = FIXTURE + '[[account]]\nname = "other"\nrate_table = "e"\n'
+    apply(conn, parse(both, "f.toml"), 0.0, "", str)
+    assert take(conn, "prefix,first_cost\n44,1\n+44,1\n") == [2, 0, 0, 0]
+    with pytest.raises(NotDone, match='"44" matches nothing'):
+        take(conn, "prefix,first_cost\n44,1\n", "e")
+    with pytest.raises(NotDone, match=r'"\+44" matches nothing'):
+        take(conn, "prefix,first_cost\n+44,1\n", "at-12")
 
 
 money = st.integers(0, 10**9).map(Micros)
