@@ -1,11 +1,12 @@
 """Whether a CallNow request becomes a call: every refusal is one named reason (SPEC A12.3, A12.5, A12.12, H13, H14).
 
-The order, so that each request ends in one reason: page, name, number (b2bua.numbers), the same request again
+The order, so that each request ends in one reason: page, `misfilled`, number (b2bua.numbers), the same request again
 (`RecentRequests`), `admit_callnow`, `Limits.take`. Only accepted requests count against a limit.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,14 +19,16 @@ from b2bua.meter import first_hold, talk_limit
 from b2bua.numbers import BadNumber
 from b2bua.sources import source_of
 from store.blocked import BlockedBy
-from store.values import Extension, Micros, Rate
+from store.values import CallNowSettings, Micros, Rate
 
 __all__ = [
-    "Facts", "LimitNumbers", "Limits", "Reason", "RecentRequests", "TooMany", "admit_callnow", "refuse",
+    "Facts", "LimitNumbers", "Limits", "Reason", "RecentRequests", "TooMany", "admit_callnow", "misfilled", "refuse",
     "refuse_number",
 ]
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+MAX_NAME = 80
+_BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 MOST_KEYS = 50_000
 """Addresses, numbers or links remembered at once; the one longest unused is forgotten first."""
 
@@ -35,6 +38,8 @@ class Reason(StrEnum):
 
     UNKNOWN_PAGE = "unknown-page"
     NAME_REQUIRED = "name-required"
+    NAME_UNFIT = "name-unfit"
+    """Too long, or not to be shown in one line."""
     PAUSED = "paused"
     CLOSED = "outside-interval"
     ON_PHONE = "on-phone"
@@ -63,6 +68,7 @@ _Shown = tuple[int, str, Literal["name", "number", ""]]
 _SHOWN: dict[Reason, _Shown] = {
     Reason.UNKNOWN_PAGE: (404, "There is no such page.", ""),
     Reason.NAME_REQUIRED: (422, "Enter your name.", "name"),
+    Reason.NAME_UNFIT: (422, "Use up to 80 letters, digits and punctuation for your name.", "name"),
     **{reason: (409, NOT_AVAILABLE, "") for reason in (  # one neutral sentence, never why (SPEC H13)
         Reason.PAUSED, Reason.CLOSED, Reason.ON_PHONE, Reason.OFFLINE, Reason.NO_CREDIT, Reason.LINK_MONEY_TODAY,
         Reason.LINK_CALLS_TODAY, Reason.REFUSED_BY_RULE, Reason.NUMBER_BLOCKED,
@@ -118,13 +124,19 @@ _FENCED = {
 }
 
 
-def admit_callnow(extension: Extension | None, name: str, facts: Facts) -> Reason | None:
-    """The one reason against this call, None when it may begin. `extension` is Directory.callnow's answer."""
-    if extension is None:
-        return Reason.UNKNOWN_PAGE
-    settings = extension.callnow
+def misfilled(settings: CallNowSettings, name: str) -> Reason | None:
+    """What is wrong with the form but for the number."""
     if settings.ask_name and not name.strip():
         return Reason.NAME_REQUIRED
+    return Reason.NAME_UNFIT if len(name) > MAX_NAME or any(map(_is_unfit, name)) else None
+
+
+def _is_unfit(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in _BIDI_CONTROLS
+
+
+def admit_callnow(settings: CallNowSettings, name: str, facts: Facts) -> Reason | None:
+    """The one reason against this call, None when it may begin."""
     if facts.blocked is not None:
         return Reason.NUMBER_BLOCKED if facts.blocked == "owner" else Reason.OPTED_OUT
     if verdict(settings, name, facts.number) == "refuse":

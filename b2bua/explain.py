@@ -56,6 +56,7 @@ SENTENCES: dict[str, str] = {
     # why a CallNow request was no call
     "unknown-page": "There is no such CallNow page.",
     "name-required": "The page asks for a name, and none was given.",
+    "name-unfit": "The name was too long, or had characters that cannot be shown in one line.",
     "paused": "The owner has paused CallNow.",
     "outside-interval": "It was asked for outside the hours of the page.",
     "on-phone": "The extension was in a call.",

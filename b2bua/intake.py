@@ -155,13 +155,13 @@ class Intake:
             raise PeerError("Not Found", 404)
         if "Replaces" in request.fields:
             raise PeerError("Only an extension may take a call over", 403)
-        if not exchange.trunks.admits(trunk):
-            raise PeerError("Service Unavailable", 503, (("Retry-After", "5"),))
-        caller = caller_on_trunk(request, trunk)
+        room, caller = exchange.trunks.admits(trunk), caller_on_trunk(request, trunk)
         caller = caller._replace(name=unmarked(caller.name, exchange.mark), user=unmarked(caller.user, exchange.mark))
         if extension.kind == "callback":
-            self._triggered(incoming, trunk, extension, number, caller)
+            self._triggered(incoming, trunk, extension, number, caller, room=room)
             return
+        if not room:
+            raise PeerError("Service Unavailable", 503, (("Retry-After", "5"),))
         if extension.kind != "phone":
             raise PeerError("Temporarily Unavailable", 480)
         shown = ANONYMOUS if caller.hidden else Shown(caller.name, from_trunk(caller.user, trunk))
@@ -182,14 +182,14 @@ class Intake:
         self._take(incoming, call, PSTN, trunk, proven)
 
     def _triggered(
-        self, incoming: Incoming, trunk: Trunk, extension: Extension, dialled: str, caller: Caller
+        self, incoming: Incoming, trunk: Trunk, extension: Extension, dialled: str, caller: Caller, *, room: bool
     ) -> None:
-        """A callback number rings; it never opens a media port."""
+        """A callback number rings; it never opens a media port.  `room`: its trunk may have one more call."""
         exchange = self._exchange
         account = exchange.directory.accounts[extension.account_id]
         trigger = read_trigger(caller, trunk, account.dial_plan, exchange.directory)
         call = Call(exchange, "callback", account, extension, trigger.number, dialled)
-        if exchange.triggers.waiting >= MOST_RINGING:
+        if not room or exchange.triggers.waiting >= MOST_RINGING:
             row = turned_away(call, trigger, incoming, trunk)
             exchange.database.post(journal.INSERT_REQUEST, [journal.row(row)])
             raise PeerError("Service Unavailable", 503, (("Retry-After", "10"),))

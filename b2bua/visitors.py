@@ -11,7 +11,17 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from b2bua.accept_rules import verdict
-from b2bua.admission import NOT_AVAILABLE, Facts, Limits, Reason, RecentRequests, admit_callnow, refuse, refuse_number
+from b2bua.admission import (
+    NOT_AVAILABLE,
+    Facts,
+    Limits,
+    Reason,
+    RecentRequests,
+    admit_callnow,
+    misfilled,
+    refuse,
+    refuse_number,
+)
 from b2bua.call import Call
 from b2bua.callnow import CallNowRequest, callnow
 from b2bua.desk import Accepted, CallNowPage, Refused, Stage, VisitorRequest, VisitorStatus
@@ -99,9 +109,9 @@ class Visitors:
         """Place one CallNow call, or say why not; every end is one recorded reason (SPEC A12.12)."""
         extension = self._exchange.directory.callnow(request.page_id)
         if extension is None:
-            return refuse(Reason.UNKNOWN_PAGE)
-        if extension.callnow.ask_name and not request.name.strip():
-            return self._refused(request, extension, request.number, refuse(Reason.NAME_REQUIRED))
+            return self._refused(request, None, request.number, refuse(Reason.UNKNOWN_PAGE))
+        if (reason := misfilled(extension.callnow, request.name)) is not None:
+            return self._refused(request, extension, request.number, refuse(reason))
         plan = self._account(extension).dial_plan
         try:
             number = read_number(
@@ -162,7 +172,7 @@ class Visitors:
             blocked=blocked,
             closed=self._opens(extension) is not None,
         )
-        reason = admit_callnow(extension, request.name, facts)
+        reason = admit_callnow(extension.callnow, request.name, facts)
         if reason is not None or rate is None:
             return refuse(reason or Reason.NO_RATE)
         reached = self._limits.take(
@@ -244,15 +254,15 @@ class Visitors:
             return False
         return request.call.cancel()
 
-    def _refused(self, request: VisitorRequest, extension: Extension, number: str, answer: Refused) -> Refused:
+    def _refused(self, request: VisitorRequest, extension: Extension | None, number: str, answer: Refused) -> Refused:
         """Write the refusal down with its one reason."""
-        at = self._exchange.wall()
+        at, whose = self._exchange.wall(), extension.number if extension else ""
         record = journal.RequestRecord(
-            self._new_token(), at, request.page_id, extension.number, request.name[:80], number[:40], request.source_ip,
+            self._new_token(), at, request.page_id[:64], whose, request.name[:80], number[:40], request.source_ip,
             answer.reason, ended=at,
         )  # fmt: skip
         self._exchange.database.post(journal.INSERT_REQUEST, [journal.row(record)])
-        log.info("page=%s event=refused reason=%s", request.page_id, answer.reason)
+        log.info("page=%s event=refused reason=%s", record.page_id, answer.reason)
         return answer
 
     def _at_stake(self, page_id: str) -> dict[str, Micros]:

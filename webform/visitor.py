@@ -72,16 +72,18 @@ class VisitorPages:
 
     async def by_id(self, request: Request) -> Response:
         """`/callnow/<id>`: the form, filled from the query where it has fields."""
-        page = self._page(request.path_params["id"])
+        page_id = request.path_params["id"]
         if request.method == "POST":
-            return await self._submit(request, page, await read_form(request))
+            return await self._submit(request, page_id, await read_form(request))
+        page = self._page(page_id)
         return self._show(request, page, form.read(request.query_params, page))
 
     async def index_php(self, request: Request) -> Response:
         """`/callnow/index.php?call=<id>`: the same page, and with a phone the one-step link (SPEC 5, 6)."""
-        page = self._page(request.query_params.get("call", ""))
+        page_id = request.query_params.get("call", "")
         if request.method == "POST":
-            return await self._submit(request, page, await read_form(request))
+            return await self._submit(request, page_id, await read_form(request))
+        page = self._page(page_id)
         filled = form.read(request.query_params, page)
         if page.image_validation or not filled.phone:
             return self._show(request, page, filled)
@@ -112,8 +114,13 @@ class VisitorPages:
             raise HTTPException(404)
         return answer
 
-    async def _submit(self, request: Request, page: CallNowPage, fields: Mapping[str, str]) -> Response:
+    async def _submit(self, request: Request, page_id: str, fields: Mapping[str, str]) -> Response:
+        page = self.desk.callnow_page(page_id)
         filled = form.read(fields, page)
+        if page is None:  # whose call it was to be cannot be told, and why there was none is written down
+            wanted = VisitorRequest(page_id, filled.name, filled.phone, filled.country, self.address(request))
+            await self.desk.request_call(wanted)
+            raise HTTPException(404)
         if "other" in fields:
             self.challenges.redeem(filled.challenge, page.id, "")
             return self._show(request, page, filled)
@@ -122,11 +129,8 @@ class VisitorPages:
 
     async def _call(self, request: Request, page: CallNowPage, filled: Filled, *, one_step: bool = False) -> Response:
         """Judge the form and ask the desk. Nothing is awaited before the challenge is spent and the form noted."""
-        found = form.problems(filled, page)
         if page.image_validation and not self.challenges.redeem(filled.challenge, page.id, filled.captcha):
-            found.append(PROVE)
-        if found:
-            return self._show(request, page, filled, found, status=422)
+            return self._show(request, page, filled, [*form.missing(filled, page), PROVE], status=422)
         wanted = VisitorRequest(page.id, filled.name, filled.phone, filled.country, self.address(request), one_step)
         answer = await self._ask(wanted, filled.nonce or secrets.token_urlsafe(16))
         if isinstance(answer, Accepted):
@@ -148,7 +152,8 @@ class VisitorPages:
             return self.pages.page("unavailable.html", {"page": page}, 409)
         wait = {} if refused.retry_after_s is None else {"Retry-After": str(refused.retry_after_s)}
         beside = "phone" if refused.field == "number" else refused.field
-        found = [Problem(beside, refused.sentence)]
+        others = [problem for problem in form.missing(filled, page) if problem.field != beside]
+        found = [Problem(beside, refused.sentence), *others]
         return self._show(request, page, filled, found, status=refused.status, headers=wait)
 
     def _show(

@@ -18,9 +18,16 @@ from store.journal import CallRecord, LegRecord, RequestRecord
 from tests.acceptance.ports import SERVER_RTP, SIP, free_port
 from tests.sip_stack.certificates import certificate
 
-__all__ = ["ROOT", "Server", "until"]
+__all__ = ["ROOT", "Server", "clock_ahead", "until"]
 
 T = TypeVar("T")
+_NO_LIMITS = """
+per_ip_15_min = 1000
+per_ip_day = 1000
+numbers_per_ip_hour = 1000
+per_number_day = 1000
+"""
+"""One address asks more often than any visitor."""
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -34,14 +41,21 @@ async def until(condition: Callable[[], T | None], what: str, within_s: float = 
     return answer
 
 
+def clock_ahead(seconds: float) -> dict[str, str]:
+    """The environment of a process whose wall clock is so far ahead of ours, or behind, by libfaketime."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+    assert library is not None, "the Debian package faketime is missing"
+    return {"LD_PRELOAD": str(library), "FAKETIME": f"{seconds:+.3f}s"}
+
+
 class Server:
     """`ringback serve` with a database of its own: apply a plan, start, and at the end `rest` and `stop`."""
 
     def __init__(
         self, folder: Path, *, host: str = "127.0.0.1", rtp_timeout_s: float = 60.0, rtp: range = SERVER_RTP,
-        media: str = "", settings: str = "", six: bool = False,
+        media: str = "", settings: str = "", six: bool = False, limits: str = _NO_LIMITS,
     ) -> None:
-        """`six`: it listens by IPv6 too."""
+        """`six`: it listens by IPv6 too; `media`, `settings`: more lines of [media], [server]; `limits`: [limits]."""
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self.host = host
@@ -65,7 +79,6 @@ class Server:
         self.environment: dict[str, str] = {}
         """More variables of the process, from its next start on."""
         places = f'["{self.sip}", "{self.sip6}"]' if six else f'"{self.sip}"'
-        # limits have tests of their own: here one address asks more often than any visitor
         (folder / "ringback.toml").write_text(f"""
 [server]
 sip = {places}
@@ -84,10 +97,7 @@ rtp_timeout_s = {rtp_timeout_s}
 [web]
 http = "{self.http}"
 [limits]
-per_ip_15_min = 1000
-per_ip_day = 1000
-numbers_per_ip_hour = 1000
-per_number_day = 1000
+{limits}
 """)
 
     # Life
@@ -197,7 +207,8 @@ per_number_day = 1000
             await asyncio.sleep(0.05)
         assert self.read(ledger.audit) == []
         faults = [line for line in self.log.read_text().splitlines() if "ERROR" in line or "Traceback" in line]
-        assert [line for line in faults if not any(words in line for words in self.expected_errors)] == []
+        unexpected = [line for line in faults if not any(words in line for words in self.expected_errors)]
+        assert unexpected == [], unexpected
 
     async def _left(self) -> dict[str, object]:
         load = await self.load()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 from time import time
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from tests.acceptance.scene import NO_CONFIRMATION, Change, Scene
+from tests.acceptance.server import clock_ahead
 
 SYDNEY = ZoneInfo("Australia/Sydney")
 
@@ -23,10 +23,8 @@ def hours(algorithm: str) -> tuple[Change, str]:
 
 def clock(local: str) -> dict[str, str]:
     """The environment of a process that believes it is this moment in Sydney, and whose clock goes on."""
-    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
-    assert library is not None, "the Debian package faketime is missing"
     moment = datetime.fromisoformat(local).replace(tzinfo=SYDNEY).timestamp()
-    return {"LD_PRELOAD": str(library), "FAKETIME": f"{moment - time():+.3f}s"}
+    return clock_ahead(moment - time())
 
 
 @pytest.mark.parametrize(("algorithm", "open_at", "closed_at", "opens"), [

@@ -6,9 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from b2bua.admission import (
     DAY,
+    MAX_NAME,
     NOT_AVAILABLE,
     Facts,
     LimitNumbers,
@@ -17,26 +20,24 @@ from b2bua.admission import (
     RecentRequests,
     TooMany,
     admit_callnow,
+    misfilled,
     refuse,
     refuse_number,
 )
 from b2bua.desk import Refused
 from b2bua.numbers import BadNumber, NumberFault
-from store.values import AcceptRule, CallNowSettings, Extension, Micros, Rate
+from store.values import AcceptRule, CallNowSettings, Micros, Rate
 
 RATE = Rate("555", connection_fee=Micros(120_000))
 READY = Facts(on_phone=False, registered=True, routed=True, rate=RATE, available=Micros(120_000))
 
 
-def owner(**settings: Any) -> Extension:
-    return Extension(1, "001*002", 1, callnow=CallNowSettings(enabled=True, id="john_doe", **settings))
+def owner(**settings: Any) -> CallNowSettings:
+    return CallNowSettings(enabled=True, id="john_doe", **settings)
 
 
-@pytest.mark.parametrize(("extension", "name", "facts", "reason"), [
+@pytest.mark.parametrize(("settings", "name", "facts", "reason"), [
     pytest.param(owner(), "Mary", {}, None, id="all is well"),
-    pytest.param(None, "Mary", {}, Reason.UNKNOWN_PAGE, id="H14: no such page"),
-    pytest.param(owner(), " \t", {}, Reason.NAME_REQUIRED, id="20: a blank name"),
-    pytest.param(owner(ask_name=False), "", {}, None, id="20: no name asked"),
     pytest.param(owner(paused=True), "Mary", {}, Reason.PAUSED, id="H8: paused"),
     pytest.param(owner(), "Mary", {"blocked": "owner"}, Reason.NUMBER_BLOCKED, id="A12.6: blocked by the owner"),
     pytest.param(owner(), "Mary", {"blocked": "visitor"}, Reason.OPTED_OUT, id="A12.6: opted out"),
@@ -66,11 +67,34 @@ def owner(**settings: Any) -> Extension:
     pytest.param(owner(highest_price_a_minute=Micros(120_000)), "Mary", {}, None, id="A12.2: as dear as may be"),
     pytest.param(owner(highest_price_a_minute=Micros(119_999)), "Mary", {}, Reason.PRICE_TOO_HIGH,
                  id="A12.2: too dear a minute"),
-    pytest.param(owner(paused=True), "", {"on_phone": True, "registered": False}, Reason.NAME_REQUIRED,
+    pytest.param(owner(paused=True), "Mary", {"on_phone": True, "registered": False}, Reason.PAUSED,
                  id="one reason: the first"),
 ])
-def test_admit_callnow(extension: Extension | None, name: str, facts: dict[str, Any], reason: Reason | None) -> None:
-    assert admit_callnow(extension, name, replace(READY, **facts)) == reason
+def test_admit_callnow(settings: CallNowSettings, name: str, facts: dict[str, Any], reason: Reason | None) -> None:
+    assert admit_callnow(settings, name, replace(READY, **facts)) == reason
+
+
+@pytest.mark.parametrize(("settings", "name", "reason"), [
+    pytest.param(owner(), "Mary", None, id="a name"),
+    pytest.param(owner(), "Zo\u00eb O'Neil \u674e", None, id="any script"),
+    pytest.param(owner(), " \t", Reason.NAME_REQUIRED, id="20: a blank name"),
+    pytest.param(owner(ask_name=False), "", None, id="20: no name asked"),
+    pytest.param(owner(), "M" * MAX_NAME, None, id="the longest"),
+    pytest.param(owner(), "M" * (MAX_NAME + 1), Reason.NAME_UNFIT, id="too long"),
+    pytest.param(owner(ask_name=False), "Mary\r\nTo: x", Reason.NAME_UNFIT, id="AT-07: CR and LF"),
+    pytest.param(owner(), "Ma\x00ry", Reason.NAME_UNFIT, id="a control character"),
+    pytest.param(owner(), "Ma\u2028ry", Reason.NAME_UNFIT, id="a line separator"),
+    pytest.param(owner(), "Ma\u202ery", Reason.NAME_UNFIT, id="a direction override"),
+    pytest.param(owner(), "Ma\ud800ry", Reason.NAME_UNFIT, id="half a surrogate pair"),
+])
+def test_misfilled(settings: CallNowSettings, name: str, reason: Reason | None) -> None:
+    assert misfilled(settings, name) == reason
+
+
+@given(st.text(max_size=100))
+def test_no_line_break_ever_passes(name: str) -> None:
+    if misfilled(owner(), name) is None:
+        assert name.splitlines() == [name]
 
 
 def test_every_reason_has_an_answer_and_the_owners_state_is_never_told() -> None:
