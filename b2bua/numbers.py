@@ -93,6 +93,8 @@ def _as_dialled(number: str, plan: DialPlan) -> str:
     # the typed form too: +1 900 ... must not pass as 900 ...
     if _begins(digits, plan) or _begins(kept, plan):
         raise BadNumber(NumberFault.REFUSED)
+    if any(phonenumbers.is_emergency_number(form, plan.country) for form in {digits, kept}):
+        raise BadNumber(NumberFault.EMERGENCY)  # SPEC H20: whatever the table of the tenant leaves out
     if len(kept) < plan.min_digits:
         raise BadNumber(NumberFault.TOO_SHORT)
     return kept

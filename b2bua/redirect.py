@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from b2bua.numbers import BadNumber, is_emergency, read_number
+from b2bua.numbers import BadNumber, read_number
 from b2bua.outcome import CallError, NotReached
 from sip_stack.errors import BadMessage
 from sip_stack.grammar import param
@@ -64,8 +64,6 @@ def read_target(uri: Uri, owner: Extension, directory: Directory) -> Found:
             number = read_number(dialled, account.dial_plan, extensions=directory.internal_numbers)
         except BadNumber as refusal:
             return Found(f"which is not called: {refusal}")
-        if is_emergency(dialled, account.dial_plan):
-            return Found("which is an emergency number: not called")
         public = directory.public_numbers.get(number)
         if public is None:
             return Found("a public number", number=number)

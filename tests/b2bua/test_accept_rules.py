@@ -42,6 +42,15 @@ def test_without_a_rule_and_without_confirmation_all_are_put_through() -> None:
     pytest.param(AcceptRule("refuse", name="Mary", no_name=True), "no_name", id="never both"),
     pytest.param(AcceptRule("refuse", number="555-1"), "number", id="no number"),
     pytest.param(AcceptRule("refuse", prefix="+"), "prefix", id="no prefix"),
+    pytest.param(AcceptRule("refuse", prefix="1+"), "prefix", id="a plus behind"),
+    pytest.param(AcceptRule("refuse", number="\u0661\u0662"), "number", id="other digits"),
 ])  # fmt: skip
 def test_faults(rule: AcceptRule, key: str) -> None:
     assert [(index, where) for index, where, _ in accept_rule_faults([BOSS, rule])] == [(1, key)]
+
+
+@pytest.mark.parametrize("rule", [
+    BOSS, LOCAL, MARY, NOBODY, NOT_BOB, AcceptRule("refuse", number="+15551111111"), AcceptRule("accept", prefix="+40"),
+])  # fmt: skip
+def test_no_faults(rule: AcceptRule) -> None:
+    assert list(accept_rule_faults([rule])) == []

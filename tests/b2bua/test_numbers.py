@@ -38,6 +38,7 @@ INTERNAL = frozenset({"001*002", "001002"})
     pytest.param("+1555555", "1555555", id="+1 is kept where less than 10 digits would stay"),
     pytest.param("+442079460958", "442079460958", id="another country: only the plus goes"),
     pytest.param("555555", "555555", id="the least digits"),
+    pytest.param("5" * 18, "5" * 18, id="the most digits"),
 ])
 def test_as_dialled(typed: str, number: str) -> None:
     assert read_number(typed, AS_DIALLED, extensions=INTERNAL) == number
@@ -46,6 +47,7 @@ def test_as_dialled(typed: str, number: str) -> None:
 @pytest.mark.parametrize(("typed", "reason"), [
     pytest.param("001*002", NumberFault.INTERNAL, id="AT-07 internal"),
     pytest.param("001002", NumberFault.INTERNAL, id="AT-07 internal by keypad"),
+    pytest.param("*672025550100", NumberFault.INTERNAL, id="a star: no number of the network"),
     pytest.param("555abc", NumberFault.CHARACTERS, id="AT-07 letters"),
     pytest.param("555555\r\nTo: x", NumberFault.CHARACTERS, id="AT-07 CR LF"),
     pytest.param("555555\t5555", NumberFault.CHARACTERS, id="a control character"),
@@ -67,6 +69,28 @@ def test_as_dialled_refusals(typed: str, reason: NumberFault) -> None:
     with pytest.raises(BadNumber) as refused:
         read_number(typed, AS_DIALLED, extensions=INTERNAL)
     assert (refused.value.reason, refused.value.sentence) == (reason, SENTENCES[reason])
+
+
+REFUSES_NOTHING = DialPlan("as-dialled", min_digits=3)
+
+
+@pytest.mark.parametrize("typed", ["911", "1-1-2", "+911"])
+def test_h20_a_table_that_refuses_nothing_lets_no_emergency_number_through(typed: str) -> None:
+    with pytest.raises(BadNumber) as refused:
+        read_number(typed, REFUSES_NOTHING)
+    assert refused.value.reason == NumberFault.EMERGENCY
+
+
+@pytest.mark.parametrize("typed", ["411", "9110"])
+def test_what_is_no_emergency_number_passes_such_a_table(typed: str) -> None:
+    assert read_number(typed, REFUSES_NOTHING) == typed
+
+
+def test_each_prefix_that_is_stripped_is_looked_for() -> None:
+    plan = DialPlan("as-dialled", strip=("+1", "00"))
+    assert [read_number(typed, plan) for typed in ("+12025550100", "00442079460958", "442079460958")] == [
+        "2025550100", "442079460958", "442079460958",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("typed", "country", "number"), [

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b2bua.tariff import covers, dearest, free_pool, relative
+from b2bua.tariff import covers, dearest, free_pool, monthly_fees, relative
 from store.directory import build
 from store.ledger import FreePool
 from store.rates import price
 from store.values import UNIT, Account, ChargingPlan, Micros, Rate
 
+Plan = Literal["prepaid", "postpaid"]
 amounts = st.integers(0, 5_000).map(Micros)
 rates = st.builds(
     Rate, connection_fee=amounts, first_interval_s=st.integers(0, 90), first_cost=amounts,
@@ -49,6 +54,48 @@ def test_the_dearest_is_below_none_whatever_is_talked(several: list[Rate], talke
 def test_what_covers_a_rate_is_never_below_it(held: Rate, rate: Rate, talked: float) -> None:
     if covers(held, rate):
         assert price(held, talked) >= price(rate, talked)
+
+
+ONE = Rate("", "", Micros(5), 30, Micros(100), 6, Micros(2), Micros(7), Micros(900))
+OTHER = Rate("", "", Micros(3), 60, Micros(200), 1, Micros(1), Micros(9), Micros(800))
+DEAREST = Rate("", "", Micros(5), 30, Micros(200), 1, Micros(2), Micros(9), Micros(900))
+
+
+@pytest.mark.parametrize(("several", "most"), [
+    pytest.param([ONE], ONE, id="of one"),
+    pytest.param([ONE, OTHER], DEAREST, id="of two, the dearer of each figure"),
+    pytest.param([OTHER, ONE, DEAREST], DEAREST, id="in any order"),
+    pytest.param([ONE, replace(OTHER, maximum=None)], replace(DEAREST, maximum=None), id="one has no maximum"),
+])
+def test_each_figure_of_the_dearest(several: list[Rate], most: Rate) -> None:
+    assert dearest(several) == most
+
+
+@pytest.mark.parametrize(("change", "covered"), [
+    pytest.param({}, True, id="the same"),
+    pytest.param({"connection_fee": 6}, False, id="a dearer connection"),
+    pytest.param({"first_interval_s": 29}, False, id="a shorter first interval: increments begin sooner"),
+    pytest.param({"first_interval_s": 31}, True, id="a longer one"),
+    pytest.param({"first_cost": 101}, False, id="a dearer first interval"),
+    pytest.param({"increment_s": 5}, False, id="shorter increments"),
+    pytest.param({"increment_s": 7}, True, id="longer ones"),
+    pytest.param({"increment_cost": 3}, False, id="dearer increments"),
+    pytest.param({"minimum": 8}, False, id="a higher minimum"),
+    pytest.param({"maximum": 901}, False, id="a higher maximum"),
+    pytest.param({"maximum": 899}, True, id="a lower one"),
+    pytest.param({"maximum": None}, False, id="none"),
+])
+def test_what_is_held_by_one_rate_covers_another(change: dict[str, Any], covered: bool) -> None:
+    assert covers(ONE, replace(ONE, **change)) is covered
+    assert covers(replace(ONE, maximum=None), replace(ONE, **change)) is (covered or "maximum" in change)
+
+
+@pytest.mark.parametrize(("plan", "fee", "due"), [("postpaid", 5, True), ("postpaid", 0, False), ("prepaid", 5, False)])
+def test_the_monthly_fee_is_of_postpaid_accounts(plan: Plan, fee: int, due: bool) -> None:
+    charging = ChargingPlan("gold", monthly_fee=Micros(fee), zone="Pacific/Kiritimati")
+    directory = build(accounts=[Account(1, "a", plan=plan, charging_plan="gold")], charging_plans=[charging])
+    at = datetime(2026, 11, 30, 12, tzinfo=UTC).timestamp()  # December there
+    assert monthly_fees(directory, at) == ([(1, fee, "2026-12")] if due else [])
 
 
 def test_the_dearest_of_none() -> None:

@@ -58,6 +58,8 @@ def test_caller_on_trunk(carrier: CallerHeader, trusted: bool, caller: Caller) -
     pytest.param("From: <sip:1@h>;tag=x\r\nRemote-Party-ID: <sip:\r\n", Caller("", "1", False, False), id="unreadable"),
     pytest.param("From: <sip:1@h>;tag=x\r\nRemote-Party-ID: <sip:3@h>;privacy=full\r\n", Caller("", "3", True, True),
                  id="privacy=full"),
+    pytest.param("From: <sip:1@h>;tag=x\r\nRemote-Party-ID: <sip:anonymous@h>\r\n", Caller("", "anonymous", True, True),
+                 id="nobody is named"),
     pytest.param("From: <sip:anonymous@h>;tag=x\r\nRemote-Party-ID: <sip:3@h>\r\n", Caller("", "3", True, True),
                  id="From is anonymous"),
     pytest.param("From: <sip:1@h>;tag=x\r\nRemote-Party-ID: <sip:3@h>\r\nPrivacy: id\r\n", Caller("", "3", True, True),

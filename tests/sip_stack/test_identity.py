@@ -33,6 +33,12 @@ ALICE = '"Alice" <sip:5551@h>;tag=1'
     pytest.param({"From": ["<sip:x@anonymous.invalid>"]}, True, Caller("", "x", False, True), id="anonymous.invalid"),
     pytest.param({"From": ["<sip:Restricted@h>"]}, True, Caller("", "Restricted", False, True),
                  id="a user that says hidden"),
+    pytest.param({"From": ["<sip:anonymous@h>"], "P-Asserted-Identity": ["<sip:5552@h>"]}, True,
+                 Caller("", "5552", True, True), id="From says nobody: so is the number asserted"),
+    pytest.param({"From": ["<sip:x@anonymous.invalid>"], "P-Asserted-Identity": ["<sip:5552@h>"]}, True,
+                 Caller("", "5552", True, True), id="... by its host"),
+    pytest.param({"From": [ALICE], "P-Asserted-Identity": ["<sip:Restricted@h>"]}, True,
+                 Caller("Alice", "Restricted", True, True), id="nobody is asserted"),
     pytest.param({"From": ["<sip:anonymous@h>"], "P-Asserted-Identity": ["<sip:5552@h>"], "Privacy": ["id"]}, True,
                  Caller("", "5552", True, True), id="asserted, but asked not to be shown"),
 ])  # fmt: skip
