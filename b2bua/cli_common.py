@@ -53,8 +53,8 @@ def clear_errors() -> Iterator[None]:
     try:
         yield
     except (BadConfig, NotDone, OSError, StoreError, TimeoutError) as error:
-        of_a_file = isinstance(error, OSError) and error.filename
-        typer.echo(f"ringback: {f'{error.filename}: {error.strerror}' if of_a_file else error}", err=True)
+        sentence = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
+        typer.echo(f"ringback: {sentence}", err=True)
         sys.exit(1)
 
 

@@ -10,7 +10,6 @@ from b2bua.accept_rules import accept_rule_faults
 from b2bua.callback_settings import callback_faults, prefix_faults, secret_fault, settings_of
 from b2bua.caller_id import caller_id_faults
 from b2bua.money import parse_credit, parse_money
-from b2bua.numbers import is_emergency
 from b2bua.plan import (
     AccountEntry,
     CallbackEntry,
@@ -97,15 +96,10 @@ _PUBLIC = re.compile(r"\+?[0-9]{3,18}")
 
 
 def _extensions(plan: Plan) -> Iterable[Fault]:
-    dial_plans = {account.name: account.dial_plan for account in plan.account or ()}
     for index, entry in enumerate(plan.extension or ()):
         at = ("extension", index)
         if not re.fullmatch(r"[0-9][0-9*]{1,30}", entry.number):
             yield plan.fault('number: expected digits and *, as in "001*002"', *at, "number")
-        if entry.account in dial_plans and is_emergency(keypad := entry.number.replace("*", ""),
-                                                        dial_plans[entry.account]):
-            sentence = f"number: {keypad} is an emergency number: calls to it leave by a trunk"
-            yield plan.fault(sentence, *at, "number")
         if entry.public_number and not _PUBLIC.fullmatch(entry.public_number):
             yield plan.fault("public_number: expected digits, with + before them in E.164", *at, "public_number")
         for key, sentence in caller_id_faults(entry.caller_id):

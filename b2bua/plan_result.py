@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from b2bua.numbers import is_emergency
 from b2bua.plan import Fault, Plan
 from store.directory import Directory
 from store.values import Extension
 
-__all__ = ["faults_of_result"]
+__all__ = ["faults_of_result", "without_help"]
+
+_HELP = ("911", "999", "000", "112", "110", "100")
+"""What people dial for help, somewhere."""
 
 
 def faults_of_result(plan: Plan, directory: Directory) -> list[Fault]:
@@ -34,6 +38,9 @@ def _rung_by_others(plan: Plan, directory: Directory) -> Iterator[Fault]:
 
 def _missing(extension: Extension, directory: Directory) -> Iterator[tuple[tuple[str, ...], str, str]]:
     """The key of an extension, the kind of table it names, and what is wrong."""
+    keypad = extension.number.replace("*", "")
+    if is_emergency(keypad, directory.accounts[extension.account_id].dial_plan):
+        yield ("number",), "account", f"number: {keypad} is an emergency number: calls to it leave by a trunk"
     name = extension.callnow.interval
     if name and directory.interval(name, extension.account_id) is None:
         yield ("callnow", "interval"), "interval", f'callnow of {extension.number}: there is no interval "{name}"'
@@ -42,3 +49,14 @@ def _missing(extension: Extension, directory: Directory) -> Iterator[tuple[tuple
         if of is None or of.account_id != extension.account_id:  # SPEC 43
             sentence = f"caller_id of {extension.number}: {number} is no public number of its account"
             yield ("caller_id",), "did", sentence
+
+
+def without_help(directory: Directory) -> Iterator[str]:
+    """Notes of accounts whose phones reach nobody when they dial an emergency number (SPEC H20)."""
+    owners = {extension.account_id for extension in directory.extensions.values() if extension.ha1_md5}
+    for account in directory.accounts.values():
+        numbers = [number for number in _HELP if is_emergency(number, account.dial_plan)]
+        if account.id in owners and numbers and not any(
+            number.startswith(prefix) for number in numbers for prefix in directory.routes
+        ):
+            yield f"note      account {account.name}: no route takes {numbers[0]}: its phones reach no emergency number"

@@ -20,7 +20,6 @@ from store.values import Account, Micros, Rate, Trunk
 __all__ = ["account_of", "explain", "formula", "rate_view"]
 
 _TALKS_S = (1, 60, 180, 600)
-_EMERGENCY = "An emergency number: phones always reach it by its route, at no price; nobody else may call it."
 
 
 def account_of(directory: Directory, name: str) -> Account:
@@ -42,7 +41,7 @@ def explain(directory: Directory, account: Account, typed: str, at: float, trunk
         [],
     )  # fmt: skip
     if is_emergency(typed, dial):
-        return replace(told, refused=_EMERGENCY)
+        return _help(directory, account, told, at, trunk)
     try:
         number = read_number(typed, dial, extensions=directory.internal_numbers, phone=True)
     except BadNumber as bad:
@@ -60,6 +59,14 @@ def explain(directory: Directory, account: Account, typed: str, at: float, trunk
     prices = [TalkPrice(seconds, format_money(price(sell, seconds))) for seconds in _TALKS_S]
     refused = "" if trunks else "No trunk takes this number."
     return replace(told, sell=rate_view(sell, table), prices=prices, trunks=trunks, refused=refused)
+
+
+def _help(directory: Directory, account: Account, told: PriceView, at: float, trunk: str) -> PriceView:
+    """An emergency number leaves as its digits are, and nobody pays (SPEC H20)."""
+    digits = "".join(filter(str.isdecimal, told.typed))
+    trunks = [_trunk(directory, account, digits, at, way) for way in _ways(directory, digits, at, trunk)]
+    only = "phones alone may call it, at no price, whatever the credit" if trunks else "no route takes it"
+    return replace(told, trunks=trunks, refused=f"An emergency number: {only}.")
 
 
 def _ways(directory: Directory, number: str, at: float, name: str) -> Sequence[Trunk]:

@@ -507,3 +507,13 @@ def test_hours_that_nobody_defined_are_refused_at_their_line(conn: Connection) -
     line = plan[: plan.index('interval = "office"')].count("\n") + 1
     with pytest.raises(BadPlan, match=rf'^f.toml:{line}: callnow of 001\*002: there is no interval "office"$'):
         run(conn, plan)
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_h20_an_extension_has_no_emergency_number_of_its_country(conn: Connection, silent: bool) -> None:
+    """Whether the account is in the file or was there before."""
+    emergency = FIXTURE.replace('extension = "001*002"', 'extension = "9*11"').replace('"001*002"', '"9*11"')
+    run(conn)
+    text = emergency.partition("[[account]]")[0] + "[[extension]]" + emergency.partition("[[extension]]")[2]
+    with pytest.raises(BadPlan, match=r"number: 911 is an emergency number: calls to it leave by a trunk"):
+        run(conn, text if silent else emergency)

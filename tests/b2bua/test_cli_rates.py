@@ -91,9 +91,19 @@ def test_a_relative_price_with_its_margin(ringback: Ringback) -> None:
     assert said.endswith("refused    What it costs us is not known of any trunk.")
 
 
-def test_an_emergency_number_has_no_price_and_is_not_said_to_be_refused_to_phones(ringback: Ringback) -> None:
-    said = ringback("rate", "explain", "911", "--account", "office")
-    assert "An emergency number: phones always reach it by its route, at no price; nobody else may call it." in said
+@pytest.mark.parametrize("what", ["rate", "route"])
+def test_an_emergency_number_has_a_route_and_no_price(ringback: Ringback, what: str, tmp_path: Path) -> None:
+    said = ringback(what, "explain", "9-1-1", "--account", "office")
+    assert "9-1-1 -> An emergency number: phones alone may call it, at no price, whatever the credit." in said
+    assert "trunk 1    carrier: route" in said
+    plan = tmp_path / "office.toml"
+    phone = '[[extension]]\nnumber = "10"\naccount = "office"\npassword = "secret"\n'
+    plan.write_text(plan.read_text().replace("[[route]]", '[[route]]\nprefix = "+"') + phone)
+    assert "note      account office: no route takes 911: its phones reach no emergency number" in ringback(
+        "apply", str(plan),
+    )  # fmt: skip
+    said = ringback(what, "explain", "911", "--account", "office")
+    assert "911 -> An emergency number: no route takes it." in said
 
 
 def test_questions_that_have_no_answer(ringback: Ringback) -> None:
