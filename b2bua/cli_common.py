@@ -53,7 +53,9 @@ def clear_errors() -> Iterator[None]:
     try:
         yield
     except (BadConfig, NotDone, OSError, StoreError, TimeoutError) as error:
-        sentence = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
+        sentence = str(error)
+        if isinstance(error, OSError) and error.filename:
+            sentence = f"{error.filename}: {error.strerror}"
         typer.echo(f"ringback: {sentence}", err=True)
         sys.exit(1)
 
