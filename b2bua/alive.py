@@ -35,7 +35,9 @@ class Alive:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._leg.scopes = tuple(scope for scope in self._leg.scopes if scope is not self)
+        scopes = self._leg.scopes
+        inner = scopes[-1] is self
+        self._leg.scopes = scopes[:-1] if inner else tuple([scope for scope in scopes if scope is not self])
         if self._expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise LegGone(self._leg, self._leg.left) from error
 

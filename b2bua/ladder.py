@@ -26,7 +26,7 @@ class LadderLimits:
 
     messages: int = 400
     """Rows of one call; 0: there are no ladders."""
-    plain: int = 100
+    plain: int = 400
     """Of so many plain calls, the newest, messages are kept whole: calls held for hours are many."""
     mb: int = 16
     """Of all calls together; beyond it the oldest keep the first lines of their messages."""
@@ -54,7 +54,7 @@ class Ladders:
         self.local = local
         self._plain: OrderedDict[Ladder, None] = OrderedDict()
         self._others: OrderedDict[Ladder, None] = OrderedDict()
-        self._bytes = 0
+        self._bytes, self._most_bytes = 0, limits.mb << 20
 
     def new(self, start: float, *, plain: bool) -> Ladder:
         """The ladder of a call that begins."""
@@ -76,7 +76,7 @@ class Ladders:
     def grown(self, size: int) -> None:
         """A ladder has so many bytes more."""
         self._bytes += size
-        while self._bytes > self.limits.mb << 20 and (oldest := self._plain or self._others):
+        while self._bytes > self._most_bytes and (oldest := self._plain or self._others):
             self._shorten(oldest)
 
     def _shorten(self, kept: OrderedDict[Ladder, None]) -> None:
@@ -88,10 +88,11 @@ class Ladders:
 class Ladder:
     """The rows of one call; they are made readable when somebody looks."""
 
-    __slots__ = ("_all", "_changed", "_facts", "_over", "_short", "_start", "plain", "size")
+    __slots__ = ("_all", "_changed", "_facts", "_most", "_over", "_short", "_start", "plain", "size")
 
     def __init__(self, ladders: Ladders, start: float, *, plain: bool) -> None:
         self._all = ladders
+        self._most = ladders.limits.messages
         self.plain = plain
         self._start = start
         self._facts: list[_Message | _Fact] = []
@@ -111,19 +112,21 @@ class Ladder:
 
     def sip(self, at: float, lane: int, received: bool, data: bytes, hop: Hop) -> None:
         """One SIP message of the leg in `lane`."""
-        if len(self._facts) < self._all.limits.messages:
-            self._facts.append((at, lane, received, _first_line(data) if self._short else data, hop))
-            if not self._short:
-                if not self.size:
-                    self._all.keep(self)
-                self.size += len(data)
-                self._all.grown(len(data))
-            if self._changed is not None:
-                self._wake()
+        if len(self._facts) >= self._most:
+            return
+        self._facts.append((at, lane, received, _first_line(data) if self._short else data, hop))
+        if not self._short:
+            size = len(data)
+            if not self.size:
+                self._all.keep(self)
+            self.size += size
+            self._all.grown(size)
+        if self._changed is not None:
+            self._wake()
 
     def row(self, at: float, kind: Kind, source: int, target: int, title: str, detail: str = "") -> None:
         """Anything else."""
-        most = self._all.limits.messages
+        most = self._most
         if len(self._facts) < (most // 2 if kind == "rtp" else most):  # an hour of figures leaves room for the end
             self._facts.append(_Fact(at, kind, source, target, title, detail))
             self._wake()

@@ -182,11 +182,14 @@ def called_on_trunk(number: str, trunk: Trunk) -> str:
     return _replaced(to_trunk(number, trunk), trunk.out_strip, trunk.out_prefix)
 
 
+_KEYS, _DIGITS = re.compile("[0-9*#]+"), re.compile("[0-9]+")
+
+
 def from_trunk(number: str, trunk: Trunk) -> str:
     """The number as Ringback writes it; what is no number (`anonymous`) stays as it came."""
-    if trunk.in_strip.startswith("+") or re.fullmatch("[0-9*#]+", number):  # one with a plus is whole already
+    if trunk.in_strip.startswith("+") or _KEYS.fullmatch(number):  # one with a plus is whole already
         number = _replaced(number, trunk.in_strip, trunk.in_prefix)
-    if not re.fullmatch("[0-9]+", number) or trunk.number_format in ("+e164", "as-is"):
+    if trunk.number_format in ("+e164", "as-is") or not _DIGITS.fullmatch(number):
         return number
     if trunk.number_format == "e164":
         return f"+{number}"

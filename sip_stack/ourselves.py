@@ -19,10 +19,12 @@ class Ourselves:
         """`local`: our address by transport, or all where there are several."""
         if not isinstance(local, Listening):
             local = Listening([Listener(name, host, port, host) for name, (host, port) in local.items()])
-        self._all = local
         self._several = None if local.simple else local
         self._local = {each.transport: (each.told, each.port) for each in reversed(local.listeners)}
         self._sent_by = {name: f"{bracketed(host)}:{port}" for name, (host, port) in self._local.items()}
+        self._via = {name: f"SIP/2.0/{name} {at};branch=" for name, at in self._sent_by.items()}
+        self._contact = {name: self._named(name, at) for name, at in self._sent_by.items()}
+        self._places = frozenset((each.transport, each.told, each.port) for each in local.listeners)
         self.transports = frozenset(self._local)
 
     def local(self, hop: Hop) -> tuple[str, int]:
@@ -41,22 +43,26 @@ class Ourselves:
 
     def is_ours(self, hop: Hop) -> bool:
         """Whether what is sent there comes back to us."""
-        there = (hop.transport, hop.host, hop.port)
-        return any(there == (each.transport, each.told, each.port) for each in self._all.listeners)
+        return hop[:3] in self._places
 
     def contact(self, hop: Hop, *, user: str = "", secure: bool = False) -> str:
         """Our Contact towards `hop`; without a user nothing leaks through it.  `secure`: a SIPS URI (8.1.1.8)."""
-        at = f"{user}@" if user else ""
-        if secure:
-            return f"<sips:{at}{self.sent_by(hop)}>"
+        if self._several is None and not user and not secure:
+            return self._contact[hop.transport]
+        at = f"{user}@{self.sent_by(hop)}" if user else self.sent_by(hop)
+        return f"<sips:{at}>" if secure else self._named(hop.transport, at)
+
+    @staticmethod
+    def _named(transport: str, at: str) -> str:
         # RFC 7118 5.2.1: `ws` is the one word there is for WebSocket, over TLS too
-        word = "ws" if hop.transport == "WSS" else hop.transport.lower()
-        suffix = "" if hop.transport == "UDP" else f";transport={word}"
-        return f"<sip:{at}{self.sent_by(hop)}{suffix}>"
+        word = "ws" if transport == "WSS" else transport.lower()
+        return f"<sip:{at}>" if transport == "UDP" else f"<sip:{at};transport={word}>"
 
     def new_via(self, hop: Hop, branch: str) -> str:
         """A Via with rport (RFC 3581 3)."""
         alias = ";alias" if hop.transport == "TLS" and hop.line else ""  # RFC 5923 5: it may come back by the same
+        if self._several is None:
+            return f"{self._via[hop.transport]}{branch};rport{alias}"
         return f"SIP/2.0/{hop.transport} {self.sent_by(hop)};branch={branch};rport{alias}"
 
 

@@ -20,6 +20,8 @@ SHORTEST_S = 90
 _MARGIN_S = 32.0
 _TICK_S = 32.0
 """A timer sleeps no longer than this at once, so that one whose call is over is soon forgotten by the wheel."""
+_TIMER_FIELDS = frozenset({"Session-Expires", "Supported", "Require"})
+"""Who says nothing in any of these has no session timer."""
 _EXPIRES = re.compile(r"([0-9]{1,9})\s*+((?:;.*)?)", re.DOTALL)
 _REFRESHER = re.compile(r";\s*refresher\s*=\s*(uac|uas)\s*(?:;|$)", re.IGNORECASE)
 
@@ -59,7 +61,7 @@ def agree(request: Request, options: InviteOptions) -> Terms | None:
 
     Raises: PeerError 422 for an interval below ours, where they know what that means; BadMessage.
     """
-    if not options.session_s:
+    if not options.session_s or _TIMER_FIELDS.isdisjoint(request.fields):
         return None
     asked, knows = read_expires(request), _knows(request)
     if asked is None:

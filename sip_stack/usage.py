@@ -378,7 +378,6 @@ class Usage:
         self._owed = None
         if self.session is not None:
             self.session.stop()
-            self.session = None  # without this circle the memory is free at once
             self.session = None  # it holds us: a circle that only the collector would end
         self._drop_offer()
 

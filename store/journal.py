@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any, Literal
 
 import msgspec
@@ -101,14 +102,23 @@ class LegRecord:
     buy: Micros | None = None
 
 
+def _columns(kind: type[Any]) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]], Callable[[Any], Any]]:
+    """The names of a record's columns, and how to get all their values, and those that are text."""
+    names = tuple(kind.__slots__)
+    texts = [field.name for field in fields(kind) if field.type == "str"]
+    return names, attrgetter(*names), attrgetter(*texts)
+
+
+_COLUMNS = {kind: _columns(kind) for kind in (RequestRecord, CallRecord, LegRecord)}
 INSERT_REQUEST, INSERT_CALL, INSERT_LEG = insert(requests), insert(calls), insert(call_legs)
 _OPEN = requests.c.reason.in_(("", RINGING))
 
 
 def row(record: RequestRecord | CallRecord | LegRecord) -> dict[str, Any]:
     """A record as Database.post takes it, with the INSERT_ statement of its kind."""
-    values = {name: getattr(record, name) for name in record.__slots__}  # flat, and ten times faster than asdict
-    text = "".join([value for value in values.values() if isinstance(value, str)])
+    names, values_of, texts_of = _COLUMNS[type(record)]  # a tenth of what asdict costs
+    values = dict(zip(names, values_of(record), strict=True))
+    text = "".join(texts_of(record))
     if storable(text) is text:  # nearly always: one look for all
         return values
     return {name: storable(value) for name, value in values.items()}
