@@ -9,10 +9,13 @@ from enum import Enum
 
 from b2bua.interrupt import Interrupt
 from b2bua.leg import Leg
-from b2bua.outcome import NewNumber, Outcome
+from b2bua.outcome import NewNumber, Outcome, Unwanted
 from store.values import CallbackSettings
 
-__all__ = ["Accepted", "ask_accept", "ask_digits", "ask_key", "ask_number", "ask_secrets", "double_star", "tell_credit"]
+__all__ = [
+    "Accepted", "ask_accept", "ask_digits", "ask_key", "ask_number", "ask_secrets", "double_star", "tell_credit",
+    "unless_nine",
+]  # fmt: skip
 
 _MOST_DIGITS = 32
 _MOST_ENQUIRIES = 5
@@ -154,6 +157,22 @@ async def double_star(leg: Leg, *, within_s: float) -> AsyncIterator[None]:
             interrupt.fire(NewNumber())
         else:
             last_star = now
+
+    async with Interrupt() as interrupt:
+        leg.overhear(press)
+        try:
+            yield
+        finally:
+            leg.overhear(None)
+
+
+@asynccontextmanager
+async def unless_nine(leg: Leg) -> AsyncIterator[None]:
+    """A 9 pressed by the leg, at whatever moment, ends the block by Unwanted (SPEC A12.6)."""
+
+    def press(key: str) -> None:
+        if key == "9":
+            interrupt.fire(Unwanted())
 
     async with Interrupt() as interrupt:
         leg.overhear(press)

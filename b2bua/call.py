@@ -37,7 +37,7 @@ __all__ = ["Call"]
 log = logging.getLogger(__name__)
 
 _STATS_EVERY_S = 5.0
-_KEPT = ("callnow", "callback")
+_KEPT = ("callnow", "callback", "code")
 """The calls somebody has asked for: their ladders are kept."""
 
 
@@ -328,6 +328,8 @@ class Call:
             return Outcome.CANCELLED
         if self.kind == "callback":
             return Outcome.CALLER_LEFT
+        if self.kind == "code":
+            return Outcome.CODE_UNHEARD
         return Outcome.PHONE_LEFT if gone.leg.lane == EXTENSION else Outcome.VISITOR_LEFT
 
     async def _finish(self) -> None:

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from b2bua.admission import LimitNumbers
+from b2bua.code_admission import CodeLimits
 from b2bua.ladder import LadderLimits
 from b2bua.stir.service import StirFiles
 from b2bua.toml_lines import key_lines, line_of
@@ -123,6 +124,9 @@ class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     per_ip_day: Count = 15
     numbers_per_ip_hour: Count = 3
     per_number_day: Count = 10
+    code_calls_per_number_day: Count = 3
+    code_calls_per_account_hour: Count = 5
+    code_calls_per_account_day: Count = 15
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -141,7 +145,17 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def limit_numbers(self) -> LimitNumbers:
         """As admission takes them."""
-        return LimitNumbers(**msgspec.structs.asdict(self.limits))
+        limits = self.limits
+        return LimitNumbers(
+            limits.per_ip_15_min, limits.per_ip_day, limits.numbers_per_ip_hour, limits.per_number_day
+        )
+
+    def code_limits(self) -> CodeLimits:
+        """As calls that speak a code take them."""
+        limits = self.limits
+        return CodeLimits(
+            limits.code_calls_per_number_day, limits.code_calls_per_account_hour, limits.code_calls_per_account_day
+        )
 
     def media_ports(self) -> range:
         """Even ports for RTP, the next odd one for RTCP."""

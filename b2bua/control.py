@@ -14,14 +14,19 @@ import msgspec
 from sqlalchemy.engine import make_url
 
 from b2bua.call_ladder import CallLadder, live_ladder
-from b2bua.desk import Holder
+from b2bua.desk import Holder, NotDone
 from b2bua.ladder import address_text
 from b2bua.sip_trace import Filter, Seen, SipTrace
+from store.errors import StoreError
 
 if TYPE_CHECKING:
+    from b2bua.code_calls import CodeCalls
     from b2bua.exchange import Exchange
 
-__all__ = ["AskTrace", "NoServer", "TraceLine", "ask_ladder", "ask_trace", "control", "control_path"]
+__all__ = [
+    "AskTrace", "CodeCallTold", "NoServer", "TraceLine", "ask_code_call", "ask_ladder", "ask_trace", "control",
+    "control_path",
+]  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +51,22 @@ class AskTrace(msgspec.Struct, tag="trace", frozen=True, forbid_unknown_fields=T
     number: str = ""
     ip: str = ""
     method: str = ""
+
+
+class AskCodeCall(msgspec.Struct, tag="code-call", frozen=True, forbid_unknown_fields=True):
+    """Answered by a CodeCallTold when the call begins, or does not, and by another when it is over."""
+
+    extension: str
+
+
+class CodeCallTold(msgspec.Struct, frozen=True):
+    """Where a call that speaks a code stands."""
+
+    number: str = ""
+    reason: str = ""
+    """How it ended; empty while it is under way."""
+    refused: str = ""
+    """A sentence that says why there is none."""
 
 
 class TraceLine(msgspec.Struct, frozen=True):
@@ -81,7 +102,9 @@ def line_of(seen: Seen, missed: int = 0) -> TraceLine:
 
 
 @asynccontextmanager
-async def control(database: str, exchange: Exchange, trace: SipTrace) -> AsyncIterator[None]:
+async def control(
+    database: str, exchange: Exchange, trace: SipTrace, code_calls: CodeCalls
+) -> AsyncIterator[None]:
     """Answer until the end; a server whose socket cannot be made serves without one."""
     path = control_path(database)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -101,7 +124,7 @@ async def control(database: str, exchange: Exchange, trace: SipTrace) -> AsyncIt
         assert task is not None
         answering.add(task)
         try:
-            await _answer(reader, writer, exchange, trace)
+            await _answer(reader, writer, exchange, trace, code_calls)
         except (OSError, ValueError, msgspec.MsgspecError, asyncio.CancelledError) as error:  # nonsense, or the end
             log.debug("event=control-ended error=%r", error)
         finally:
@@ -121,13 +144,19 @@ async def control(database: str, exchange: Exchange, trace: SipTrace) -> AsyncIt
 
 
 async def _answer(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, exchange: Exchange, trace: SipTrace
-) -> None:
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, exchange: Exchange, trace: SipTrace,
+    code_calls: CodeCalls,
+) -> None:  # fmt: skip
     async with asyncio.timeout(10):
-        question = msgspec.json.decode(await reader.readline(), type=AskLadder | AskTrace)
+        question = msgspec.json.decode(await reader.readline(), type=AskLadder | AskTrace | AskCodeCall)
     if isinstance(question, AskLadder):
         writer.write(msgspec.json.encode(live_ladder(exchange, _OPERATOR, question.call)) + b"\n")
         await writer.drain()
+        return
+    if isinstance(question, AskCodeCall):
+        async for told in _code_call(question, code_calls):
+            writer.write(msgspec.json.encode(told) + b"\n")
+            await writer.drain()
         return
     waiting: asyncio.Queue[TraceLine] = asyncio.Queue(_MOST_WAITING)
     wanted = Filter(question.number, question.ip, question.method)
@@ -143,6 +172,17 @@ async def _answer(
             task.cancel()
         await asyncio.gather(sending, leaving, return_exceptions=True)
         log.info("event=sip-trace-ended")
+
+
+async def _code_call(question: AskCodeCall, code_calls: CodeCalls) -> AsyncIterator[CodeCallTold]:
+    try:
+        call = await code_calls.place(_OPERATOR, question.extension)
+    except (NotDone, StoreError) as refused:
+        yield CodeCallTold(refused=str(refused))
+        return
+    yield CodeCallTold(call.to)
+    await call.ended()
+    yield CodeCallTold(call.to, str(call.outcome))
 
 
 def _into(waiting: asyncio.Queue[TraceLine], wanted: Filter) -> Callable[[Seen], None]:
@@ -179,6 +219,13 @@ def ask_ladder(database: str, call_id: str) -> CallLadder | None:
         return None
 
 
+def ask_code_call(database: str, extension: str) -> Iterator[CodeCallTold]:
+    """Let a running server call, and tell how that goes.  Raises: NoServer."""
+    with _ask(database, AskCodeCall(extension)) as lines:
+        for line in lines:
+            yield msgspec.json.decode(line, type=CodeCallTold)
+
+
 def ask_trace(database: str, question: AskTrace) -> Iterator[TraceLine]:
     """Each message as it passes, until the server ends.  Raises: NoServer."""
     with _ask(database, question) as lines:
@@ -187,7 +234,7 @@ def ask_trace(database: str, question: AskTrace) -> Iterator[TraceLine]:
 
 
 @contextmanager
-def _ask(database: str, question: AskLadder | AskTrace) -> Iterator[Iterator[bytes]]:
+def _ask(database: str, question: AskLadder | AskTrace | AskCodeCall) -> Iterator[Iterator[bytes]]:
     path = control_path(database)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
         try:

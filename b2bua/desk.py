@@ -15,6 +15,7 @@ from b2bua.office_desk import (
     CallerChange,
     CallerList,
     CallerView,
+    CodeCallView,
     Holder,
     ImportView,
     LadderRow,
@@ -30,6 +31,7 @@ from b2bua.office_desk import (
     QuotaView,
     RechargeView,
     StoryView,
+    TypedCode,
 )
 from b2bua.price_desk import (
     AppliedView,
@@ -45,12 +47,12 @@ from b2bua.price_desk import (
 
 __all__ = [
     "Accepted", "AppliedView", "BlockedView", "CallNowPage", "CallView", "CallbackView", "CallerChange", "CallerList",
-    "CallerView", "DemoCallback", "DemoState", "Desk", "ExtensionView", "Holder", "ImportView", "LadderRow", "LegView",
-    "MarginView", "MarginsBy", "NewBlocked", "NewCaller", "NewRecharge", "NotDone", "Office", "PriceDesk", "PriceView",
-    "Progress", "PublicCallerIdChange", "PublicCallerIdView", "PublicNumberView", "QuotaView", "RateImportView",
-    "RateTableView", "RateView", "RechargeView", "Refused", "Stage", "StoryView", "TrunkPriceView", "TrunkState",
-    "VisitorRequest", "VisitorStatus",
-]
+    "CallerView", "CodeCallView", "DemoCallback", "DemoState", "Desk", "ExtensionView", "Holder", "ImportView",
+    "LadderRow", "LegView", "MarginView", "MarginsBy", "NewBlocked", "NewCaller", "NewRecharge", "NotDone", "Office",
+    "PriceDesk", "PriceView", "Progress", "PublicCallerIdChange", "PublicCallerIdView", "PublicNumberView", "QuotaView",
+    "RateImportView", "RateTableView", "RateView", "RechargeView", "Refused", "Stage", "StoryView", "TrunkPriceView",
+    "TrunkState", "TypedCode", "VisitorRequest", "VisitorStatus",
+]  # fmt: skip
 
 
 class Office(office_desk.Office, PriceDesk, Protocol):
@@ -137,7 +139,7 @@ class CallView:
     """One call as lists show it."""
 
     id: str
-    kind: Literal["callnow", "callback", "internal", "outbound", "inbound", "transfer"]
+    kind: Literal["callnow", "callback", "internal", "outbound", "inbound", "transfer", "code"]
     started: float
     """Unix time."""
     state: str

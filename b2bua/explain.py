@@ -38,6 +38,12 @@ SENTENCES: dict[str, str] = {
     "server-stopped": "This server was being stopped.",
     "server-error": "A fault of this server; its log says more.",
     "server-restarted": "This server stopped without notice while it was under way, and was started again.",
+    # how a call that speaks a code ended, and why there was none
+    "code-spoken": "The code was spoken to whoever answered.",
+    "code-not-heard": "Whoever answered hung up before the code was spoken.",
+    "code-unwanted": "Whoever answered pressed 9, had not asked for a code, and will not be called again.",
+    "code-calls-hour": "The account has had its calls with codes of the hour.",
+    "code-calls-day": "The account has had its calls with codes of the day.",
     # how a call back ended, and why a callback number did not call back
     "caller-left": "The person called back hung up before any talk.",
     "wrong-secret": "The password or PIN was wrong too many times.",

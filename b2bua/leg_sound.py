@@ -48,16 +48,20 @@ class LegSound:
     def lose(self, why: str, cause: str) -> None:
         """It is there by SIP and of no use."""
 
-    async def say(self, *clips: str, until_key: bool = False) -> None:
-        """Play clips of the call's language, or sounds by absolute path, to their end or to the first key."""
+    async def say(self, *clips: str, until_key: bool = False, secret: bool = False, gap_ms: int = 0) -> None:
+        """Play clips of the call's language, or sounds by absolute path, to their end or to the first key.
+
+        `secret`: the ladder shows that something was said, not what. `gap_ms`: silence between clips.
+        """
         if self.ended_at is not None or (until_key and self._keys):
             return
         port = self._audio.port
         pack = self.call.pack
         said = " ".join(clip.rpartition("/")[2] if clip.startswith("/") else pack.text(clip) for clip in clips)
-        self.call.ladder_row("prompt", RINGBACK, self.lane, f"said: {said}")
+        self.call.ladder_row("prompt", RINGBACK, self.lane, f"said: {'(not shown)' if secret else said}")
         self._played, self._until_key = asyncio.get_running_loop().create_future(), until_key
-        port.play([clip if "/" in clip else f"{pack.language}/{clip}" for clip in clips], until_key=until_key)
+        names = [clip if "/" in clip else f"{pack.language}/{clip}" for clip in clips]
+        port.play(names, until_key=until_key, gap_ms=gap_ms)
         try:
             await self._played
         finally:

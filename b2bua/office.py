@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -18,12 +18,14 @@ from b2bua.callback_change import callback_view, change_callback
 from b2bua.callback_settings import secret_fault
 from b2bua.caller_import import add_all, rehearse
 from b2bua.caller_sheet import BadSheet, read_sheet, to_csv, to_xlsx
+from b2bua.code_confirm import approve_by_code, code_call_view, read_code, take_try, wrong_code
 from b2bua.desk import (
     BlockedView,
     CallbackView,
     CallerChange,
     CallerList,
     CallerView,
+    CodeCallView,
     Holder,
     ImportView,
     LadderRow,
@@ -36,6 +38,7 @@ from b2bua.desk import (
     PublicCallerIdView,
     RechargeView,
     StoryView,
+    TypedCode,
 )
 from b2bua.money import format_money
 from b2bua.office_jobs import (
@@ -59,7 +62,7 @@ from b2bua.office_jobs import (
 from b2bua.pcap import capture
 from b2bua.price_office import PriceOffice
 from b2bua.public_caller_id import change_public_caller_id, public_caller_id
-from b2bua.secret_hash import hash_secret
+from b2bua.secret_hash import hash_secret, verify_secret
 from b2bua.stories import stories
 from store import callers
 from store.callers import CallerRow
@@ -84,6 +87,8 @@ class BackOffice(PriceOffice):
     sounds: Path | None = None
     live: Callable[[Holder, str], CallLadder | None] = lambda who, call_id: None
     """The ladder of a call in the memory of a running server."""
+    place_code_call: Callable[[Holder, str], Awaitable[object]] | None = None
+    """What a running server does (b2bua.code_calls)."""
 
     async def holder(self, token: str) -> Holder | None:
         """Whose API token this is; None for an unknown or revoked one."""
@@ -114,6 +119,25 @@ class BackOffice(PriceOffice):
     ) -> PublicCallerIdView:  # fmt: skip
         """Change some of it, under the rules of `ringback apply`."""
         return await self._run(lambda conn: change_public_caller_id(conn, who, extension, change))
+
+    async def call_with_code(self, who: Holder, extension: str) -> CodeCallView:
+        """Call the number that the user has set, and speak a code."""
+        if self.place_code_call is None:
+            raise NotDone("Only a running server can call.", 503)
+        await self.place_code_call(who, extension)
+        return await self.code_call(who, extension)
+
+    async def code_call(self, who: Holder, extension: str) -> CodeCallView:
+        """The newest such call."""
+        return await self.database.read(lambda conn: code_call_view(conn, who, extension, self.wall()))
+
+    async def confirm_code(self, who: Holder, extension: str, typed: TypedCode) -> PublicCallerIdView:
+        """The code that was heard: the right one approves the number."""
+        digits = read_code(typed)
+        tried = await self._run(lambda conn: take_try(conn, who, extension, self.wall()))
+        if not await asyncio.to_thread(verify_secret, tried.code_hash, digits):
+            raise wrong_code(tried)
+        return await self._run(lambda conn: approve_by_code(conn, who, extension, tried, self.wall()))
 
     async def blocked_numbers(self, who: Holder, text: str = "") -> Sequence[BlockedView]:
         """The blocked numbers that contain `text`, newest first."""

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 __all__ = [
-    "BlockedView", "CallerChange", "CallerList", "CallerView", "CallbackView", "Holder", "ImportView", "LadderRow",
-    "LegView", "NewBlocked", "NewCaller", "NewRecharge", "NotDone", "Office", "Progress", "PublicCallerIdChange",
-    "PublicCallerIdView", "PublicNumberView", "QuotaView", "RechargeView", "StoryView",
+    "BlockedView", "CallerChange", "CallerList", "CallerView", "CallbackView", "CodeCallView", "Holder", "ImportView",
+    "LadderRow", "LegView", "NewBlocked", "NewCaller", "NewRecharge", "NotDone", "Office", "Progress",
+    "PublicCallerIdChange", "PublicCallerIdView", "PublicNumberView", "QuotaView", "RechargeView", "StoryView",
+    "TypedCode",
 ]  # fmt: skip
 
 Progress = Callable[[int, int], None]
@@ -195,7 +196,7 @@ class StoryView:
 
     at: str
     kind: str
-    """`callnow`, `callback`, `internal`, `outbound`, `inbound`, `transfer`."""
+    """`callnow`, `callback`, `internal`, `outbound`, `inbound`, `transfer`, `code`."""
     reason: str
     sentence: str
     extension: str
@@ -260,6 +261,28 @@ class PublicCallerIdChange:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeCallView:
+    """The newest call that spoke a code to the number that an extension wants to show, and what can be done now."""
+
+    number: str
+    """Whom it called."""
+    reason: str
+    """Its one named reason; empty while it is under way."""
+    sentence: str
+    at: str
+    confirm_until: str
+    """Until when the code can be typed; empty where none can."""
+    tries_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class TypedCode:
+    """What somebody has heard."""
+
+    code: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class BlockedView:
     """A number that pages do not call (SPEC A12.6)."""
 
@@ -300,6 +323,15 @@ class Office(Protocol):
         self, who: Holder, extension: str, change: PublicCallerIdChange
     ) -> PublicCallerIdView:  # fmt: skip
         """Change some of it, under the rules of `ringback apply`."""
+
+    async def call_with_code(self, who: Holder, extension: str) -> CodeCallView:
+        """Call the number that the user has set, and speak a code (SPEC 39)."""
+
+    async def code_call(self, who: Holder, extension: str) -> CodeCallView:
+        """The newest such call."""
+
+    async def confirm_code(self, who: Holder, extension: str, typed: TypedCode) -> PublicCallerIdView:
+        """The code that was heard: the right one approves the number."""
 
     async def blocked_numbers(self, who: Holder, text: str = "") -> Sequence[BlockedView]:
         """The blocked numbers that contain `text`, newest first."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MEDIA_FAULTS", "CallError", "Congested", "CreditRefused", "LegGone", "MoneySpent", "NewNumber", "NoRoute",
-    "NotAdmitted", "NotProven", "NotReached", "Offline", "Outcome", "refusal",
+    "NotAdmitted", "NotProven", "NotReached", "Offline", "Outcome", "Unwanted", "refusal",
 ]  # fmt: skip
 
 
@@ -60,6 +60,12 @@ class Outcome(StrEnum):
     WRONG_SECRET = "wrong-secret"
     NOTHING_DIALLED = "nothing-dialled"
     """The person called back pressed nothing in time."""
+    # calls that speak a code
+    CODE_SPOKEN = "code-spoken"
+    CODE_UNHEARD = "code-not-heard"
+    """Whoever answered hung up before it was spoken once."""
+    CODE_UNWANTED = "code-unwanted"
+    """Whoever answered pressed 9: nobody asked for this."""
     # callback numbers: why there was none
     NOT_CONFIGURED = "not-configured"
     HIDDEN_CALLER = "hidden-callerid"
@@ -214,6 +220,12 @@ class MoneySpent(CallError):
     """The moment has come at which the held money is used up, or the longest call over."""
 
     outcome = Outcome.CREDIT_SPENT
+
+
+class Unwanted(CallError):
+    """Whoever was called with a code pressed 9."""
+
+    outcome = Outcome.CODE_UNWANTED
 
 
 class NewNumber(CallError):

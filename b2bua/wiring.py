@@ -18,6 +18,7 @@ import uvicorn
 
 from b2bua.admission import Limits
 from b2bua.call_ladder import live_ladder
+from b2bua.code_calls import CodeCalls, NewCode
 from b2bua.config import BadConfig, Config, ServerConfig, listed, split_address, split_host
 from b2bua.control import control
 from b2bua.exchange import Exchange
@@ -26,6 +27,7 @@ from b2bua.gate import Gate
 from b2bua.hep import HepSender
 from b2bua.office import BackOffice
 from b2bua.random_ids import RandomIds
+from b2bua.secret_hash import hash_secret
 from b2bua.sip_trace import SipTrace
 from b2bua.sip_transports import SipTransports, media_places, resolver
 from b2bua.stir.service import BadFiles, Stir
@@ -53,6 +55,7 @@ class Running:
 
     exchange: Exchange
     front: FrontDesk
+    code_calls: CodeCalls
     engine: MediaEngine
     sip: tuple[str, int]
     base_url: str
@@ -149,10 +152,16 @@ async def run_server(
     if exchange.stir is not None:
         exchange.keep(_renewing_stir(exchange.stir))
     _send_to_homer(config.server, exchange, trace, stack)
-    await stack.enter_async_context(control(config.server.database, exchange, trace))
+    code_calls = CodeCalls(exchange, _new_code, config.code_limits())
+    await stack.enter_async_context(control(config.server.database, exchange, trace, code_calls))
     _spare_the_collector()
     await ways.start(core)
-    return Running(exchange, front, engine, (address, sip.port), base_url)
+    return Running(exchange, front, code_calls, engine, (address, sip.port), base_url)
+
+
+async def _new_code() -> NewCode:
+    digits = f"{secrets.randbelow(10**6):06}"
+    return NewCode(digits, await asyncio.to_thread(hash_secret, digits))
 
 
 def _stir(config: Config) -> Stir | None:
@@ -185,6 +194,7 @@ async def serve_web(running: Running, config: Config, listener: socket.socket, s
         speak_digits=lambda digit: running.exchange.pack.wav([digit]),
         office=BackOffice(
             running.exchange.database, time.time, config.sounds(), partial(live_ladder, running.exchange),
+            running.code_calls.place,
         ),
         proxies=config.web.proxies,
     )

@@ -32,9 +32,9 @@ LADDERS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """One CallNow request or callback trigger, served or refused; `reason` is its one end, empty while under way.
+    """One CallNow request, callback trigger or call that speaks a code, served or refused.
 
-    A trigger begins as RINGING.
+    `reason` is its one end, empty while under way. A trigger begins as RINGING.
     """
 
     token: str
@@ -50,7 +50,7 @@ class RequestRecord:
     call_id: str = ""
     cost: Micros = Micros(0)
     ended: float | None = None
-    kind: Literal["callnow", "callback"] = "callnow"
+    kind: Literal["callnow", "callback", "code"] = "callnow"
     trunk: str = ""
     """Where a trigger came from."""
 
@@ -61,7 +61,7 @@ class CallRecord:
 
     id: str
     kind: str
-    """`callnow`, `callback`, `internal`, `outbound`, `inbound`, `transfer`."""
+    """`callnow`, `callback`, `internal`, `outbound`, `inbound`, `transfer`, `code`."""
     account_id: int | None
     started: float
     extension: str = ""

@@ -8,10 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy import Column, Table
 
 __all__ = [
-    "accounts", "bindings", "blocked", "call_legs", "callers", "callnow", "calls", "charging_plans", "dids",
+    "accounts", "bindings", "blocked", "call_legs", "callers", "callnow", "calls", "charging_plans", "codes", "dids",
     "extensions", "failures", "holds", "intervals", "ladders", "ledger", "meta", "metadata", "rates", "requests",
     "routes", "tokens", "trunks",
-]
+]  # fmt: skip
 
 metadata = sa.MetaData(naming_convention={
     "ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -191,6 +191,11 @@ blocked = Table(  # numbers that no CallNow request reaches (SPEC A12.6)
     "blocked", metadata, _id(), _ref("extension_id", "extensions.id", nullable=True),  # NULL: no page at all
     Column("number", sa.String(32), nullable=False), _text("by", 16), _time("at", nullable=False),
     sa.Index(None, "number"),
+)
+codes = Table(  # spoken to the number that an extension wants to show (SPEC 39); the code itself is never kept
+    "codes", metadata, _ref("extension_id", "extensions.id", primary_key=True),
+    Column("number", sa.String(32), nullable=False), Column("call_id", sa.String(255), nullable=False, unique=True),
+    _text("code_hash"), _time("spoken_at"), _number("tries"),
 )
 tokens = Table(  # of the API; the token itself is never kept
     "tokens", metadata, _id(), Column("name", sa.String(255), nullable=False, unique=True),

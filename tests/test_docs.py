@@ -17,6 +17,7 @@ from typer.models import OptionInfo
 from b2bua.admission import Reason
 from b2bua.apply import apply
 from b2bua.cli import app
+from b2bua.code_admission import CodeRefusal
 from b2bua.config import Config, LimitsConfig, MediaConfig, ServerConfig, StirConfig, WebConfig, read_config
 from b2bua.money import format_money
 from b2bua.numbers import NumberFault
@@ -108,7 +109,7 @@ def test_no_table_of_settings_is_forgotten() -> None:
 
 def test_every_outcome_and_reason_is_explained() -> None:
     words = set(re.findall(r"`([a-z0-9-]+)`", CONFIGURATION.split("\n## Outcomes and reasons\n")[1]))
-    assert words == {*Outcome, *Reason, *NumberFault, RESTARTED, RINGING}
+    assert words == {*Outcome, *Reason, *CodeRefusal, *NumberFault, RESTARTED, RINGING}
 
 
 def run_words() -> set[str]:

@@ -20,6 +20,7 @@ from b2bua.desk import (
     CallerChange,
     CallerList,
     CallerView,
+    CodeCallView,
     Holder,
     ImportView,
     LadderRow,
@@ -32,6 +33,7 @@ from b2bua.desk import (
     PublicCallerIdView,
     RechargeView,
     StoryView,
+    TypedCode,
 )
 from webform.api_guard import Bouncer, Json, on_http_error, read_body, read_count, read_json, read_switch
 from webform.api_prices import PriceApi
@@ -83,6 +85,15 @@ class Api:
             Operation("PATCH", _SHOWN, "EditPublicCallerID", "Change some of it", self._edit_shown,
                       takes=PublicCallerIdChange, gives=PublicCallerIdView,
                       reserved="an approval, or numbers by equipment"),
+            Operation("POST", _SHOWN + "/code-call", "CallWithCode",
+                      "Call the number set by the user and speak a code, which then proves that it is theirs",
+                      self._call_with_code, gives=CodeCallView, status=202,
+                      conflict="there is nothing to prove, or there were calls enough"),
+            Operation("GET", _SHOWN + "/code-call", "GetCodeCall", "The newest such call, and whether its code counts",
+                      self._get_code_call, gives=CodeCallView),
+            Operation("POST", _SHOWN + "/code", "ConfirmCode", "The code that was heard: the right one is an approval",
+                      self._confirm_code, takes=TypedCode, gives=PublicCallerIdView,
+                      conflict="no code counts now, or there were tries enough"),
             Operation("GET", _BLOCKED, "GetBlockedNumbers", "Numbers that pages do not call, newest first",
                       self._get_blocked, gives=list[BlockedView], query=(SEARCH,)),
             Operation("POST", _BLOCKED, "BlockNumber", "Let no page, or the page of one extension, call a number",
@@ -162,6 +173,15 @@ class Api:
     async def _edit_shown(self, request: Request, who: Holder) -> PublicCallerIdView:
         change = await read_json(request, PublicCallerIdChange)
         return await self._office.change_public_caller_id(who, _extension(request), change)
+
+    async def _call_with_code(self, request: Request, who: Holder) -> CodeCallView:
+        return await self._office.call_with_code(who, _extension(request))
+
+    async def _get_code_call(self, request: Request, who: Holder) -> CodeCallView:
+        return await self._office.code_call(who, _extension(request))
+
+    async def _confirm_code(self, request: Request, who: Holder) -> PublicCallerIdView:
+        return await self._office.confirm_code(who, _extension(request), await read_json(request, TypedCode))
 
     async def _get_blocked(self, request: Request, who: Holder) -> object:
         return await self._office.blocked_numbers(who, request.query_params.get("q", ""))

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from b2bua.admission import Reason
+from b2bua.code_admission import CodeRefusal
 from b2bua.explain import SENTENCES, cost_lines, cost_parts, sentence
 from b2bua.numbers import NumberFault
 from b2bua.outcome import Outcome
@@ -25,7 +26,7 @@ ALL = Rate("9", "", Micros(50_000), 60, Micros(500_000), 30, Micros(250_000))
 
 
 def test_every_reason_has_a_sentence_and_every_sentence_a_reason() -> None:
-    assert SENTENCES.keys() - {""} == {*Outcome, *Reason, *NumberFault, RESTARTED, RINGING}
+    assert SENTENCES.keys() - {""} == {*Outcome, *Reason, *CodeRefusal, *NumberFault, RESTARTED, RINGING}
     assert [text for text in SENTENCES.values() if not text.endswith(".")] == []
 
 

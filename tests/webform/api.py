@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import httpx
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 from starlette.applications import Starlette
 
 from b2bua.apply import apply, parse
+from b2bua.desk import Holder
 from b2bua.office import BackOffice
+from b2bua.secret_hash import hash_secret
+from store import codes, journal
 from store.database import Database, transact
+from store.directory import load
+from store.tables import requests
 from store.tokens import new_token
 from tests.webform.conftest import BASE, Clock, client_of, tone_for
 from tests.webform.desk import ScriptedDesk
 from webform.app import create_app
 
-__all__ = ["LIST", "OPERATOR", "TENANT", "api_app", "as_holder", "filled_plan", "opened"]
+__all__ = ["LIST", "OPERATOR", "TENANT", "api_app", "as_holder", "filled_plan", "leave_spoken", "opened"]
 
 OPERATOR, TENANT = "operator-token", "tenant-token"
 LIST = "/api/v1/extensions/001*900/caller-ids"
@@ -89,12 +94,28 @@ def _filled() -> bytes:
         return Path(folder, "filled.db").read_bytes()
 
 
-def api_app(database: Database, clock: Clock, sounds: Path | None = None) -> Starlette:
+def api_app(
+    database: Database, clock: Clock, sounds: Path | None = None,
+    place_code_call: Callable[[Holder, str], Awaitable[object]] | None = None,
+) -> Starlette:  # fmt: skip
     """The application over that database."""
     return create_app(
         ScriptedDesk(), secret=b"test", base_url=BASE, speak_digits=tone_for, clock=clock,
-        office=BackOffice(database, clock, sounds),
+        office=BackOffice(database, clock, sounds, place_code_call=place_code_call),
     )  # fmt: skip
+
+
+def leave_spoken(extension: str, digits: str, at: float, conn: Connection) -> None:
+    """What a call leaves that has spoken a code for an extension's number."""
+    found = load(conn).extension(extension)
+    assert found is not None
+    call_id = f"call-{conn.execute(select(func.count()).select_from(requests)).scalar_one()}"
+    number = found.caller_id.number
+    journal.open_request(conn, journal.RequestRecord(
+        call_id, at, "", found.number, number=number, reason="code-spoken", call_id=call_id, ended=at, kind="code",
+    ))
+    codes.ask(conn, found.id, number, call_id, hash_secret(digits), at)
+    codes.spoken(conn, call_id, at)
 
 
 def as_holder(app: Starlette, token: str, *, peer: str = "192.0.2.7") -> httpx.AsyncClient:

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,11 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
-from b2bua.desk import CallbackView, LadderRow
+from b2bua.desk import CallbackView, Holder, LadderRow
 from b2bua.plan import CallbackEntry
 from store import journal
 from store.values import CallbackSettings
-from tests.webform.api import LIST, OPERATOR, api_app, as_holder, opened
+from tests.webform.api import LIST, OPERATOR, api_app, as_holder, leave_spoken, opened
 from tests.webform.conftest import Clock, client_of, served
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,7 +41,12 @@ async def document(app: Starlette) -> dict[str, Any]:
 async def app(tmp_path: Path, clock: Clock) -> Any:
     async with opened(tmp_path) as database:
         await database.run(lambda conn: journal.write_ladder(conn, "c1", 1000.0, [ROW]))
-        yield api_app(database, clock)
+
+        async def spoken(who: Holder, extension: str) -> None:
+            """What a call leaves that has spoken the code of the guide."""
+            await database.run(partial(leave_spoken, extension, "407216", clock()))
+
+        yield api_app(database, clock, place_code_call=spoken)
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -1,0 +1,58 @@
+"""`ringback public-caller-id`: what an operator types and reads; the call itself is in tests/acceptance."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from b2bua.apply import apply, parse
+from b2bua.cli import app
+from store.database import transact
+from store.directory import load
+from tests.webform.api import PLAN, leave_spoken
+
+URL = "sqlite:///ringback.db"
+OWN = 'public_number = "5555550000"\n'
+
+
+@pytest.fixture(autouse=True)
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server's default database, in a folder of its own, with a number that is not proven."""
+    monkeypatch.chdir(tmp_path)
+    plan = PLAN.replace(OWN, f'{OWN}caller_id = {{ number_by = "user", number = "5551234567" }}\n')
+    transact(URL, lambda conn: apply(conn, parse(plan, "plan.toml"), 0.0, "http://x", lambda: "0" * 16))
+    transact(URL, partial(leave_spoken, "001*002", "407216", time.time()))
+
+
+def typed(*words: str, keys: str = "") -> Result:
+    return CliRunner().invoke(app, ["public-caller-id", *words], input=keys)
+
+
+def approved() -> bool:
+    extension = transact(URL, load).extension("001*002")
+    assert extension is not None
+    return extension.caller_id.approved
+
+
+@pytest.mark.parametrize(("words", "keys"), [(["407216"], ""), ([], "407216\n")], ids=["said", "asked for"])
+def test_the_code_is_confirmed(words: list[str], keys: str) -> None:
+    done = typed("confirm", "001002", *words, keys=keys)
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "5551234567 is approved"), done
+    assert approved()
+
+
+def test_another_code_is_refused_with_a_sentence() -> None:
+    done = typed("confirm", "001*002", "111111")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == "ringback: code: this is not the code that was spoken; tries left: 2.\n"
+    assert not approved()
+
+
+def test_a_call_needs_a_running_server() -> None:
+    done = typed("call", "001*002")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith("ringback: no server runs on this database: ")
