@@ -18,7 +18,7 @@ __all__ = ["CodeCallRequest", "code_call"]
 
 _LONGEST_S = 60
 _PAUSE_S = 2.0
-_GAP_MS = 400
+_GAP_MS = 300
 """Between digits, so that they can be written down."""
 
 

@@ -79,7 +79,7 @@ class CodeCalls:
         call = Call(self._exchange, "code", account, extension, extension.number, called)
         reason = await self._exchange.database.run(self._admission(call, wanted, code.hashed))
         if self._exchange.closing:  # the row that the admission has opened ends as those of a crash do
-            return NotDone("This server is being stopped.", 503)
+            return NotDone("This server is being stopped.", 409)
         if reason is not None:
             return _refused(extension, reason, 422 if reason in _OF_THE_NUMBER else 409)
         call.on_outcome = self._closing(call)

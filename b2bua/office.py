@@ -123,7 +123,7 @@ class BackOffice(PriceOffice):
     async def call_with_code(self, who: Holder, extension: str) -> CodeCallView:
         """Call the number that the user has set, and speak a code."""
         if self.place_code_call is None:
-            raise NotDone("Only a running server can call.", 503)
+            raise NotDone("Only a running server can call.", 409)
         await self.place_code_call(who, extension)
         return await self.code_call(who, extension)
 

@@ -164,7 +164,7 @@ async def test_a_code_that_nobody_has_heard_does_not_count(
 
 async def test_without_a_running_server_nobody_is_called(tenant: httpx.AsyncClient) -> None:
     answer = await tenant.post(CALL)
-    assert (answer.status_code, answer.json()["error"]) == (503, "Only a running server can call.")
+    assert (answer.status_code, answer.json()["error"]) == (409, "Only a running server can call.")
     assert (await tenant.get(CALL)).status_code == 404
     assert await says(tenant) == (409, f"No code of {NUMBER} counts now: ask for a call first.")
 
