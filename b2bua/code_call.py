@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from b2bua.ask import unless_nine
@@ -10,7 +11,7 @@ from b2bua.call import Call
 from b2bua.caller_id import by_server
 from b2bua.dialling import Way, dial_out
 from b2bua.leg import Leg
-from b2bua.outcome import LegGone, Outcome
+from b2bua.outcome import LegGone, Outcome, Unwanted
 from store import codes
 from store.values import Extension
 
@@ -60,6 +61,11 @@ async def code_call(want: CodeCallRequest, call: Call) -> Outcome:
     except LegGone:  # once is enough
         if not heard:
             raise
+    except Unwanted:
+        with suppress(LegGone):
+            async with far.alive():
+                await far.say("goodbye")
+        raise
     return Outcome.CODE_SPOKEN
 
 

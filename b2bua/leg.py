@@ -113,6 +113,7 @@ class Leg(LegSound):
         self._keys = ""
         self._key: asyncio.Future[None] | None = None
         self._played: asyncio.Future[None] | None = None
+        self._unplayed = 0
         self._until_key = False
         self.masked = False
         """Keys may be somebody's password: the ladder shows that one was pressed, not which."""

@@ -26,8 +26,8 @@ class LegSound:
     """The sound of one leg; its fields are the leg's."""
 
     __slots__ = (
-        "_key", "_keys", "_overheard", "_played", "_until_key", "audio", "call", "closed", "ended_at", "lane",
-        "masked", "partner", "stats",
+        "_key", "_keys", "_overheard", "_played", "_unplayed", "_until_key", "audio", "call", "closed",
+        "ended_at", "lane", "masked", "partner", "stats",
     )  # fmt: skip
 
     call: Call
@@ -41,6 +41,8 @@ class LegSound:
     _keys: str
     _key: asyncio.Future[None] | None
     _played: asyncio.Future[None] | None
+    _unplayed: int
+    """Sounds begun whose end was not told yet: one that was cut off by an interrupt tells its own end late."""
     _until_key: bool
     _overheard: Callable[[str], None] | None
 
@@ -61,6 +63,7 @@ class LegSound:
         self.call.ladder_row("prompt", RINGBACK, self.lane, f"said: {'(not shown)' if secret else said}")
         self._played, self._until_key = asyncio.get_running_loop().create_future(), until_key
         names = [clip if "/" in clip else f"{pack.language}/{clip}" for clip in clips]
+        self._unplayed += 1
         port.play(names, until_key=until_key, gap_ms=gap_ms)
         try:
             await self._played
@@ -118,7 +121,8 @@ class LegSound:
             case Key():
                 self._pressed(event.digit)
             case Played():
-                if self._played and not self._played.done():
+                self._unplayed -= 1
+                if self._unplayed == 0 and self._played and not self._played.done():
                     self._played.set_result(None)
             case Silence():
                 self.call.ladder_row("event", self.lane, RINGBACK, f"no RTP for {event.seconds:.0f} s")

@@ -192,8 +192,9 @@ def test_the_call_is_cut_where_the_money_ends() -> None:
     play(scenario, plan(WANTED, dear, ('credit = "100.00"', 'credit = "0.12"')))
 
 
+@pytest.mark.parametrize("impatient", [False, True])
 @pytest.mark.parametrize("after", ["code-announce", "your-code-is", "4", "goodbye"])
-def test_nine_at_whatever_moment_ends_it_and_the_number_is_never_called_again(after: str) -> None:
+def test_nine_at_whatever_moment_ends_it_and_the_number_is_never_called_again(after: str, impatient: bool) -> None:
     async def scenario(world: World) -> None:
         trunk = Peer(world, T1)
         await place(world)
@@ -203,6 +204,11 @@ def test_nine_at_whatever_moment_ends_it_and_the_number_is_never_called_again(af
         await asyncio.sleep(0.3)
         assert not far.gone
         far.presses("9")
+        await asyncio.sleep(0.3)
+        far.heard.clear()
+        await far.hears("goodbye", 1.0)
+        if impatient:
+            far.hangs_up()
         await far.left_alone(1.0)
         call = await world.over()
         assert call.outcome is Outcome.CODE_UNWANTED
