@@ -163,7 +163,7 @@ FAULTS: Mapping[NumberFault, Way] = {
     NumberFault.SHORT_CODE: Asks(
         Told(422, "Short numbers cannot be called from here."), number="411", account="world",
     ),
-    NumberFault.REFUSED: Asks(NO_NUMBER, number="112"),
+    NumberFault.REFUSED: Asks(NO_NUMBER, number="1900555123"),
     NumberFault.TOO_SHORT: Asks(Told(422, "This number is too short. Enter it with its area code."), number="12345"),
     NumberFault.TOO_LONG: Asks(Told(422, "This number is too long."), number="5" * 41),
     NumberFault.IMPOSSIBLE: Asks(
@@ -329,7 +329,7 @@ _TRUNKS = {
     "R1": "trusted = true", "narrow": "trusted = true\nchannels = 1", "stranger": "",
     "signed": 'trusted = true\nverify = "require"',
 }
-_AS_DIALLED = 'dial_plan = { mode = "as-dialled", refused = ["112"], min_digits = 6 }'
+_AS_DIALLED = 'dial_plan = { mode = "as-dialled", refused = ["1900"], min_digits = 6 }'
 _SHARED = f"""
 [[account]]
 name = "client"
