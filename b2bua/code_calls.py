@@ -75,6 +75,8 @@ class CodeCalls:
             call = Call(self._exchange, "code", account, extension, extension.number, shown)
             self._exchange.database.post(journal.INSERT_REQUEST, [journal.row(self._record(call, bad.reason))])
             return _refused(extension, bad.reason, 422)
+        if called != shown:
+            return NotDone(f"number: write it as {called}, since what is proven is what is shown.", 422, "number")
         code = await self._new_code()
         call = Call(self._exchange, "code", account, extension, extension.number, called)
         reason = await self._exchange.database.run(self._admission(call, wanted, code.hashed))

@@ -265,7 +265,8 @@ class Exchange:
     def on_the_phone(self, extension: Extension) -> bool:
         """True while any far end of a call is this extension, or will be: ringing included (SPEC 17)."""
         return any(
-            (call.outcome is None and not call.handed_over and call.extension and call.extension.id == extension.id)
+            (call.outcome is None and not call.handed_over and call.kind != "code" and call.extension
+             and call.extension.id == extension.id)
             or any(leg.party == extension.number and leg.ended_at is None for leg in call.legs)
             for call in self.live.values()
         )

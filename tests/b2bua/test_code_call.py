@@ -21,7 +21,7 @@ from store.directory import load, save_caller_id
 from store.rates import price
 from store.values import Micros, Rate
 from tests.plans import fixture
-from tests.world import T1, T2, Far, Peer, World, play
+from tests.world import PHONE, T1, T2, Far, Peer, World, play
 
 OPERATOR = Holder("operator", None)
 DIGITS, WANTED, PUBLIC = "407216", "5551234567", "5555550000"
@@ -86,6 +86,8 @@ def test_the_code_is_spoken_twice_and_counts_from_the_first_time_on() -> None:
         unheard = kept(world)
         assert unheard is not None
         assert (unheard.number, unheard.spoken_at) == (WANTED, None)
+        assert call.extension is not None
+        assert not world.exchange.on_the_phone(call.extension), "it is the server that speaks"
         await hears_digits(far)
         await far.hears("your-code-is")
         once = kept(world)
@@ -334,11 +336,47 @@ def test_an_e164_tenant_reaches_no_premium_emergency_or_short_number() -> None:
             await asyncio.sleep(0.1)
             assert world.requests()[0].reason == reason
 
-    e164 = ('dial_plan = { mode = "as-dialled", strip = ["+1"], refused = ["112", "911", "000", "1900"], '
-            "min_digits = 6 }\n", "")  # fmt: skip
-    play(scenario, plan("+12025550123", e164, *(
-        (f'prefix = "{digits}"', f'prefix = "+{digits}"') for digits in ("555", "04", "00")
-    )))  # fmt: skip
+    play(scenario, e164("+12025550123"))
+
+
+def e164(number: str, country: str = "US") -> str:
+    """The same for a tenant whose numbers are E.164."""
+    as_dialled = ('dial_plan = { mode = "as-dialled", strip = ["+1"], refused = ["112", "911", "000", "1900"], '
+                  "min_digits = 6 }\n", f'dial_plan = {{ country = "{country}" }}\n')  # fmt: skip
+    rates = ((f'prefix = "{digits}"', f'prefix = "+{more}"') for digits, more in (("555", 49), ("04", 7), ("00", 8)))
+    return plan(number, as_dialled, *rates)
+
+
+@pytest.mark.parametrize(("planned", "called"), [
+    pytest.param(e164("15123456789", "DE"), "+4915123456789", id="a mobile here, shown a number in Texas"),
+    pytest.param(e164("4915123456789", "DE"), "+494915123456789", id="without its plus it is another number"),
+    pytest.param(plan("+15551234567"), "5551234567", id="what the dial plan strips"),
+])  # fmt: skip
+def test_what_is_called_is_what_will_be_shown(planned: str, called: str) -> None:
+    """Else a number of one's own, called, would prove a number of others, shown."""
+
+    async def scenario(world: World) -> None:
+        trunk = Peer(world, T1)
+        assert (await refused(world)).sentence == (
+            f"number: write it as {called}, since what is proven is what is shown."
+        )
+        await wants(world, called)
+        await place(world)
+        far = await trunk.expects_call()
+        assert far.request is not None
+        assert far.request.uri.user == called
+        far.refuses(486)
+        await world.over()
+        await wants(world, called, approved=True)
+        await asyncio.sleep(1)
+        caller = Peer(world, PHONE).calls(called, "001*002", "secret")
+        far = await trunk.expects_call()
+        assert far.shown()[1] == called
+        far.refuses(486)
+        await caller.told(486)
+        await world.over()
+
+    play(scenario, planned)
 
 
 async def wants(world: World, number: str, **more: object) -> None:
@@ -438,6 +476,20 @@ def test_one_call_to_a_number_at_a_time() -> None:
         assert trunk.invited == 1
 
     play(scenario, plan())
+
+
+def test_two_extensions_at_once_have_one_limit() -> None:
+    async def scenario(world: World) -> None:
+        trunk, service = Peer(world, T1), calls_of(world, CodeLimits(per_account_hour=1))
+        both = [service.place(OPERATOR, number) for number in ("001*002", "001*900")]
+        told = await asyncio.gather(*both, return_exceptions=True)
+        assert sorted(type(each).__name__ for each in told) == ["Call", "NotDone"]
+        (await trunk.expects_call()).refuses(486)
+        await world.over()
+        assert sorted(request.reason for request in world.requests()) == ["busy", "code-calls-hour"]
+
+    own = 'public_number = "5555559000"\n'
+    play(scenario, plan(WANTED, (own, f'{own}caller_id = {{ number_by = "user", number = "5557654321" }}\n')))
 
 
 def test_who_asks_may_leave_and_the_call_goes_on() -> None:
