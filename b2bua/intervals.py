@@ -37,14 +37,15 @@ def next_opening(interval: TimeInterval, at: float) -> float | None:
     """
     if is_open(interval, at):
         return at
-    everyone = list(_family(interval))
-    day = datetime.fromtimestamp(at, ZoneInfo(interval.zone)).date()
+    everyone, zone = list(_family(interval)), ZoneInfo(interval.zone)
+    day = datetime.fromtimestamp(at, zone).date()
     for ahead in range(-1, _FAR_DAYS):
         today = day + timedelta(ahead)
         if not any(_may(limit, today) for limit in interval.limits):
             continue
-        moments = sorted({m for each in everyone for m in _turns(each, today) if m > at})
-        found = next((moment for moment in moments if is_open(interval, moment)), None)
+        begins, ends = _midnight(today, zone), _midnight(today + timedelta(1), zone)
+        moments = {moment for each in everyone for moment in _turns_within(each, max(at, begins), ends)}
+        found = next((moment for moment in sorted(moments) if is_open(interval, moment)), None)
         if found is not None:
             return found
     return None
@@ -118,9 +119,20 @@ def _family(interval: TimeInterval) -> Iterator[TimeInterval]:
         yield from _family(other)
 
 
-def _turns(interval: TimeInterval, day: date) -> Iterator[float]:
-    """The moments of a local day at which it may open or close: midnight, its hours, and where clocks are set."""
+def _midnight(day: date, zone: ZoneInfo) -> float:
+    return datetime.combine(day, time(), zone).timestamp()
+
+
+def _turns_within(interval: TimeInterval, begins: float, ends: float) -> Iterator[float]:
+    """The moments of a span at which it may open or close; what is left out may have another zone, and other days."""
     zone = ZoneInfo(interval.zone)
+    first, last = (datetime.fromtimestamp(moment, zone).date() for moment in (begins, ends))
+    for ahead in range((last - first).days + 1):
+        yield from (moment for moment in _turns(interval, first + timedelta(ahead), zone) if begins <= moment < ends)
+
+
+def _turns(interval: TimeInterval, day: date, zone: ZoneInfo) -> Iterator[float]:
+    """Those of a local day: midnight, its hours, and where clocks are set."""
     midnight = datetime.combine(day, time(), zone)
     minutes = {0} | {minute for limit in interval.limits for minute in (limit.start_min, limit.end_min)}
     for minute in minutes:
