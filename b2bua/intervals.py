@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from store.values import Limit, TimeInterval
@@ -20,6 +21,8 @@ MOST_LIMITS = 10
 """SPEC 68."""
 _FAR_DAYS = 366 * 8 + 1
 """How far ahead an opening is looked for: over a 29 February left out at the turn of a century."""
+_MOST_DAYS = 400
+"""How many of those days are looked at closely: where so many have no opening, all of it is left out."""
 
 
 def is_open(interval: TimeInterval, at: float) -> bool:
@@ -33,16 +36,17 @@ def is_open(interval: TimeInterval, at: float) -> bool:
 def next_opening(interval: TimeInterval, at: float) -> float | None:
     """The first moment from `at` on, Unix time, that is inside; None when there is none within eight years.
 
+    Nor where none was found on the first 400 days that could have one, since calls wait meanwhile.
+
     Raises: zoneinfo.ZoneInfoNotFoundError.
     """
     if is_open(interval, at):
         return at
     everyone, zone = list(_family(interval)), ZoneInfo(interval.zone)
     day = datetime.fromtimestamp(at, zone).date()
-    for ahead in range(-1, _FAR_DAYS):
-        today = day + timedelta(ahead)
-        if not any(_may(limit, today) for limit in interval.limits):
-            continue
+    days = (day + timedelta(ahead) for ahead in range(-1, _FAR_DAYS))
+    possible = (each for each in days if any(_may(limit, each) for limit in interval.limits))
+    for today in islice(possible, _MOST_DAYS):
         begins, ends = _midnight(today, zone), _midnight(today + timedelta(1), zone)
         moments = {moment for each in everyone for moment in _turns_within(each, max(at, begins), ends)}
         found = next((moment for moment in sorted(moments) if is_open(interval, moment)), None)
