@@ -54,7 +54,9 @@ __all__ = [
 Seconds = Annotated[int, Meta(ge=1, le=86400)]
 SessionSeconds = Annotated[int, Meta(ge=0, le=86400)]
 Interval = Annotated[int, Meta(ge=1, le=86400)]
-Count = Annotated[int, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0, le=1_000_000)]
+AtLeastOne = Annotated[int, Meta(ge=1, le=1_000_000)]
+Priority = Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
 Tries = Annotated[int, Meta(ge=1, le=100)]
 
 
@@ -200,8 +202,8 @@ class TrunkEntry:
     headers: Mapping[str, str] = field(default_factory=dict)
     send_caller: CallerHeader = "from"
     read_caller: CallerHeader = "pai"
-    channels: Annotated[int, Meta(ge=1)] | None = None
-    calls_per_s: Annotated[int, Meta(ge=1)] | None = None
+    channels: AtLeastOne | None = None
+    calls_per_s: AtLeastOne | None = None
     rate_table: str = ""
     failover: tuple[Annotated[int, Meta(ge=400, le=699)], ...] = ()
     prack: bool = False
@@ -225,8 +227,8 @@ class DidEntry:
 class RouteEntry:
     trunk: str
     prefix: str = ""
-    priority: int = 0
-    weight: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    priority: Priority = 0
+    weight: Count = 0
     interval: str = ""
 
 
@@ -237,7 +239,7 @@ class ChargingPlanEntry:
     rate_table: str = "default"
     factor: str = "1"
     adjustment: Money = Money(0)
-    free_minutes: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    free_minutes: Count = 0
     free_prefixes: tuple[str, ...] = ()
     free_period: Period = "month"
     zone: str = ""

@@ -96,8 +96,12 @@ def _change(sync: Sync, before: AuthorisedCaller, entry: CallerEntry) -> None:
 
 
 def _note(sync: Sync, before: AuthorisedCaller, entry: CallerEntry, currency: str) -> str:
-    opening, credit = callers.recharges(sync.conn, before.id)[0].added, parse_credit(entry.credit)
-    if opening == credit:
-        return ""
-    return (f"note      caller {entry.extension} {entry.number}: credit {format_credit(credit)} changes nothing, "
-            f"{format_credit(opening, currency)} was posted once; recharge it instead")
+    opening, credit = callers.recharges(sync.conn, before.id)[0], parse_credit(entry.credit)
+    who = f"note      caller {entry.extension} {entry.number}"
+    if opening.added != credit:
+        return (f"{who}: credit {format_credit(credit)} changes nothing, {format_credit(opening.added, currency)} was "
+                f"posted once; recharge it instead")
+    if opening.order_number != entry.order_number:
+        return (f'{who}: order_number "{entry.order_number}" changes nothing, the opening credit was posted once, '
+                f'with "{opening.order_number}"')
+    return ""

@@ -10,6 +10,7 @@ from b2bua.accept_rules import accept_rule_faults
 from b2bua.callback_settings import callback_faults, prefix_faults, secret_fault, settings_of
 from b2bua.caller_id import caller_id_faults
 from b2bua.money import parse_credit, parse_money
+from b2bua.numbers import MAX_DIGITS
 from b2bua.plan import (
     AccountEntry,
     CallbackEntry,
@@ -77,6 +78,9 @@ def _accounts(plan: Plan) -> Iterable[Fault]:
             yield plan.fault(f'parent: "{entry.name}" would be above itself', "account", index, "parent")
         if entry.charging_plan and entry.rate_table != "default":
             yield plan.fault("rate_table: the charging plan has one", "account", index, "rate_table")
+        if not 0 <= entry.dial_plan.min_digits <= MAX_DIGITS:
+            yield plan.fault(f"dial_plan.min_digits: expected a whole number from 0 to {MAX_DIGITS}",
+                             "account", index, "dial_plan", "min_digits")
         if entry.dial_plan.mode == "e164":
             yield from _plus(plan, entry)
 

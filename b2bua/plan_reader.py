@@ -31,13 +31,15 @@ from b2bua.plan_server import read_networks, read_routes
 from b2bua.plan_times import zone_fault
 from b2bua.toml_lines import Path, key_lines, line_of
 
-__all__ = ["parse", "read_entry"]
+__all__ = ["ENTRIES", "SERVER", "parse", "read_entry", "table_class"]
 
 T = TypeVar("T")
 ENTRIES: dict[str, type[Any]] = {
     "account": AccountEntry, "extension": ExtensionEntry, "caller": CallerEntry, "trunk": TrunkEntry, "did": DidEntry,
     "route": RouteEntry, "rate": RateEntry, "charging_plan": ChargingPlanEntry, "interval": IntervalEntry,
 }
+SERVER = ("realm", "caller_quota", "edge_proxies", "service_route", "time_zone")
+"""The keys of [server] that the database keeps; the others are for `serve`."""
 OURS = {*ENTRIES, "server", "media"}
 
 
@@ -94,13 +96,12 @@ class _Reader:
         if not isinstance(server, dict):
             self.fault(("server",), "write [server], as a table")
             return {}
-        known = ("realm", "caller_quota", "edge_proxies", "service_route", "time_zone")
-        ours = {key: server[key] for key in known if key in server}
+        ours = {key: server[key] for key in SERVER if key in server}
         realm, quota = ours.get("realm", "-"), ours.get("caller_quota", 0)
         if not isinstance(realm, str) or not re.fullmatch(r'[^"\\\x00-\x1f]+', realm):
             self.fault(("server", "realm"), "realm: expected text without quotes")
-        if type(quota) is not int or quota < 0:
-            self.fault(("server", "caller_quota"), "caller_quota: expected a whole number >= 0")
+        if type(quota) is not int or not 0 <= quota <= 1_000_000:
+            self.fault(("server", "caller_quota"), "caller_quota: expected a whole number from 0 to 1000000")
         for key, read in (("edge_proxies", read_networks), ("service_route", read_routes)):
             try:
                 ours |= {key: read(ours[key])} if key in ours else {}
@@ -138,14 +139,15 @@ class _Reader:
             if known.name not in table and known.default is MISSING and known.default_factory is MISSING:
                 self.fault(path, f'this {path[0]} needs "{known.name}"')
         for key, value in table.items():
-            inner = _table_class(kinds.get(key))
+            inner = table_class(kinds.get(key))
             if inner is not None:
                 for each in value if isinstance(value, list) else [value]:
                     if isinstance(each, dict):
                         self.keys((*path, key), each, inner)
 
 
-def _table_class(hint: Any) -> type[Any] | None:
+def table_class(hint: Any) -> type[Any] | None:
+    """The kind of table that a key of this type has; None for a plain value."""
     return next((kind for kind in (hint, *get_args(hint)) if isinstance(kind, type) and is_dataclass(kind)), None)
 
 
@@ -184,6 +186,6 @@ def _friendly(sentence: str, inner: Path, cls: type[Any]) -> str:
 def _choices(inner: Path, cls: type[Any]) -> list[str]:
     hint: Any = cls
     for key in inner:
-        hint = get_type_hints(_table_class(hint) or hint)[str(key)]
+        hint = get_type_hints(table_class(hint) or hint)[str(key)]
     options = [hint, *get_args(hint)]
     return next(([str(each) for each in get_args(option)] for option in options if get_origin(option) is Literal), [])

@@ -72,7 +72,7 @@ class InlineDatabase:
     """
 
     def __init__(self, url: str, loop: asyncio.AbstractEventLoop) -> None:
-        self._engine = connect(url)
+        self.engine = connect(url)
         self._loop = loop
         self._posted: list[tuple[Insert, Sequence[Any]]] = []
         self.broken = False
@@ -93,13 +93,13 @@ class InlineDatabase:
     async def close(self) -> None:
         self.broken = False
         await self.run(lambda conn: None)
-        self._engine.dispose()
+        self.engine.dispose()
 
     def _transact(self, job: Callable[[Connection], T], answer: asyncio.Future[T]) -> None:
         try:
             if self.broken:
                 raise StoreError("the database is locked by another process")
-            with self._engine.begin() as conn:
+            with self.engine.begin() as conn:
                 result = job(conn)
                 for insert, rows in self._posted:
                     conn.execute(insert, rows)
@@ -504,26 +504,29 @@ class World:
     """The server and everybody around it."""
 
     def __init__(
-        self, loop: VirtualLoop, plan: str, seed: int = 1, servers: Mapping[str, list[Hop]] = MappingProxyType({})
+        self, loop: VirtualLoop, plan: str, seed: int = 1, servers: Mapping[str, list[Hop]] = MappingProxyType({}),
+        before: World | None = None,
     ) -> None:
+        """`before`: this is the restart of that one, on its database; `plan` is then not applied again."""
         self.loop = loop
         self.wire = Wire(loop, seed)
         self.network = InlineNetwork(loop)
         self.library = Library()
-        self._ids = count(1)
+        self._ids = before._ids if before else count(1)
         self.servers = dict(servers)
         """What DNS says of a name."""
-        self.clock_set_s = 0.0
+        self.clock_set_s = before.clock_set_s if before else 0.0
         """By how much somebody has set the wall clock."""
         self._alarms: list[Any] = []
-        folder = Path(mkdtemp(prefix="ringback-world-"))
-        self.url = f"sqlite:///{folder / 'world.db'}"
-        self.sounds = folder / "sounds"
+        self.folder = before.folder if before else Path(mkdtemp(prefix="ringback-world-"))
+        self.url = f"sqlite:///{self.folder / 'world.db'}"
+        self.sounds = self.folder / "sounds"
         """The accounts' own sounds."""
-        shutil.copy(_empty_database(), folder / "world.db")
+        if before is None:
+            shutil.copy(_empty_database(), self.folder / "world.db")
         self.database = InlineDatabase(self.url, loop)
-        with connect(self.url).begin() as conn:
-            apply(conn, parse(plan, "plan.toml"), self.wall(), "http://test", lambda: f"{next(self._ids):016x}")
+        if before is None:
+            self.applies(plan)
         self.engine = InlineEngine(loop, SERVER[0], network=self.network)
         self.exchange = Exchange(
             database=self.database, engine=self.engine, pack=Pack.load("en"), gate=Gate(b"k" * 32), locate=self.locate,
@@ -532,6 +535,11 @@ class World:
         )  # fmt: skip
         self.exchange.core = self.core = self.core_at(SERVER, self.exchange.intake, tap=self.exchange.tap)
         self.desk = FrontDesk(self.exchange, base_url="http://test", new_token=lambda: f"token{next(self._ids)}")
+
+    def applies(self, plan: str) -> list[str]:
+        """What `ringback apply` does, from beside the server; what it prints."""
+        with self.database.engine.begin() as conn:
+            return apply(conn, parse(plan, "plan.toml"), self.wall(), "http://test", lambda: f"{next(self._ids):016x}")
 
     async def locate(self, host: str, port: int | None, transport: str | None = None) -> list[Hop]:
         if host in self.servers:
@@ -588,18 +596,18 @@ class World:
         assert self.engine.open_ports == 0
         assert self.exchange.wires == {}
         assert self.core.load["dialogs"] == 0
-        with connect(self.url).connect() as conn:
+        with self.database.engine.connect() as conn:
             assert ledger.open_holds(conn) == []
             assert ledger.audit(conn) == []
 
     def balance(self) -> int:
         """Micros of the first account."""
-        with connect(self.url).connect() as conn:
+        with self.database.engine.connect() as conn:
             return ledger.balance(conn, 1).balance
 
     def read(self, job: Callable[[Connection], T]) -> T:
         """Look into the database."""
-        with connect(self.url).connect() as conn:
+        with self.database.engine.connect() as conn:
             return job(conn)
 
     def requests(self) -> list[journal.RequestRecord]:
@@ -622,7 +630,7 @@ async def opened(
     finally:
         await world.exchange.close()
         await world.database.close()
-        shutil.rmtree(Path(world.url.removeprefix("sqlite:///")).parent)
+        shutil.rmtree(world.folder)
 
 
 def play(

@@ -224,9 +224,9 @@ def test_prefixes_of_a_callnow_page(forbidden: str) -> None:
 
 
 @pytest.mark.parametrize(("line", "sentence"), [
-    ("caller_quota = -1", "caller_quota: expected a whole number >= 0"),
-    ("caller_quota = true", "caller_quota: expected a whole number >= 0"),
-    ('caller_quota = "1"', "caller_quota: expected a whole number >= 0"),
+    ("caller_quota = -1", "caller_quota: expected a whole number from 0 to 1000000"),
+    ("caller_quota = true", "caller_quota: expected a whole number from 0 to 1000000"),
+    ('caller_quota = "1"', "caller_quota: expected a whole number from 0 to 1000000"),
     ('edge_proxies = "192.0.2.1"', "edge_proxies: expected a list of networks or addresses, each in quotes"),
     ("edge_proxies = [1]", "edge_proxies: expected a list of networks or addresses, each in quotes"),
     ('edge_proxies = ["edge.test"]', 'edge_proxies: "edge.test" is no network or address'),

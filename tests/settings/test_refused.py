@@ -1,0 +1,70 @@
+"""A file with a wrong value changes nothing, and says where it is wrong: file, line, setting and reason."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from b2bua.apply import apply
+from b2bua.plan import BadPlan
+from b2bua.plan_reader import parse
+from store.database import connect, migrate
+from tests.settings.files import Changes, path_of, written
+from tests.settings.known import SETTINGS
+from tests.settings.nonsense import nonsense
+from tests.settings.test_settings import TABLE
+
+ROWS = {row.setting: row for row in reversed(TABLE)}
+CHANGED = {"extension[2].name": "Nobody"}
+"""A change that is right, in the same file."""
+
+
+class Server:
+    """A database that has a configuration."""
+
+    def __init__(self, folder: Path) -> None:
+        self.url = f"sqlite:///{folder / 'a.db'}"
+        migrate(self.url)
+        self.engine = connect(self.url)
+
+    def applies(self, text: str) -> None:
+        with self.engine.begin() as conn:
+            apply(conn, parse(text, "plan.toml"), 0.0, "http://test", lambda: "f" * 16)
+
+    def dump(self) -> list[str]:
+        with self.engine.connect() as conn:
+            return list(conn.connection.driver_connection.iterdump())  # type: ignore[union-attr]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    made = Server(tmp_path_factory.mktemp("refused"))
+    yield made
+    made.engine.dispose()
+
+
+def refusals(server: Server, place: str, value: Any, *given: Changes) -> list[tuple[int, str]]:
+    """What is said of a file with this value: (line from the setting's own, sentence); nothing is changed."""
+    text, lines = written(*given, {place: value}, CHANGED)
+    before = server.dump()
+    with pytest.raises(BadPlan) as refused:
+        server.applies(text)
+    assert server.dump() == before
+    path = path_of(place)
+    while path not in lines:
+        path = path[:-1]
+    told = [re.fullmatch(r"plan\.toml:(\d+): (.+)", line) for line in str(refused.value).split("\n")]
+    return [(int(each[1]) - lines[path], each[2]) for each in told if each]
+
+
+@pytest.mark.parametrize("setting", [name for name, hint in SETTINGS.items() if hint is not None])
+def test_a_value_of_another_type_or_out_of_range_is_refused_at_its_line(server: Server, setting: str) -> None:
+    row = ROWS[setting]
+    server.applies(written(row.given, {row.place: row.before})[0])
+    for value in nonsense(SETTINGS[setting]):
+        told = refusals(server, row.place, value, row.given)
+        assert [line for line, sentence in told if setting.rpartition(".")[2] in sentence] == [0], (value, told)
