@@ -1,7 +1,8 @@
 """Whether a CallNow request becomes a call: every refusal is one named reason (SPEC A12.3, A12.5, A12.12, H13, H14).
 
-The order, so that each request ends in one reason: page, `misfilled`, number (b2bua.numbers), the same request again
-(`RecentRequests`), `admit_callnow`, `Limits.take`. Only accepted requests count against a limit.
+The order, so that each request ends in one reason: page, signed link (b2bua.signed_links), `misfilled`, number
+(b2bua.numbers), the same request again (`RecentRequests`), `admit_callnow`, `Limits.take`. Only accepted requests
+count against a limit, or use a link.
 """
 
 from __future__ import annotations
@@ -60,10 +61,18 @@ class Reason(StrEnum):
     IP_NUMBERS = "ip-numbers"
     NUMBER_PENDING = "number-pending"
     NUMBER_DAY = "number-day"
+    SIGNED_FORGED = "signed-link-forged"
+    SIGNED_KEY = "signed-link-key-rotated"
+    SIGNED_OTHER_PAGE = "signed-link-other-page"
+    SIGNED_EXPIRED = "signed-link-expired"
+    SIGNED_REVOKED = "signed-link-revoked"
+    SIGNED_USED_UP = "signed-link-used-up"
+    SIGNED_NUMBER = "signed-link-other-number"
 
 
 NOT_AVAILABLE = "This person is not available right now. Please try again later."
 TOO_MANY = "There were too many requests. Please try again later."
+BAD_LINK = "This link does not work. Please ask whoever gave it to you for a new one."
 _Shown = tuple[int, str, Literal["name", "number", ""]]
 _SHOWN: dict[Reason, _Shown] = {
     Reason.UNKNOWN_PAGE: (404, "There is no such page.", ""),
@@ -80,6 +89,13 @@ _SHOWN: dict[Reason, _Shown] = {
     **{reason: (429, TOO_MANY, "") for reason in (Reason.IP_QUARTER_HOUR, Reason.IP_DAY, Reason.IP_NUMBERS)},
     Reason.NUMBER_PENDING: (429, "A call to this number is already under way.", "number"),
     Reason.NUMBER_DAY: (429, TOO_MANY, "number"),
+    **{reason: (403, BAD_LINK, "") for reason in (  # whoever tries tokens is not told what was wrong with one
+        Reason.SIGNED_FORGED, Reason.SIGNED_KEY, Reason.SIGNED_OTHER_PAGE,
+    )},
+    Reason.SIGNED_EXPIRED: (410, "This link has expired.", ""),  # these have a good signature: it was given to them
+    Reason.SIGNED_REVOKED: (410, "This link has been withdrawn.", ""),
+    Reason.SIGNED_USED_UP: (410, "This link has been used already.", ""),
+    Reason.SIGNED_NUMBER: (422, "This link is for one telephone number, and for no other.", ""),
 }
 
 
@@ -202,6 +218,12 @@ class _Recent(Generic[V]):
         if len(self._events) > self._most_keys:
             self._events.popitem(last=False)
 
+    def drop(self, key: str, what: V) -> None:
+        """Forget the newest of these."""
+        events: deque[tuple[float, V]] = self._events.get(key, deque())
+        if (newest := next((event for event in reversed(events) if event[1] == what), None)) is not None:
+            events.remove(newest)
+
 
 class Limits:
     """Sliding windows over accepted requests: per visitor address, called number and link."""
@@ -236,6 +258,13 @@ class Limits:
         self._by_ip.add(source_of(ip), at, number)
         self._by_number.add(number, at, None)
         self._by_page.add(page_id, at, None)
+
+    def undo(self, *, ip: str, number: str, page_id: str) -> None:
+        """What was just taken became no call after all."""
+        self._by_ip.drop(source_of(ip), number)
+        self._by_number.drop(number, None)
+        self._by_page.drop(page_id, None)
+        self.done(number)
 
     def done(self, number: str) -> None:
         """The call to this number is over: it may be asked for again."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from hashlib import md5, sha256
-from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, select, update
@@ -19,13 +18,12 @@ from b2bua.plan_reader import parse
 from b2bua.plan_result import faults_of_result, without_help
 from b2bua.secret_hash import keep_hash
 from b2bua.sync import ACCOUNTS, CALLNOW, CHARGING_PLANS, DIDS, EXTENSIONS, ROUTES, TRUNKS, Kind, Sync
-from b2bua.tariff import relative
+from b2bua.worst_case import worst_of_day
 from store import tables
 from store.directory import DEFAULT_REALM, Directory, load, raise_version
 from store.ledger import balance, order_amount, recharge
 from store.meta import CALLER_QUOTA, EDGE_PROXIES, REALM, SERVICE_ROUTE, TIME_ZONE, read_meta, write_meta
-from store.rates import price, price_a_minute
-from store.values import Account, CallerId, CallNowSettings, Extension, Micros, Rate
+from store.values import Account, CallerId, Extension, Micros
 
 __all__ = ["OPENING", "apply", "parse"]
 
@@ -262,36 +260,11 @@ def _links(conn: Connection, directory: Directory, base_url: str) -> list[str]:
 
 
 def _cost_warning(conn: Connection, directory: Directory, extension: Extension, account: Account) -> str:
-    settings = extension.callnow
-    rates = [rate for rate in _all_rates(directory, account) if _callable(settings, rate)]
-    dearest = max((price(rate, settings.longest_call_s) for rate in rates), default=0)
-    day = Micros(dearest * settings.calls_a_day)
-    if settings.money_a_day is not None:
-        day = min(day, settings.money_a_day)
-    left = balance(conn, account.id).available
-    ends = "" if left is None or left >= day else f", ended by the account's {format_money(left, account.currency)}"
+    day = worst_of_day(directory, extension)
+    left, currency = balance(conn, account.id).available, account.currency
+    ends = "" if left is None or left >= day.cost else f", ended by the account's {format_money(left, currency)}"
     return (
         f"WARNING   {extension.number}: image validation is off: the owner WILL be charged for every call, "
-        f"no exceptions. Worst case {format_money(day, account.currency)} a day ({settings.calls_a_day} calls of "
-        f"{settings.longest_call_s} s to the dearest number){ends}"
+        f"no exceptions. Worst case {format_money(day.cost, currency)} a day ({day.calls} calls of "
+        f"{day.talk_s} s to the dearest number){ends}"
     )
-
-
-def _all_rates(directory: Directory, account: Account) -> Iterator[Rate]:
-    """Whatever the account may pay at any time."""
-    plan = directory.plan_of(account)
-    if plan.method == "fixed":
-        yield from chain(*directory.rate_table(plan.rate_table).values())
-        return
-    for table in {trunk.rate_table for trunk in directory.trunks.values()}:
-        yield from (relative(plan, buy) for buy in chain(*directory.rate_table(table).values()))
-
-
-def _callable(settings: CallNowSettings, rate: Rate) -> bool:
-    """Whether the page's firewall lets any number of this rate be called (SPEC A12.2)."""
-    highest, allowed = settings.highest_price_a_minute, settings.allowed
-    if highest is not None and price_a_minute(rate) > highest:
-        return False
-    if rate.prefix.startswith(settings.forbidden):
-        return False
-    return not allowed or rate.prefix.startswith(allowed) or any(each.startswith(rate.prefix) for each in allowed)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from b2bua import cli_blocked, cli_callers, cli_public, cli_rates, cli_tokens, cli_trace, cli_trunk, wiring
+from b2bua import cli_blocked, cli_callers, cli_links, cli_public, cli_rates, cli_tokens, cli_trace, cli_trunk, wiring
 from b2bua.cli_common import ConfigOption, DatabaseOption, clear_errors
 from b2bua.cli_why import why
 from b2bua.config import BadConfig, Config, read_config, split_address
@@ -29,6 +29,7 @@ app = typer.Typer(help="Ringback: web callback and callback-number server.", no_
 app.add_typer(cli_blocked.app, name="blocked")
 app.add_typer(cli_callers.app, name="caller")
 app.add_typer(cli_public.app, name="public-caller-id")
+app.add_typer(cli_links.app, name="link")
 app.add_typer(cli_tokens.app, name="token")
 app.add_typer(cli_trunk.app, name="trunk")
 app.add_typer(cli_rates.app, name="rate")

@@ -12,7 +12,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from b2bua.config import BadConfig, read_config
+from b2bua.config import BadConfig, Config, read_config
 from b2bua.desk import Holder, NotDone
 from b2bua.office import BackOffice
 from store.database import Database
@@ -26,13 +26,16 @@ ConfigOption = Annotated[Path | None, typer.Option("--config", help="The server'
 OPERATOR = Holder("operator", None)
 
 
-def order(database: str, config: Path | None, what: Callable[[BackOffice], Awaitable[T]]) -> T:
+def order(
+    database: str, config: Path | None, what: Callable[[BackOffice], Awaitable[T]], base_url: str = ""
+) -> T:
     """Open the database, do one thing, close it; what goes wrong is a sentence on stderr and exit status 1."""
 
     async def done() -> T:
         opened = await Database.open(database_url(database, config))
+        pages = base_url or (read_config(config) if config else Config()).base_url()
         try:
-            return await what(BackOffice(opened, time.time))
+            return await what(BackOffice(opened, time.time, base_url=pages))
         finally:
             await opened.close()
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Literal, Protocol
 
 from b2bua import office_desk
+from b2bua.link_desk import KeyRotation, LinkDesk, LinkView, MadeLink, NewLink, RotatedKey
 from b2bua.office_desk import (
     BlockedView,
     CallbackView,
@@ -48,14 +49,15 @@ from b2bua.price_desk import (
 __all__ = [
     "Accepted", "AppliedView", "BlockedView", "CallNowPage", "CallView", "CallbackView", "CallerChange", "CallerList",
     "CallerView", "CodeCallView", "DemoCallback", "DemoState", "Desk", "ExtensionView", "Holder", "ImportView",
-    "LadderRow", "LegView", "MarginView", "MarginsBy", "NewBlocked", "NewCaller", "NewRecharge", "NotDone", "Office",
-    "PriceDesk", "PriceView", "Progress", "PublicCallerIdChange", "PublicCallerIdView", "PublicNumberView", "QuotaView",
-    "RateImportView", "RateTableView", "RateView", "RechargeView", "Refused", "Stage", "StoryView", "TrunkPriceView",
-    "TrunkState", "TypedCode", "VisitorRequest", "VisitorStatus",
+    "KeyRotation", "LadderRow", "LegView", "LinkDesk", "LinkPass", "LinkView", "MadeLink", "MarginView", "MarginsBy",
+    "NewBlocked", "NewCaller", "NewLink", "NewRecharge", "NotDone", "Office", "PriceDesk", "PriceView", "Progress",
+    "PublicCallerIdChange", "PublicCallerIdView", "PublicNumberView", "QuotaView", "RateImportView", "RateTableView",
+    "RateView", "RechargeView", "Refused", "RotatedKey", "Stage", "StoryView", "TrunkPriceView", "TrunkState",
+    "TypedCode", "VisitorRequest", "VisitorStatus",
 ]  # fmt: skip
 
 
-class Office(office_desk.Office, PriceDesk, Protocol):
+class Office(office_desk.Office, PriceDesk, LinkDesk, Protocol):
     """Everything that the API can ask."""
 
 
@@ -78,7 +80,7 @@ class CallNowPage:
 
 @dataclass(frozen=True, slots=True)
 class VisitorRequest:
-    """A filled form, captcha already proven by the page."""
+    """A filled form, captcha already proven by the page unless it comes by a signed link."""
 
     page_id: str
     name: str
@@ -86,6 +88,17 @@ class VisitorRequest:
     country: str
     source_ip: str
     one_step: bool = False
+    link: str = field(default="", repr=False)
+    """The token of a signed link: a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkPass:
+    """What a good signed link fixes of the form; empty: the visitor says it (SPEC A12.7)."""
+
+    name: str = ""
+    ends_in: str = ""
+    """The last digits of the number that it is for: whoever was sent the link on is shown no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +115,8 @@ class Refused:
     reason: str
     sentence: str
     status: int = 422
-    """HTTP status: 422 bad input, 429 too many requests, 409 not available now, 404 no such page."""
+    """HTTP status: 422 bad input, 429 too many requests, 409 not available now, 404 no such page, 403 and 410 a link
+    that is no good, or no good any more."""
     field: Literal["name", "number", ""] = ""
     retry_after_s: int | None = None
 
@@ -223,6 +237,10 @@ class Desk(Protocol):
 
     def callnow_page(self, page_id: str) -> CallNowPage | None:
         """The page of one CallNow ID; None for unknown, disabled and not-permitted alike (SPEC H14)."""
+
+    async def open_link(self, page_id: str, token: str, source_ip: str) -> LinkPass | Refused:
+        """What a signed link gives on a page, or why it is no good; that is written down where `source_ip` says whose
+        doing it was."""
 
     async def request_call(self, request: VisitorRequest) -> Accepted | Refused:
         """Place one CallNow call; the same caller and number within 30 s is one request (SPEC H10)."""

@@ -78,6 +78,13 @@ SENTENCES: dict[str, str] = {
     "refused-by-rule": "A rule of the extension refuses this number or name.",
     "number-blocked": "The owner of the extension has blocked this number.",
     "number-opted-out": "Whoever has this number does not want to be called by pages.",
+    "signed-link-forged": "It came with a signed link that is not ours, or was changed.",
+    "signed-link-key-rotated": "It came with a signed link whose key was rotated.",
+    "signed-link-other-page": "It came with a signed link of another page.",
+    "signed-link-expired": "The signed link had expired.",
+    "signed-link-revoked": "The signed link was revoked.",
+    "signed-link-used-up": "The signed link had been used as often as it may be.",
+    "signed-link-other-number": "The signed link is for another number than the one asked for.",
     # what was wrong with the number
     "number-empty": "No number was given.",
     "number-characters": "The number has characters that no telephone number has.",

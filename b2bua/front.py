@@ -21,6 +21,7 @@ from b2bua.desk import (
     DemoState,
     ExtensionView,
     LadderRow,
+    LinkPass,
     Refused,
     TrunkState,
     VisitorRequest,
@@ -87,6 +88,10 @@ class FrontDesk:
     def callnow_page(self, page_id: str) -> CallNowPage | None:
         """The page of one CallNow ID; None for unknown, disabled and not-permitted alike (SPEC H14)."""
         return self._visitors.page(page_id)
+
+    async def open_link(self, page_id: str, token: str, source_ip: str) -> LinkPass | Refused:
+        """What a signed link gives on a page, or why it is no good."""
+        return await self._visitors.open_link(page_id, token, source_ip)
 
     async def request_call(self, request: VisitorRequest) -> Accepted | Refused:
         """Place one CallNow call, or say why not."""

@@ -40,6 +40,7 @@ from b2bua.desk import (
     StoryView,
     TypedCode,
 )
+from b2bua.link_office import LinkOffice
 from b2bua.money import format_money
 from b2bua.office_jobs import (
     caller_number,
@@ -79,7 +80,7 @@ _OPERATORS = {"quota", "pay_call_back", "longest_call_s", "calls_a_number_a_day"
 
 
 @dataclass(frozen=True, slots=True)
-class BackOffice(PriceOffice):
+class BackOffice(PriceOffice, LinkOffice):
     """Implements b2bua.desk.Office; `wall` gives the Unix time, `sounds` is the root of the accounts' sounds."""
 
     database: Database
@@ -89,6 +90,8 @@ class BackOffice(PriceOffice):
     """The ladder of a call in the memory of a running server."""
     place_code_call: Callable[[Holder, str], Awaitable[object]] | None = None
     """What a running server does (b2bua.code_calls)."""
+    base_url: str = ""
+    """Where visitors reach the pages."""
 
     async def holder(self, token: str) -> Holder | None:
         """Whose API token this is; None for an unknown or revoked one."""

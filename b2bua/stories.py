@@ -104,7 +104,7 @@ def _currencies(conn: Connection, who: Holder) -> dict[str, str]:
 
 def _of_request(conn: Connection, row: RequestRecord, currency: str) -> StoryView:
     call = journal.find_call(conn, row.call_id) if row.call_id else None
-    source = ", ".join(filter(None, (row.trunk, row.ip, row.name)))
+    source = ", ".join(filter(None, (row.trunk, row.ip, row.name, row.link and f"signed link {row.link}")))
     told = _story(row.at, row.kind, row.reason, row.extension, format_money(row.cost, currency), row.call_id, source)
     ends = (row.number, row.extension) if row.kind == "callback" else (row.extension, row.number)
     caller, called = (call.from_, call.to) if call else ends

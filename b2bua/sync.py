@@ -91,7 +91,8 @@ class Sync:
 
     def _delete(self, kind: Kind, row: dict[str, Any]) -> None:
         if kind is EXTENSIONS:
-            for table in (tables.callnow, tables.callers, tables.failures, tables.blocked, tables.codes):
+            own = (tables.callnow, tables.callers, tables.failures, tables.blocked, tables.codes, tables.links)
+            for table in own:
                 self.conn.execute(delete(table).where(table.c.extension_id == row["id"]))
             self.conn.execute(delete(tables.bindings).where(tables.bindings.c.number == row["number"]))
         self.conn.execute(delete(kind.table).where(*is_row(kind, row)))

@@ -11,31 +11,22 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from b2bua.accept_rules import verdict
-from b2bua.admission import (
-    NOT_AVAILABLE,
-    Facts,
-    Limits,
-    Reason,
-    RecentRequests,
-    admit_callnow,
-    misfilled,
-    refuse,
-    refuse_number,
-)
+from b2bua.admission import NOT_AVAILABLE, Facts, Limits, Reason, RecentRequests, admit_callnow, misfilled, refuse
 from b2bua.call import Call
 from b2bua.callnow import CallNowRequest, callnow
-from b2bua.desk import Accepted, CallNowPage, Refused, Stage, VisitorRequest, VisitorStatus
+from b2bua.desk import Accepted, CallNowPage, LinkPass, Refused, Stage, VisitorRequest, VisitorStatus
 from b2bua.exchange import Exchange
 from b2bua.feed import Feed
 from b2bua.intervals import told_opening
 from b2bua.meter import price, talk_limit
-from b2bua.numbers import BadNumber, read_number
 from b2bua.outcome import Outcome
 from b2bua.routing import route, sell_rate
+from b2bua.signed_links import Noted, link_pass, masked_number, open_link, take_use, wanted_number
 from b2bua.tariff import free_pool
 from store import journal, ledger
 from store.blocked import BlockedBy, block, blocked_by
 from store.errors import StoreError
+from store.links import Link, give_back
 from store.values import Account, Extension, Micros
 
 __all__ = ["Visitors"]
@@ -76,6 +67,7 @@ class Visitors:
         self._limits = limits
         self._repeats = RecentRequests()
         self._requests: OrderedDict[str, _Request] = OrderedDict()
+        self._noted = Noted()
         self._asking: dict[tuple[str, str, str], asyncio.Future[None]] = {}
 
     async def open(self) -> None:
@@ -107,41 +99,83 @@ class Visitors:
 
     async def request(self, request: VisitorRequest) -> Accepted | Refused:
         """Place one CallNow call, or say why not; every end is one recorded reason (SPEC A12.12)."""
-        extension = self._exchange.directory.callnow(request.page_id)
+        extension, link = self._exchange.directory.callnow(request.page_id), None
+        if request.link:
+            opened = await self._open_link(request, extension)
+            if isinstance(opened, Refused):
+                return opened
+            link, request = opened, replace(request, name=opened.name or request.name)
         if extension is None:
             return self._refused(request, None, request.number, refuse(Reason.UNKNOWN_PAGE))
         if (reason := misfilled(extension.callnow, request.name)) is not None:
-            return self._refused(request, extension, request.number, refuse(reason))
-        plan = self._account(extension).dial_plan
-        try:
-            number = read_number(
-                request.number, plan, request.country, extensions=self._exchange.directory.internal_numbers
-            )
-        except BadNumber as bad:
-            return self._refused(request, extension, request.number, refuse_number(bad))
+            return self._refused(request, extension, request.number, refuse(reason), link)
+        plan, internal = self._account(extension).dial_plan, self._exchange.directory.internal_numbers
+        number = wanted_number(request, plan, internal, link.number if link else "")
+        if isinstance(number, Refused):
+            return self._refused(request, extension, request.number, number, link)
         same = (request.page_id, request.source_ip, number)
         while (first := self._asking.get(same)) is not None:  # a double click waits for what the first one gets
             await asyncio.wait([first])
         self._asking[same] = asyncio.get_running_loop().create_future()
         try:
-            answer = await self._answer(request, extension, number)
+            answer = await self._answer(request, extension, number, link)
         except StoreError as error:
             log.error("page=%s event=not-admitted error=%s", request.page_id, error)
             answer = Refused(Outcome.SERVER_ERROR, NOT_AVAILABLE, 409)
         finally:
             self._asking.pop(same).set_result(None)
-        return self._refused(request, extension, number, answer) if isinstance(answer, Refused) else answer
+        return self._refused(request, extension, number, answer, link) if isinstance(answer, Refused) else answer
 
-    async def _answer(self, request: VisitorRequest, extension: Extension, number: str) -> Accepted | Refused:
+    async def open_link(self, page_id: str, token: str, source_ip: str) -> LinkPass | Refused:
+        """What a signed link gives on a page, or why it is no good: written down where there is an address."""
+        extension = self._exchange.directory.callnow(page_id)
+        request = VisitorRequest(page_id, "", "", "", source_ip, link=token)
+        link = await self._open_link(request, extension)
+        if isinstance(link, Refused):
+            return link
+        return link_pass(link) if link.left else self._refused_link(request, extension, link, Reason.SIGNED_USED_UP)
+
+    async def _open_link(self, request: VisitorRequest, extension: Extension | None) -> Link | Refused:
+        """The link that a visitor brings. Whether a use is left is asked later: a click repeated is one request."""
+        now = self._exchange.wall()
+        try:
+            link, reason = await self._exchange.database.read(
+                lambda conn: open_link(conn, request.link, extension, now)
+            )
+        except StoreError as error:
+            log.error("page=%s event=not-admitted error=%s", request.page_id, error)
+            return Refused(Outcome.SERVER_ERROR, NOT_AVAILABLE, 409)
+        if reason is None and link is not None:
+            return link
+        return self._refused_link(request, extension, link, reason or Reason.SIGNED_FORGED)
+
+    def _refused_link(
+        self, request: VisitorRequest, extension: Extension | None, link: Link | None, reason: Reason
+    ) -> Refused:
+        """Why a link is no good, in the records of the page's extension, or of its own where there is no page."""
+        owner = extension or (self._exchange.directory.extension_by_id(link.extension_id) if link else None)
+        answer = refuse(reason if extension else Reason.UNKNOWN_PAGE)
+        number = (link.number if link else "") or request.number
+        if not request.source_ip or not self._noted.take(request.source_ip, self._exchange.wall()):
+            return answer
+        return self._refused(request, owner, number, answer, link)
+
+    async def _answer(
+        self, request: VisitorRequest, extension: Extension, number: str, link: Link | None
+    ) -> Accepted | Refused:
         now, same = self._exchange.now(), {"page_id": request.page_id, "ip": request.source_ip, "number": number}
         if (seen := self._repeats.find(now, **same)) and seen in self._requests:
             return Accepted(seen)
-        answer = await self._admit(request, extension, number)
+        if link is not None and not link.left:
+            return refuse(Reason.SIGNED_USED_UP)
+        answer = await self._admit(request, extension, number, link)
         if isinstance(answer, Accepted):
             self._repeats.remember(now, answer.token, **same)
         return answer
 
-    async def _admit(self, request: VisitorRequest, extension: Extension, number: str) -> Accepted | Refused:
+    async def _admit(
+        self, request: VisitorRequest, extension: Extension, number: str, link: Link | None
+    ) -> Accepted | Refused:
         exchange = self._exchange
         account = self._account(extension)
         since = exchange.wall() - _DAY_S
@@ -182,28 +216,35 @@ class Visitors:
         if reached is not None:
             return refuse(reached.reason, reached.retry_after_s)
         limit_s = talk_limit(extension.callnow, rate, facts.spent_today)
-        return Accepted(self._begin(request, extension, number, limit_s, price(rate, limit_s)))
+        return await self._begin(request, extension, number, link, limit_s, price(rate, limit_s))
 
-    def _begin(
-        self, request: VisitorRequest, extension: Extension, number: str, limit_s: int, at_stake: Micros
-    ) -> str:
-        exchange, token = self._exchange, self._new_token()
+    async def _begin(
+        self, request: VisitorRequest, extension: Extension, number: str, link: Link | None, limit_s: int,
+        at_stake: Micros,
+    ) -> Accepted | Refused:
+        """The call begins; by a link only once a use of it is counted, and then nothing is awaited any more."""
+        exchange, token, at = self._exchange, self._new_token(), self._exchange.wall()
         call = Call(exchange, "callnow", self._account(extension), extension, request.name or "Anonymous", number)
-        status = Feed(VisitorStatus(Stage.RINGING_OWNER, request.page_id, number))
+        shown = masked_number(number) if link is not None and link.number else number
+        status = Feed(VisitorStatus(Stage.RINGING_OWNER, request.page_id, shown))
         self._requests[token] = accepted = _Request(status, call, at_stake)
         while len(self._requests) > _MOST_REQUESTS:
             self._requests.popitem(last=False)
         record = journal.RequestRecord(
-            token, exchange.wall(), request.page_id, extension.number, request.name, number, request.source_ip,
-            call_id=call.id,
+            token, at, request.page_id, extension.number, request.name, number, request.source_ip,
+            call_id=call.id, link=link.id if link else "",
         )  # fmt: skip
+        if link is not None and not await self._use(link, record, accepted):
+            return refuse(Reason.SIGNED_USED_UP)
 
         def opened(conn: Connection) -> None:
             journal.open_request(conn, record)
 
         def closed(conn: Connection, is_open: bool) -> None:
-            if not is_open:
+            if not is_open and link is None:
                 opened(conn)
+            if link is not None and not any(leg.direction == "out" for leg in call.legs):
+                give_back(conn, link.id)  # it rang nobody
             journal.close_request(conn, token, str(call.outcome), call.charged or Micros(0), exchange.wall())
             if call.outcome is Outcome.BLOCKED:
                 block(conn, number, extension.id, "owner", exchange.wall())
@@ -213,12 +254,24 @@ class Visitors:
         def tell(stage: Stage) -> None:
             status.set(replace(status.value, stage=stage))
 
-        call.on_hold, call.on_outcome = opened, closed
+        call.on_hold, call.on_outcome = None if link else opened, closed
         confirm = verdict(extension.callnow, request.name, number) == "confirm"
         want = CallNowRequest(extension, request.name, number, limit_s, confirm, tell)
         exchange.begin(call, callnow(want, call))
         exchange.keep(self._follow(call, number, accepted))
-        return token
+        return Accepted(token)
+
+    async def _use(self, link: Link, record: journal.RequestRecord, accepted: _Request) -> bool:
+        """Count a use of a link; where that fails, nothing is left of the request.  Raises: StoreError."""
+        used = False
+        try:
+            used = await take_use(self._exchange.database, link, record, record.at)
+        finally:
+            if not used and accepted.call is not None:
+                self._limits.undo(ip=record.ip, number=record.number, page_id=record.page_id)
+                self._requests.pop(record.token, None)
+                accepted.call.forget()
+        return used
 
     async def _follow(self, call: Call, number: str, request: _Request) -> None:
         """Tell the visitor the end, and free the number."""
@@ -254,12 +307,15 @@ class Visitors:
             return False
         return request.call.cancel()
 
-    def _refused(self, request: VisitorRequest, extension: Extension | None, number: str, answer: Refused) -> Refused:
+    def _refused(
+        self, request: VisitorRequest, extension: Extension | None, number: str, answer: Refused,
+        link: Link | None = None,
+    ) -> Refused:
         """Write the refusal down with its one reason."""
         at, whose = self._exchange.wall(), extension.number if extension else ""
         record = journal.RequestRecord(
             self._new_token(), at, request.page_id[:64], whose, request.name[:80], number[:40], request.source_ip,
-            answer.reason, ended=at,
+            answer.reason, ended=at, link=link.id if link else "",
         )  # fmt: skip
         self._exchange.database.post(journal.INSERT_REQUEST, [journal.row(record)])
         log.info("page=%s event=refused reason=%s", record.page_id, answer.reason)

@@ -194,7 +194,7 @@ async def serve_web(running: Running, config: Config, listener: socket.socket, s
         speak_digits=lambda digit: running.exchange.pack.wav([digit]),
         office=BackOffice(
             running.exchange.database, time.time, config.sounds(), partial(live_ladder, running.exchange),
-            running.code_calls.place,
+            running.code_calls.place, running.base_url,
         ),
         proxies=config.web.proxies,
     )

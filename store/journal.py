@@ -53,6 +53,8 @@ class RequestRecord:
     kind: Literal["callnow", "callback", "code"] = "callnow"
     trunk: str = ""
     """Where a trigger came from."""
+    link: str = ""
+    """The id of the signed link that it came by."""
 
 
 @dataclass(frozen=True, slots=True)

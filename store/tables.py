@@ -9,8 +9,8 @@ from sqlalchemy import Column, Table
 
 __all__ = [
     "accounts", "bindings", "blocked", "call_legs", "callers", "callnow", "calls", "charging_plans", "codes", "dids",
-    "extensions", "failures", "holds", "intervals", "ladders", "ledger", "meta", "metadata", "rates", "requests",
-    "routes", "tokens", "trunks",
+    "extensions", "failures", "holds", "intervals", "ladders", "ledger", "link_keys", "links", "meta", "metadata",
+    "rates", "requests", "routes", "tokens", "trunks",
 ]  # fmt: skip
 
 metadata = sa.MetaData(naming_convention={
@@ -155,7 +155,7 @@ requests = Table(
     "requests", metadata, Column("token", sa.String(64), primary_key=True), _time("at", nullable=False),
     _text("page_id", 64), _text("extension", 32), _text("name"), _text("number", 64), _text("ip", 64),
     _text("reason", 64), _text("call_id"), _micros("cost"), _time("ended"),
-    _text("kind", 16, "callnow"), _text("trunk"),
+    _text("kind", 16, "callnow"), _text("trunk"), _text("link", 16),
     sa.Index(None, "number"), sa.Index(None, "page_id", "at"), sa.Index(None, "extension", "at"),
     sa.Index(None, "call_id"),
 )
@@ -196,6 +196,15 @@ codes = Table(  # spoken to the number that an extension wants to show (SPEC 39)
     "codes", metadata, _ref("extension_id", "extensions.id", primary_key=True),
     Column("number", sa.String(32), nullable=False), Column("call_id", sa.String(255), nullable=False, unique=True),
     _text("code_hash"), _time("spoken_at"), _number("tries"),
+)
+link_keys = Table(  # what signs links; an empty one signs no more, and its links are dead
+    "link_keys", metadata, _id(), Column("secret", sa.LargeBinary, nullable=False), _time("made", nullable=False),
+)
+links = Table(  # signed links to CallNow pages (SPEC A12.7)
+    "links", metadata, Column("id", sa.String(16), primary_key=True), _ref("extension_id", "extensions.id"),
+    _ref("key_id", "link_keys.id"), _text("number", 32), _text("name"), _text("label"), _number("uses"),
+    _number("used"), _time("made", nullable=False), _time("expires", nullable=False), _time("last_used"),
+    _time("revoked"), sa.Index(None, "extension_id", "made"),
 )
 tokens = Table(  # of the API; the token itself is never kept
     "tokens", metadata, _id(), Column("name", sa.String(255), nullable=False, unique=True),

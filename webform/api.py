@@ -36,6 +36,7 @@ from b2bua.desk import (
     TypedCode,
 )
 from webform.api_guard import Bouncer, Json, on_http_error, read_body, read_count, read_json, read_switch
+from webform.api_links import LinkApi
 from webform.api_prices import PriceApi
 from webform.api_schema import CHANGE, CSV, LIMIT, OFFSET, PCAP, SEARCH, XLSX, Operation, Query, document
 
@@ -56,6 +57,7 @@ class Api:
 
     def __init__(self, office: Office, address: Callable[[Request], str], clock: Callable[[], float]) -> None:
         self._office = office
+        self._links = LinkApi(office)
         self._prices = PriceApi(office)
         self._bouncer = Bouncer(office, address, clock)
         self._document = document(self.operations())
@@ -140,6 +142,7 @@ class Api:
                       gives=list[LadderRow]),
             Operation("GET", "/calls/{call}/pcap", "GetCallPcap",
                       "Its SIP messages as a capture file; secrets are masked", self._get_pcap, gives=PCAP),
+            *self._links.operations(),
             *self._prices.operations(),
         ]  # fmt: skip
 

@@ -18,6 +18,7 @@ __all__ = ["Filled", "Problem", "countries", "missing", "read"]
 FieldName = Literal["name", "phone", "captcha", ""]
 
 MAX_NONCE = 64
+MAX_LINK = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Filled:
     challenge: str = ""
     captcha: str = field(default="", repr=False)
     nonce: str = ""
+    link: str = field(default="", repr=False)
+    """The token of a signed link; it stands for the captcha, and may fix name and number (SPEC A12.7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ def read(fields: Mapping[str, str], page: CallNowPage | None) -> Filled:
         challenge=fields.get("challenge", ""),
         captcha=fields.get("captcha", ""),
         nonce=fields.get("nonce", "")[:MAX_NONCE],
+        link=fields.get("link", "")[:MAX_LINK],
     )
 
 

@@ -79,13 +79,13 @@ PREVIEWERS = (
 
 
 def secure(headers: MutableHeaders, *, https: bool) -> None:
-    """Add the headers that every answer carries; a handler's own Cache-Control stays."""
+    """Add the headers that every answer carries; a handler's own Cache-Control and Referrer-Policy stay."""
     headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     headers["X-Content-Type-Options"] = "nosniff"
     headers["X-Frame-Options"] = "DENY"
     headers["X-Robots-Tag"] = "noindex, nofollow"
     # not `no-referrer`: browsers would then send `Origin: null` with our own forms
-    headers["Referrer-Policy"] = "same-origin"
+    headers.setdefault("Referrer-Policy", "same-origin")
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
     headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from anyio import CapacityLimiter, to_thread
 from starlette.exceptions import HTTPException
@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from b2bua.desk import Accepted, CallNowPage, Desk, Refused, VisitorRequest
+from b2bua.desk import Accepted, CallNowPage, Desk, LinkPass, Refused, VisitorRequest
 from webform import captcha, form
 from webform.captcha import TooManyChallenges
 from webform.form import Filled, Problem
@@ -25,6 +25,9 @@ __all__ = ["Submissions", "VisitorPages"]
 
 REMEMBERED_FORMS = 10_000
 PROVE = Problem("captcha", "These are not the digits. Please type the new ones.")
+_NO_LINK = LinkPass()
+_NO_FORM = (403, 404, 409, 410)
+"""Refusals that no other entry would change."""
 CHECK = "Check your details, then press the button to be called."
 
 
@@ -75,20 +78,20 @@ class VisitorPages:
         page_id = request.path_params["id"]
         if request.method == "POST":
             return await self._submit(request, page_id, await read_form(request))
-        page = self._page(page_id)
-        return self._show(request, page, form.read(request.query_params, page))
+        return await self._open(request, await self._page(request, page_id))
 
     async def index_php(self, request: Request) -> Response:
         """`/callnow/index.php?call=<id>`: the same page, and with a phone the one-step link (SPEC 5, 6)."""
         page_id = request.query_params.get("call", "")
         if request.method == "POST":
             return await self._submit(request, page_id, await read_form(request))
-        page = self._page(page_id)
+        page = await self._page(request, page_id)
         filled = form.read(request.query_params, page)
-        if page.image_validation or not filled.phone:
-            return self._show(request, page, filled)
-        if request.method == "HEAD" or is_robot(request.headers):
-            return self._show(request, page, filled, note=CHECK)
+        now = filled.phone or (filled.link and request.query_params.get("now"))
+        if not now or _asks_digits(page, filled):
+            return await self._open(request, page)
+        if not _is_person(request):
+            return await self._open(request, page, note=CHECK)
         return await self._call(request, page, filled, one_step=True)
 
     async def image(self, request: Request) -> Response:
@@ -102,11 +105,17 @@ class VisitorPages:
         wav = await to_thread.run_sync(captcha.speak, answer, self.speak_digits, limiter=self.threads)
         return Response(wav, media_type="audio/wav")
 
-    def _page(self, page_id: str) -> CallNowPage:
+    async def _page(self, request: Request, page_id: str) -> CallNowPage:
         page = self.desk.callnow_page(page_id)
         if page is None:
+            if link := form.read(request.query_params, None).link:  # its owner can find out why it led nowhere
+                await self.desk.open_link(page_id, link, self._seen(request))
             raise HTTPException(404)
         return page
+
+    def _seen(self, request: Request) -> str:
+        """Whose doing it is that a link is opened; empty where a program looks ahead (SPEC H10)."""
+        return self.address(request) if _is_person(request) else ""
 
     def _answer(self, request: Request) -> str:
         answer = self.challenges.answer(request.path_params["challenge"])
@@ -118,10 +127,9 @@ class VisitorPages:
         page = self.desk.callnow_page(page_id)
         filled = form.read(fields, page)
         if page is None:  # whose call it was to be cannot be told, and why there was none is written down
-            wanted = VisitorRequest(page_id, filled.name, filled.phone, filled.country, self.address(request))
-            await self.desk.request_call(wanted)
+            await self.desk.request_call(self._wanted(request, page_id, filled))
             raise HTTPException(404)
-        if "other" in fields:
+        if "other" in fields and not filled.link:
             self.challenges.redeem(filled.challenge, page.id, "")
             return self._show(request, page, filled)
         accepted = await self.submissions.earlier(page.id, filled.nonce)
@@ -129,13 +137,17 @@ class VisitorPages:
 
     async def _call(self, request: Request, page: CallNowPage, filled: Filled, *, one_step: bool = False) -> Response:
         """Judge the form and ask the desk. Nothing is awaited before the challenge is spent and the form noted."""
-        if page.image_validation and not self.challenges.redeem(filled.challenge, page.id, filled.captcha):
+        if _asks_digits(page, filled) and not self.challenges.redeem(filled.challenge, page.id, filled.captcha):
             return self._show(request, page, filled, [*form.missing(filled, page), PROVE], status=422)
-        wanted = VisitorRequest(page.id, filled.name, filled.phone, filled.country, self.address(request), one_step)
+        wanted = replace(self._wanted(request, page.id, filled), one_step=one_step)
         answer = await self._ask(wanted, filled.nonce or secrets.token_urlsafe(16))
         if isinstance(answer, Accepted):
             return _to_status(answer)
-        return self._refuse(request, page, filled, answer)
+        return await self._refuse(request, page, filled, answer)
+
+    def _wanted(self, request: Request, page_id: str, filled: Filled) -> VisitorRequest:
+        address = self.address(request)
+        return VisitorRequest(page_id, filled.name, filled.phone, filled.country, address, link=filled.link)
 
     async def _ask(self, wanted: VisitorRequest, nonce: str) -> Accepted | Refused:
         noted, answer = self.submissions.open(wanted.page_id, nonce), None
@@ -145,16 +157,41 @@ class VisitorPages:
             noted.set_result(answer if isinstance(answer, Accepted) else None)
         return answer
 
-    def _refuse(self, request: Request, page: CallNowPage, filled: Filled, refused: Refused) -> Response:
+    async def _refuse(self, request: Request, page: CallNowPage, filled: Filled, refused: Refused) -> Response:
+        given = _NO_LINK
+        if filled.link and refused.status not in _NO_FORM:  # what the form need not ask
+            found = await self.desk.open_link(page.id, filled.link, "")
+            given, refused = (given, found) if isinstance(found, Refused) else (found, refused)
+        if refused.status in _NO_FORM:
+            return self._no_form(page, filled, refused)
+        wait = {} if refused.retry_after_s is None else {"Retry-After": str(refused.retry_after_s)}
+        beside = "phone" if refused.field == "number" else refused.field
+        others = [problem for problem in form.missing(filled, page) if problem.field not in (beside, *_fixed(given))]
+        problems = [Problem("" if beside in _fixed(given) else beside, refused.sentence), *others]
+        return self._show(request, page, filled, problems, status=refused.status, headers=wait, given=given)
+
+    def _no_form(self, page: CallNowPage, filled: Filled, refused: Refused) -> Response:
+        """What is shown where no other entry would help."""
         if refused.status == 404:
             raise HTTPException(404)
         if refused.status == 409:
-            return self.pages.page("unavailable.html", {"page": page}, 409)
-        wait = {} if refused.retry_after_s is None else {"Retry-After": str(refused.retry_after_s)}
-        beside = "phone" if refused.field == "number" else refused.field
-        others = [problem for problem in form.missing(filled, page) if problem.field != beside]
-        found = [Problem(beside, refused.sentence), *others]
-        return self._show(request, page, filled, found, status=refused.status, headers=wait)
+            return self._unavailable(page, filled, 409)
+        values = {"page": page, "sentence": refused.sentence}
+        return self.pages.page("link.html", values, refused.status, _headers(filled))
+
+    def _unavailable(self, page: CallNowPage, filled: Filled, status: int = 200) -> Response:
+        query = f"?link={filled.link}" if filled.link else ""
+        return self.pages.page("unavailable.html", {"page": page, "query": query}, status, _headers(filled))
+
+    async def _open(self, request: Request, page: CallNowPage, note: str = "") -> Response:
+        """The form, filled from the query; by a signed link without what that fixes, or why it is no good."""
+        filled = form.read(request.query_params, page)
+        if not filled.link:
+            return self._show(request, page, filled, note=note)
+        given = await self.desk.open_link(page.id, filled.link, self._seen(request))
+        if isinstance(given, Refused):
+            return self._no_form(page, filled, given)
+        return self._show(request, page, filled, note=note, given=given)
 
     def _show(
         self,
@@ -166,26 +203,47 @@ class VisitorPages:
         status: int = 200,
         headers: Mapping[str, str] | None = None,
         note: str = "",
+        given: LinkPass = _NO_LINK,
     ) -> Response:
         if not page.available and not found:
-            return self.pages.page("unavailable.html", {"page": page})
+            return self._unavailable(page, filled)
         values = {
             "page": page,
             "filled": filled,
             "note": note,
+            "given": given,
             "problems": found or [],
             "errors": {problem.field: problem.sentence for problem in found or []},
-            "challenge": self._challenge(request, page) if page.image_validation else "",
+            "challenge": self._challenge(request, page) if _asks_digits(page, filled) else "",
             "nonce": secrets.token_urlsafe(16),
             "countries": form.countries() if page.country else (),
         }
-        return self.pages.page("callnow.html", values, status, headers)
+        return self.pages.page("callnow.html", values, status, {**(headers or {}), **_headers(filled)})
 
     def _challenge(self, request: Request, page: CallNowPage) -> str:
         try:
             return self.challenges.new(page.id, source_of(self.address(request)))
         except TooManyChallenges as wait:
             raise HTTPException(429, headers={"Retry-After": str(wait.retry_after_s)}) from None
+
+
+def _is_person(request: Request) -> bool:
+    return request.method != "HEAD" and not is_robot(request.headers)
+
+
+def _asks_digits(page: CallNowPage, filled: Filled) -> bool:
+    """Not of who brings a link: the desk looks what it is worth."""
+    return page.image_validation and not filled.link
+
+
+def _fixed(given: LinkPass) -> tuple[str, ...]:
+    """The fields that its form does not have."""
+    return ("name",) * bool(given.name) + ("phone",) * bool(given.ends_in)
+
+
+def _headers(filled: Filled) -> dict[str, str]:
+    """The address of a page that was opened by a link holds its token: it goes nowhere, not even to ourselves."""
+    return {"Referrer-Policy": "no-referrer"} if filled.link else {}
 
 
 def _to_status(accepted: Accepted) -> Response:

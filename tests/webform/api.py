@@ -47,6 +47,7 @@ callback = {}
 number = "001*002"
 account = "acme"
 public_number = "5555550000"
+callnow = {id = "john_doe"}
 [[extension]]
 number = "002*900"
 account = "other"
@@ -101,7 +102,7 @@ def api_app(
     """The application over that database."""
     return create_app(
         ScriptedDesk(), secret=b"test", base_url=BASE, speak_digits=tone_for, clock=clock,
-        office=BackOffice(database, clock, sounds, place_code_call=place_code_call),
+        office=BackOffice(database, clock, sounds, place_code_call=place_code_call, base_url=BASE),
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from b2bua.desk import (
     DemoState,
     ExtensionView,
     LadderRow,
+    LinkPass,
     Refused,
     Stage,
     VisitorRequest,
@@ -55,6 +56,9 @@ class ScriptedDesk:
     pages: dict[str, CallNowPage] = field(default_factory=lambda: {"john_doe": JOHN})
     refusal: Refused | None = None
     asked: list[VisitorRequest] = field(default_factory=list)
+    links: dict[str, LinkPass | Refused] = field(default_factory=dict)
+    opened: list[tuple[str, str, str]] = field(default_factory=list)
+    """Each asking what a link is worth: page, token, whose doing."""
     hold: asyncio.Event | None = None
     """When set, request_call waits for it."""
     statuses: dict[str, VisitorStatus] = field(default_factory=dict)
@@ -72,6 +76,10 @@ class ScriptedDesk:
 
     def callnow_page(self, page_id: str) -> CallNowPage | None:
         return self.pages.get(page_id)
+
+    async def open_link(self, page_id: str, token: str, source_ip: str) -> LinkPass | Refused:
+        self.opened.append((page_id, token, source_ip))
+        return self.links.get(token, Refused("signed-link-forged", "This link does not work.", 403))
 
     async def request_call(self, request: VisitorRequest) -> Accepted | Refused:
         self.asked.append(request)

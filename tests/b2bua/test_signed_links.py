@@ -1,0 +1,386 @@
+"""Signed links, from the page to the end of the call, on the virtual clock (SPEC A12.7)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+import pytest
+from sqlalchemy import Connection, update
+
+from b2bua.admission import NOT_AVAILABLE
+from b2bua.desk import (
+    Accepted,
+    Holder,
+    KeyRotation,
+    LinkPass,
+    LinkView,
+    MadeLink,
+    NewBlocked,
+    NewLink,
+    NotDone,
+    Refused,
+    RotatedKey,
+    Stage,
+    VisitorRequest,
+)
+from b2bua.office import BackOffice
+from b2bua.signed_links import Noted, wanted_number
+from store.directory import raise_version
+from store.tables import callnow
+from store.values import DialPlan
+from tests.b2bua.test_callnow import john
+from tests.b2bua.test_callnow_rules import OTHER_PAGE, rules
+from tests.plans import fixture
+from tests.world import T1, Far, Peer, World, play
+
+OPERATOR, CLIENT = Holder("operator", None), Holder("client", 1)
+IP, OTHER_IP = "198.51.100.7", "203.0.113.9"
+BAD = "This link does not work. Please ask whoever gave it to you for a new one."
+
+
+def office(world: World) -> BackOffice:
+    return BackOffice(world.database, world.wall, base_url="http://test")  # type: ignore[arg-type]
+
+
+async def made(world: World, extension: str = "001*002", **new: object) -> MadeLink:
+    return await office(world).make_link(OPERATOR, extension, NewLink(**new))  # type: ignore[arg-type]
+
+
+def token_of(link: MadeLink) -> str:
+    return link.url.rpartition("link=")[2]
+
+
+async def ask(
+    world: World, token: str, *, number: str = "", name: str = "Mary", page: str = "john_doe", ip: str = IP
+) -> Accepted | Refused:
+    """Press the button of a link's page."""
+    return await world.desk.request_call(VisitorRequest(page, name, number, "", ip, link=token))
+
+
+async def refusal(world: World, token: str, **more: str) -> tuple[str, int, str]:
+    answer = await ask(world, token, **more)
+    assert isinstance(answer, Refused), answer
+    return answer.reason, answer.status, answer.sentence
+
+
+async def listed(world: World, extension: str = "001*002") -> Sequence[LinkView]:
+    return await office(world).links(OPERATOR, extension)
+
+
+async def left(world: World) -> list[tuple[str, int]]:
+    """State and uses left of each link, newest first."""
+    return [(row.state, row.left) for row in await listed(world)]
+
+
+async def rung_out(phone: Peer) -> Far:
+    """The owner's phone rings, and is busy."""
+    return (await phone.expects_call()).refuses(486)
+
+
+def test_a_link_calls_its_own_number_and_no_other() -> None:
+    async def scenario(world: World) -> None:
+        phone, trunk = await john(world), Peer(world, T1)
+        link = await made(world, number="(555) 123-4567", name="Mary Poe", uses=2)
+        assert await world.desk.open_link("john_doe", token_of(link), IP) == LinkPass("Mary Poe", "67")
+        assert await refusal(world, token_of(link), number="5559999999") == (
+            "signed-link-other-number", 422, "This link is for one telephone number, and for no other.",
+        )  # fmt: skip
+        assert (await refusal(world, token_of(link), number="rubbish"))[0] == "signed-link-other-number"
+        answer = await ask(world, token_of(link), number="+1 555 123 4567", name="Somebody")
+        assert isinstance(answer, Accepted)
+        assert world.desk.visitor_status(answer.token).number == "•••67", "whoever holds the link need not know more"
+        owner = (await phone.expects_call()).rings()
+        assert owner.shown() == ("Mary Poe", "5551234567")
+        owner.answers()
+        await owner.hears("confirm")
+        owner.presses("1")
+        visitor = (await trunk.expects_call()).rings().answers()
+        assert visitor.request is not None
+        assert visitor.request.uri.user == "5551234567"
+        visitor.hangs_up()
+        await world.over()
+        assert await left(world) == [("open", 1)]
+        newest, *refused = world.requests()
+        assert (newest.reason, newest.number, newest.link) == ("talked", "5551234567", link.link.id)
+        assert {row.reason for row in refused} == {"signed-link-other-number"}
+        (row,) = await listed(world)
+        assert row.last_used > row.made or row.last_used == row.made
+
+    play(scenario, fixture())
+
+
+def test_a_link_without_a_number_takes_the_visitors() -> None:
+    async def scenario(world: World) -> None:
+        phone = await john(world)
+        link = await made(world)
+        assert await world.desk.open_link("john_doe", token_of(link), IP) == LinkPass()
+        answer = await ask(world, token_of(link), number="5551112222")
+        assert isinstance(answer, Accepted)
+        assert world.desk.visitor_status(answer.token).number == "5551112222"
+        assert (await rung_out(phone)).shown() == ("Mary", "5551112222")
+        await world.over()
+        assert await left(world) == [("used-up", 0)]
+        await asyncio.sleep(31)
+        used_up = "signed-link-used-up", 410, "This link has been used already."
+        assert await refusal(world, token_of(link), number="5551112222") == used_up
+        opened = await world.desk.open_link("john_doe", token_of(link), IP)
+        assert isinstance(opened, Refused)
+        assert (opened.reason, opened.status, opened.sentence) == used_up
+        assert phone.invited == 1
+
+    play(scenario, fixture())
+
+
+def test_two_clicks_at_once_on_a_link_of_one_use_place_one_call() -> None:
+    async def scenario(world: World) -> None:
+        phone = await john(world)
+        token = token_of(await made(world))
+        answers = await asyncio.gather(
+            ask(world, token, number="5551112222"), ask(world, token, number="5553334444", ip=OTHER_IP)
+        )
+        (accepted,) = [each for each in answers if isinstance(each, Accepted)]
+        (refused,) = [each for each in answers if isinstance(each, Refused)]
+        assert refused.reason == "signed-link-used-up"
+        await rung_out(phone)
+        await world.over()
+        assert phone.invited == 1
+        assert await left(world) == [("used-up", 0)]
+        # the one that lost is not counted against any limit, nor is its number still being called
+        await world.callnow(number="5553334444")
+        await rung_out(phone)
+        await world.over()
+        assert world.desk.visitor_status(accepted.token).stage is Stage.NOT_AVAILABLE
+
+    play(scenario, fixture())
+
+
+def test_a_click_repeated_within_30_s_is_one_request_though_the_link_is_used_up() -> None:
+    async def scenario(world: World) -> None:
+        phone = await john(world)
+        token = token_of(await made(world, number="5551112222"))
+        first, second = await asyncio.gather(ask(world, token), ask(world, token))
+        await asyncio.sleep(5)
+        assert first == second == await ask(world, token)
+        await rung_out(phone)
+        await world.over()
+        assert phone.invited == 1
+        assert len(world.requests()) == 1
+
+    play(scenario, fixture())
+
+
+def test_a_refused_request_uses_nothing_and_every_rule_of_the_page_holds() -> None:
+    async def scenario(world: World) -> None:
+        phone = await john(world)
+        await office(world).block_number(CLIENT, NewBlocked("5550000001", "001*002"))
+        token = token_of(await made(world, uses=5))
+        for number, name, reason, status in (
+            ("5550000001", "Mary", "number-blocked", 409),
+            ("5551112222", "Bob", "refused-by-rule", 409),
+            ("5551112222", " ", "name-required", 422),
+            ("112", "Mary", "number-refused", 422),
+            ("", "Mary", "number-empty", 422),
+            ("8881112222", "Mary", "no-rate", 422),
+        ):
+            assert (await refusal(world, token, number=number, name=name))[:2] == (reason, status), number
+        assert await left(world) == [("open", 5)]
+        for number in ("5551110001", "5551110002", "5551110003"):
+            assert isinstance(await ask(world, token, number=number), Accepted)
+            await rung_out(phone)
+            await world.over()
+        assert (await refusal(world, token, number="5551110004"))[0] == "ip-numbers"
+        assert await left(world) == [("open", 2)]
+
+    play(scenario, fixture(rules('{do = "refuse", name = "bob"}')))
+
+
+def test_nobody_rung_is_no_use() -> None:
+    """The phone is gone when its turn comes: registered when it was asked for, not when it was to ring."""
+
+    async def scenario(world: World) -> None:
+        phone = await john(world)
+        token = token_of(await made(world))
+        world.database.takes_s = 1
+        asked = asyncio.create_task(ask(world, token, number="5551112222"))
+        await asyncio.sleep(2.1)  # the request is judged; its use is being written
+        assert await phone.register("001*002", "secret", expires=0) == 200
+        assert isinstance(await asked, Accepted)
+        await world.over()
+        assert [row.reason for row in world.requests()] == ["offline"]
+        assert await left(world) == [("open", 1)]
+        assert phone.invited == 0
+
+    play(scenario, fixture())
+
+
+def test_each_end_of_a_link_has_its_reason_and_strangers_learn_nothing() -> None:
+    async def scenario(world: World) -> None:
+        phone = await john(world)
+        desk = office(world)
+        links = {name: await made(world, number="5551112222", label=name) for name in ("revoked", "expired", "other")}
+        await desk.revoke_link(CLIENT, "001*002", links["revoked"].link.id)
+        good = token_of(links["other"])
+        forged = good[:-1] + ("A" if good[-1] != "A" else "B")
+        assert await refusal(world, token_of(links["revoked"])) == (
+            "signed-link-revoked", 410, "This link has been withdrawn.",
+        )  # fmt: skip
+        assert await refusal(world, good, page="jane") == ("signed-link-other-page", 403, BAD)
+        assert await refusal(world, forged) == ("signed-link-forged", 403, BAD)
+        world.clock_set_s += 168 * 3600
+        assert await refusal(world, token_of(links["expired"])) == (
+            "signed-link-expired", 410, "This link has expired.",
+        )  # fmt: skip
+        fresh = token_of(await made(world, number="5551112222"))
+        assert await desk.rotate_link_key(OPERATOR, KeyRotation()) == RotatedKey(1)
+        assert await refusal(world, fresh) == ("signed-link-key-rotated", 403, BAD)
+        await asyncio.sleep(1)  # it is posted
+        assert [(row.reason, row.extension, row.number, row.link) for row in reversed(world.requests())] == [
+            ("signed-link-revoked", "001*002", "5551112222", links["revoked"].link.id),
+            ("signed-link-other-page", "001*003", "5551112222", links["other"].link.id),
+            ("signed-link-forged", "001*002", "", ""),
+            ("signed-link-expired", "001*002", "5551112222", links["expired"].link.id),
+            ("signed-link-key-rotated", "001*002", "", ""),
+        ]
+        assert phone.invited == 0
+
+    play(scenario, fixture() + OTHER_PAGE)
+
+
+def test_links_of_an_older_key_stay_where_they_are_kept() -> None:
+    async def scenario(world: World) -> None:
+        phone = await john(world)
+        old = token_of(await made(world, number="5551112222"))
+        assert await office(world).rotate_link_key(OPERATOR, KeyRotation(keep_links=True)) == RotatedKey(0)
+        new = token_of(await made(world, number="5553334444"))
+        assert old[:3] != new[:3], "the number of the key"
+        for token in (old, new):
+            assert isinstance(await ask(world, token), Accepted)
+            await rung_out(phone)
+            await world.over()
+
+    play(scenario, fixture())
+
+
+@pytest.mark.parametrize("opened", [True, False])
+def test_a_link_of_a_page_that_is_switched_off_is_the_one_404_and_the_owner_can_see_it(opened: bool) -> None:
+    async def scenario(world: World) -> None:
+        token = token_of(await made(world, number="5551112222"))
+        await world.exchange.database.run(_off)
+        await asyncio.sleep(2)
+        answer = await (world.desk.open_link("john_doe", token, IP) if opened else ask(world, token))
+        stranger = await ask(world, token[:-1] + "?")
+        assert answer == stranger == await ask(world, "", number="5551112222")
+        assert isinstance(answer, Refused)
+        assert (answer.reason, answer.status) == ("unknown-page", 404)
+        assert [(row.reason, row.extension, row.number) for row in world.requests()] == [
+            ("unknown-page", "001*002", "5551112222"),
+        ]
+
+    play(scenario, fixture())
+
+
+def _off(conn: Connection) -> None:
+    conn.execute(update(callnow).values(enabled=False))
+    raise_version(conn)
+
+
+def test_a_link_is_made_only_for_a_page_and_a_number_that_it_may_call() -> None:
+    async def scenario(world: World) -> None:
+        desk = office(world)
+        for new, field in (
+            (NewLink(number="112"), "number"), (NewLink(number="001*002"), "number"), (NewLink(uses=0), "uses"),
+            (NewLink(valid_hours=0), "valid_hours"), (NewLink(name="Mary\r\n"), "name"),
+            (NewLink(label="x" * 81), "label"),
+        ):  # fmt: skip
+            with pytest.raises(NotDone) as refused:
+                await desk.make_link(OPERATOR, "001*002", new)
+            assert refused.value.field == field
+        with pytest.raises(NotDone, match="no CallNow page"):
+            await desk.make_link(OPERATOR, "001*900", NewLink())
+        with pytest.raises(NotDone, match="only the operator"):
+            await desk.rotate_link_key(CLIENT, KeyRotation())
+        assert await listed(world) == []
+
+    play(scenario, fixture())
+
+
+def test_the_worst_case_is_told_when_a_link_is_made() -> None:
+    async def scenario(world: World) -> None:
+        link = await made(world, number="5551112222", uses=3)
+        assert link.worst_case == "0.36 USD"
+        assert link.warning == (
+            "Whoever has this link places calls without image validation, and the owner WILL be charged for them. "
+            "Worst case 0.36 USD (3 calls of 3600 s to 5551112222)."
+        )
+        assert link.one_step_url.endswith("&now=1")
+        dear = await made(world, uses=1000)
+        assert dear.warning.endswith(", ended by the account's 100.00 USD.")
+        assert not dear.one_step_url.endswith("&now=1")
+
+    play(scenario, fixture())
+
+
+def test_no_token_is_in_any_log_or_record(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(world: World) -> None:
+        phone = await john(world)
+        token = token_of(await made(world, number="5551112222"))
+        assert isinstance(await ask(world, token), Accepted)
+        await rung_out(phone)
+        await world.over()
+        await asyncio.sleep(31)
+        await refusal(world, token)
+        await refusal(world, token[:-1] + "?")
+        assert token not in repr(VisitorRequest("john_doe", "", "", "", IP, link=token))
+        kept = world.read(lambda conn: "\n".join(conn.connection.iterdump()))  # type: ignore[attr-defined]
+        assert "5551112222" in kept
+        assert token not in kept
+        assert caplog.text
+        assert token not in caplog.text
+
+    caplog.set_level(logging.DEBUG)
+    play(scenario, fixture())
+
+
+def test_a_database_that_does_not_answer_refuses_and_uses_nothing() -> None:
+    async def scenario(world: World) -> None:
+        await john(world)
+        token = token_of(await made(world))
+        world.database.broken = True
+        assert (await refusal(world, token, number="5551112222"))[1:] == (409, NOT_AVAILABLE)
+        world.database.broken = False
+        assert await left(world) == [("open", 1)]
+        assert isinstance(await ask(world, token, number="5551112222"), Accepted)
+
+    play(scenario, fixture())
+
+
+# --- what is pure
+
+PLAN = DialPlan(mode="as-dialled", strip=("+1",), refused=("112",))
+
+
+@pytest.mark.parametrize(("typed", "fixed", "wanted"), [
+    pytest.param("555-111-2222", "", "5551112222", id="the visitor's"),
+    pytest.param("", "5551112222", "5551112222", id="the link's"),
+    pytest.param(" ", "5551112222", "5551112222", id="blanks say nothing"),
+    pytest.param("+1 555 111 2222", "5551112222", "5551112222", id="the same in other words"),
+    pytest.param("5551112223", "5551112222", "signed-link-other-number", id="another"),
+    pytest.param("555x", "5551112222", "signed-link-other-number", id="no number at all"),
+    pytest.param("", "112", "number-refused", id="the dial plan of today holds for the link's own"),
+    pytest.param("", "", "number-empty", id="none"),
+])  # fmt: skip
+def test_wanted_number(typed: str, fixed: str, wanted: str) -> None:
+    found = wanted_number(VisitorRequest("p", "", typed, "", IP), PLAN, frozenset(), fixed)
+    assert (found.reason if isinstance(found, Refused) else found) == wanted
+
+
+def test_of_one_source_only_so_many_refusals_are_written_down() -> None:
+    noted = Noted(most=2, within_s=900, most_sources=2)
+    assert [noted.take(IP, now) for now in (0, 1, 2, 899)] == [True, True, False, False]
+    assert noted.take("2001:db8::1", 3)
+    assert [noted.take("2001:db8::2", now) for now in (4, 5)] == [True, False], "one /64 is one source"
+    assert noted.take(IP, 900)
+    assert noted.take("192.0.2.1", 901), "beyond so many sources the oldest is forgotten"
+    assert noted.take("2001:db8::1", 902)
