@@ -31,6 +31,8 @@ class Told:
 NEUTRAL = Told(409, "takes no calls from this page at the moment. Please try again later.")
 """Never why (SPEC H13): of all that are told this, pages and headers must be the same."""
 NO_NUMBER = Told(422, "This number cannot be called from here.")
+BAD_LINK = Told(403, "This link does not work. Please ask whoever gave it to you for a new one.")
+"""Never what was wrong with it: as for NEUTRAL."""
 TOO_MANY = Told(429, "There were too many requests. Please try again later.")
 NOT_AVAILABLE = Told(303, "Not available right now")
 NOT_REACHED = Told(303, "We could not reach you")
@@ -64,6 +66,9 @@ class Asks:
     """Asked again after `kill -9` and a new start, it ends in the same way."""
     later: bool = False
     """The request is made a quarter of an hour after the earlier ones, by a server that was started again."""
+    link: str = ""
+    """It comes by a signed link of its page: `forged`, `rotated`, `expired`, `revoked`, `once` (one use), `b` (for that
+    number alone); `other`: of the page that all rows share."""
     then: str = ""
     """`cancel`: by the visitor, when the phone rings; `hang up`: by his phone, in the talk; `stop`: of the server."""
 
@@ -148,6 +153,16 @@ REASONS: Mapping[Reason, Way] = {
         visitor=1, earlier=(("", 0, ""),), before=("busy",), survives=False,
     ),
     Reason.NUMBER_DAY: Asks(TOO_MANY, visitor=2, earlier=(("", 0, ""), ("", 1, "")), before=("busy",) * 2),
+    Reason.SIGNED_FORGED: Asks(BAD_LINK, link="forged"),
+    Reason.SIGNED_KEY: Asks(BAD_LINK, link="rotated"),
+    Reason.SIGNED_OTHER_PAGE: Asks(BAD_LINK, link="other"),
+    Reason.SIGNED_EXPIRED: Asks(Told(410, "This link has expired."), link="expired"),
+    Reason.SIGNED_REVOKED: Asks(Told(410, "This link has been withdrawn."), link="revoked"),
+    Reason.SIGNED_USED_UP: Asks(
+        Told(410, "This link has been used already."), number="b", link="once", earlier=(("", 0, ""),),
+        before=("busy",),
+    ),
+    Reason.SIGNED_NUMBER: Asks(Told(422, "This link is for one telephone number, and for no other."), link="b"),
 }
 
 FAULTS: Mapping[NumberFault, Way] = {

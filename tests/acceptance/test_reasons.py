@@ -12,21 +12,26 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, closing
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from time import time
 
 import httpx
 import pytest
-from sqlalchemy import or_, select
+from sqlalchemy import Connection, or_, select
 
 from b2bua.admission import Reason
+from b2bua.link_token import make_token
 from b2bua.numbers import NumberFault
 from b2bua.outcome import Outcome
 from store import ledger
-from store.tables import requests
+from store.database import transact
+from store.links import Link, add_link, current_key, rotate_key
+from store.tables import extensions, requests
 from tests.acceptance.api import Api
 from tests.acceptance.far_end import FarEnd
 from tests.acceptance.reasons import (
+    BAD_LINK,
     FAULTS,
     NEUTRAL,
     OUTCOMES,
@@ -72,6 +77,8 @@ class Bench:
         """The answers to visitors who were refused."""
         self.reasons: dict[str, list[str]] = {}
         """What the requests of a row must have left, oldest first."""
+        self.links: dict[str, str] = {}
+        """The tokens of signed links, by row."""
         self._invited: dict[str, int] = {}
         """How many calls there were when the refusal came."""
 
@@ -98,6 +105,14 @@ class Bench:
         if isinstance(way, Asks) and way.phone:
             self.phones.scripts[case.extension] = way.phone
             await self.phones.register(case.extension, "secret")
+
+    def sign_links(self, rows: list[Case]) -> None:
+        """The links of the rows that need one, first that whose key is rotated then."""
+        linked = [(case, case.way.link) for case in rows if isinstance(case.way, Asks) and case.way.link]
+        for case, kind in sorted(linked, key=lambda pair: pair[1] != "rotated"):
+            self.links[case.id] = transact(self.server.database, partial(_signed, case, kind))
+            if kind == "rotated":
+                transact(self.server.database, lambda conn: rotate_key(conn, b"n" * 32, time(), keep=False))
 
     async def reach(self, case: Case) -> None:
         """All its requests; where the last is for a server that is started later, those before."""
@@ -181,7 +196,7 @@ class Bench:
         assert isinstance(case.way, Asks)
         transport = httpx.AsyncHTTPTransport(local_address=case.visitor(visitor), verify=False)
         async with httpx.AsyncClient(base_url=self.server.url, transport=transport, timeout=20) as http:
-            fields = {"name": case.way.name, "phone": case.number(number)}
+            fields = {"name": case.way.name, "phone": case.number(number), "link": self.links.get(case.id, "")}
             return await http.post(f"/callnow/{page or case.page}", data=fields)
 
     async def ring(self, case: Case, rings: asyncio.Event | None = None) -> tuple[int, ...]:
@@ -236,14 +251,28 @@ class Bench:
                 if [story["reason"] for story in found] != [case.reason]:
                     self.blame(case, f"asked why, the API says {found}")
 
-    def check_alike(self, rows: list[Case]) -> None:
-        """Who reads the neutral sentence cannot tell one reason from another, by the headers neither (SPEC H13)."""
+    def check_alike(self, rows: list[Case], told: Told) -> None:
+        """Who reads this sentence cannot tell one reason from another, by the headers neither (SPEC H13)."""
         seen = {
             (self.refused[case.id].text.replace(case.page, "PAGE"), _plain(self.refused[case.id].headers, case.page))
-            for case in rows if isinstance(case.way, Asks) and case.way.told is NEUTRAL and case.id in self.refused
+            for case in rows if isinstance(case.way, Asks) and case.way.told is told and case.id in self.refused
         }
         if len(seen) != 1:
-            self.wrong["neutral"] = [str(seen)]
+            self.wrong[told.words] = [str(seen)]
+
+
+def _signed(case: Case, kind: str, conn: Connection) -> str:
+    """Keep a link for a row as `Asks.link` has it; its token."""
+    owner = "001*999" if kind == "other" else case.extension
+    owner_id = conn.execute(select(extensions.c.id).where(extensions.c.number == owner)).scalar_one()
+    key_id, key = current_key(conn, b"k" * 32, time())
+    expires, revoked = time() + (-1 if kind == "expired" else 10**6), time() if kind == "revoked" else None
+    link = Link(
+        f"{case.index:012x}", owner_id, key_id, 1 if kind == "once" else 9, time(), expires,
+        case.number("b") if kind == "b" else "", revoked=revoked,
+    )  # fmt: skip
+    add_link(conn, link)
+    return make_token(key_id, b"x" * 32 if kind == "forged" else key, link.id)
 
 
 def _plain(headers: httpx.Headers, page: str) -> str:
@@ -286,10 +315,12 @@ async def _reach(bench: Bench, rows: list[Case]) -> None:
     server.expected_errors = ("event=bug", "Traceback", "integer overflow")
     bench.phones.scripts["001*999"] = "486"
     await bench.phones.register("001*999", "secret")
+    bench.sign_links(rows)
     await bench.each(rows, bench.prepare)
     now = [row for row in rows if row.now]
     await bench.each(rows, bench.reach)
-    bench.check_alike(now)
+    bench.check_alike(now, NEUTRAL)
+    bench.check_alike(now, BAD_LINK)
     await bench.rest()
 
     await bench.ask(stopped, "b", 1, "")
