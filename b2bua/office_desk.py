@@ -247,7 +247,7 @@ class PublicCallerIdView:
 
 @dataclass(frozen=True, slots=True)
 class PublicCallerIdChange:
-    """What is to change; null leaves it. Another `number` is not approved before the operator says so."""
+    """What is to change; null leaves it. Another `number` has to be proven anew."""
 
     name_by: Literal["server", "user", "equipment"] | None = None
     name: str | None = None
