@@ -10,10 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from b2bua.admission import Reason
+from b2bua.code_admission import CodeRefusal
 from b2bua.numbers import NumberFault
 from b2bua.outcome import Outcome
 
-__all__ = ["Asks", "Calls", "Case", "Rings", "Told", "cases", "plan"]
+__all__ = [
+    "CODE_REFUSALS", "FAULTS", "NEUTRAL", "OUTCOMES", "REASONS", "Asks", "Calls", "Case", "Proves", "Rings", "Told",
+    "cases", "plan",
+]  # fmt: skip
 
 BUSY, RINGING = "486", "180 hold 486"
 """Scripts of phones, see FarEnd."""
@@ -65,7 +69,7 @@ class Asks:
     survives: bool = True
     """Asked again after `kill -9` and a new start, it ends in the same way."""
     later: bool = False
-    """The request is made a quarter of an hour after the earlier ones, by a server that was started again."""
+    """The request is made an hour after the earlier ones, by a server that was started again."""
     link: str = ""
     """It comes by a signed link of its page: `forged`, `rotated`, `expired`, `revoked`, `once` (one use), `b` (for that
     number alone); `other`: of the page that all rows share."""
@@ -104,7 +108,24 @@ class Calls:
     trunk: str = "R1"
 
 
-Way = Asks | Rings | Calls
+@dataclass(frozen=True)
+class Proves:
+    """The API is asked to call the number that an extension wants to show, and to speak a code there."""
+
+    status: int = 202
+    number: str = ""
+    called: str = BUSY
+    earlier: str = ""
+    """`call`: it was called with a code; `owner`: he presses 9 when a visitor asks for it; `operator`: he blocks it."""
+    before: tuple[str, ...] = ()
+    another: bool = False
+    """By then the extension wants to show another number."""
+    survives: bool = True
+    later: bool = False
+    """As Asks.later."""
+
+
+Way = Asks | Rings | Calls | Proves
 
 REASONS: Mapping[Reason, Way] = {
     Reason.UNKNOWN_PAGE: Asks(Told(404, "There is no such page"), on="nobody"),
@@ -186,6 +207,17 @@ FAULTS: Mapping[NumberFault, Way] = {
     ),
 }
 
+CODE_REFUSALS: Mapping[CodeRefusal, Way] = {
+    CodeRefusal.NUMBER_BLOCKED: Proves(422, earlier="owner", before=("refused-and-blocked",)),
+    CodeRefusal.OPTED_OUT: Proves(422, earlier="operator"),
+    CodeRefusal.NO_ROUTE: Proves(422, number="0412345677"),
+    CodeRefusal.NO_RATE: Proves(422, number="0712345677"),
+    CodeRefusal.NUMBER_PENDING: Proves(409, called=RINGING, earlier="call", before=("busy",), survives=False),
+    CodeRefusal.NUMBER_DAY: Proves(409, earlier="call", before=("busy",)),
+    CodeRefusal.ACCOUNT_HOUR: Proves(409, earlier="call", before=("busy",), another=True),
+    CodeRefusal.ACCOUNT_DAY: Proves(409, earlier="call", before=("busy",), another=True, later=True),
+}
+
 _UNLISTED = 'return_to = "caller"\npassword = "4321"'
 
 OUTCOMES: Mapping[Outcome, Way] = {
@@ -212,9 +244,14 @@ OUTCOMES: Mapping[Outcome, Way] = {
     Outcome.NOT_ALLOWED: Rings(f'{_UNLISTED}\nforbidden = ["55"]'),
     Outcome.CANCELLED: Asks(Told(303, "You cancelled the call"), phone=RINGING, then="cancel"),
     Outcome.MEDIA_LOST: Asks(Told(303, "You talked for"), phone="200", called="200"),
-    Outcome.CONGESTED: Rings(trunk="narrow", earlier=1, before=("busy",), hears=(503,), survives=False),
+    Outcome.CONGESTED: Rings(
+        "trigger_s = 5", trunk="narrow", earlier=1, before=("busy",), hears=(503,), survives=False,
+    ),
     Outcome.SHUT_DOWN: Asks(NOT_AVAILABLE, phone=RINGING, then="stop"),
     Outcome.SERVER_ERROR: Asks(NOT_AVAILABLE),
+    Outcome.CODE_SPOKEN: Proves(called="200 hold bye"),
+    Outcome.CODE_UNHEARD: Proves(called="200 bye"),
+    Outcome.CODE_UNWANTED: Proves(called="200 key:9"),
     Outcome.CALLER_LEFT: Rings(called="200 bye", called_back=True),
     Outcome.WRONG_SECRET: Rings('password = "4321"\ntries = 1', called=WRONG, called_back=True),
     Outcome.NOTHING_DIALLED: Rings(called="200" + " key:#" * 3, called_back=True),
@@ -264,6 +301,8 @@ class Case:
     @property
     def asked(self) -> str:
         """The number that it is about: to be called, or who rings."""
+        if isinstance(self.way, Proves) and self.way.another:
+            return self.number("b")
         return self.number("" if isinstance(self.way, Calls) else self.way.number)
 
     @property
@@ -277,16 +316,18 @@ class Case:
         """Nobody is called for the request that it is about."""
         if isinstance(self.way, Asks):
             return self.way.told.status != 303
+        if isinstance(self.way, Proves):
+            return self.way.status != 202
         return not isinstance(self.way, Rings) or not self.way.called_back
 
     @property
     def now(self) -> bool:
         """It is about the running server alone."""
-        return not (isinstance(self.way, Asks) and (self.way.later or self.way.then == "stop"))
+        return not self.later and not (isinstance(self.way, Asks) and self.way.then == "stop")
 
     @property
     def later(self) -> bool:
-        return isinstance(self.way, Asks) and self.way.later
+        return isinstance(self.way, Asks | Proves) and self.way.later
 
     @property
     def survives(self) -> bool:
@@ -304,7 +345,7 @@ class Case:
 
 def cases() -> list[Case]:
     """All rows."""
-    rows = [(reason, way) for table in (REASONS, FAULTS, OUTCOMES) for reason, way in table.items()]
+    rows = [(reason, way) for table in (REASONS, FAULTS, CODE_REFUSALS, OUTCOMES) for reason, way in table.items()]
     return [
         Case(index, str(reason), f"{type(reason).__name__}.{reason.name}", way)
         for index, (reason, way) in enumerate(rows)
@@ -320,15 +361,23 @@ def plan(trunks: Mapping[str, str], cases: list[Case]) -> str:
 
 
 def _extension(case: Case) -> str:
-    way, account = case.way, case.way.account if isinstance(case.way, Asks) else "client"
+    way, account, more = case.way, "client", ""
+    if isinstance(way, Asks):
+        account = way.account
+    elif isinstance(way, Proves):  # its calls are counted by account
+        account = f"account-{case.index}"
+        more = f'[[account]]\nname = "{account}"\ncredit = "9.00"\nrate_table = "home"\n{_AS_DIALLED}\n'
     public = f"+12025550{case.index:03}" if account == "world" else case.dialled
     lines = (
-        f'[[extension]]\nnumber = "{case.extension}"\naccount = "{account}"\nname = "John Doe"\npassword = "secret"\n'
-        f'public_number = "{public}"\n'
+        f'{more}[[extension]]\nnumber = "{case.extension}"\naccount = "{account}"\npublic_number = "{public}"\n'
+        f'name = "John Doe"\npassword = "secret"\n'
     )
     if isinstance(way, Asks):
         usual = "".join(line for line in _PAGE if line.split()[0] not in way.page)
         return f'{lines}{way.extension}\n[extension.callnow]\nid = "{case.page}"\n{usual}{way.page}\n'
+    if isinstance(way, Proves):
+        page = f'[extension.callnow]\nid = "{case.page}"\nimage_validation = false\n' if way.earlier == "owner" else ""
+        return f'{lines}caller_id = {{ number_by = "user", number = "{case.number(way.number)}" }}\n{page}'
     did = f'[[did]]\nnumber = "{case.dialled}"\nextension = "{case.extension}"\n'
     if isinstance(way, Calls):
         return lines + did
@@ -336,7 +385,8 @@ def _extension(case: Case) -> str:
         f'[[caller]]\nextension = "{case.extension}"\nnumber = "{way.number or case.number()}"\n'
         f'order_number = "o{case.index}"\n{way.caller}\n'
     )
-    return f'{lines}kind = "callback"\n[extension.callback]\ntrigger_s = 1\n{way.settings}\n{did}{listed}'
+    usual = "" if "trigger_s" in way.settings else "trigger_s = 1\n"
+    return f'{lines}kind = "callback"\n[extension.callback]\n{usual}{way.settings}\n{did}{listed}'
 
 
 _PAGE = ("image_validation = false\n", "confirm = false\n", "announce_to_visitor = false\n")

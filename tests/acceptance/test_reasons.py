@@ -21,6 +21,7 @@ import pytest
 from sqlalchemy import Connection, or_, select
 
 from b2bua.admission import Reason
+from b2bua.code_admission import CodeRefusal
 from b2bua.link_token import make_token
 from b2bua.numbers import NumberFault
 from b2bua.outcome import Outcome
@@ -32,6 +33,7 @@ from tests.acceptance.api import Api
 from tests.acceptance.far_end import FarEnd
 from tests.acceptance.reasons import (
     BAD_LINK,
+    CODE_REFUSALS,
     FAULTS,
     NEUTRAL,
     OUTCOMES,
@@ -39,6 +41,7 @@ from tests.acceptance.reasons import (
     Asks,
     Calls,
     Case,
+    Proves,
     Rings,
     Told,
     Way,
@@ -48,7 +51,15 @@ from tests.acceptance.reasons import (
 from tests.acceptance.server import ROOT, Server, clock_ahead, until
 from tests.stir_pki import issue, pem
 
-LIMITS = "per_ip_15_min = 3\nper_ip_day = 3\nnumbers_per_ip_hour = 2\nper_number_day = 2"
+LIMITS = """
+per_ip_15_min = 3
+per_ip_day = 3
+numbers_per_ip_hour = 2
+per_number_day = 2
+code_calls_per_number_day = 1
+code_calls_per_account_hour = 1
+code_calls_per_account_day = 1
+"""
 TRUNKS = {"R1": "127.0.0.2", "narrow": "127.0.0.3", "stranger": "127.0.0.4", "signed": "127.0.0.6"}
 FINAL = ("ended", "not-available", "not-reached", "cancelled")
 FAULTY_ROW = """
@@ -57,7 +68,9 @@ CREATE TRIGGER faulty BEFORE INSERT ON holds WHEN NEW.number = '{}' BEGIN SELECT
 """A fault of the database for one number: an overflow."""
 
 
-@pytest.mark.parametrize(("table", "names"), [(REASONS, Reason), (FAULTS, NumberFault), (OUTCOMES, Outcome)])
+@pytest.mark.parametrize(("table", "names"), [
+    (REASONS, Reason), (FAULTS, NumberFault), (CODE_REFUSALS, CodeRefusal), (OUTCOMES, Outcome),
+])
 def test_every_reason_has_a_row(table: Mapping[StrEnum, Way], names: type[StrEnum]) -> None:
     """A new reason needs one: docs/testing.md tells how."""
     assert [name for name in names if name not in table] == []
@@ -67,10 +80,10 @@ class Bench:
     """The server, its phones and trunks, and what has come of each row."""
 
     def __init__(
-        self, server: Server, phones: FarEnd, trunks: Mapping[str, FarEnd], http: httpx.AsyncClient
+        self, server: Server, phones: FarEnd, trunks: Mapping[str, FarEnd], http: httpx.AsyncClient, api: Api
     ) -> None:
         self.server, self.phones, self.trunks, self.pstn = server, phones, trunks, trunks["R1"]
-        self.http = http
+        self.http, self.api = http, api
         self.wrong: dict[str, list[str]] = {}
         """What is not as it should be, by row."""
         self.refused: dict[str, httpx.Response] = {}
@@ -104,6 +117,9 @@ class Bench:
             self.pstn.scripts |= dict.fromkeys(case.numbers, way.called)
         if isinstance(way, Asks) and way.phone:
             self.phones.scripts[case.extension] = way.phone
+            await self.phones.register(case.extension, "secret")
+        elif isinstance(way, Proves) and way.earlier == "owner":
+            self.phones.scripts[case.extension] = "200 key:9"
             await self.phones.register(case.extension, "secret")
 
     def sign_links(self, rows: list[Case]) -> None:
@@ -142,6 +158,16 @@ class Bench:
                     await ringing
                     await self._under_way(case, reason, way.called)
 
+        elif isinstance(way, Proves):
+            if way.earlier == "operator":
+                await self.api.post("/blocked-numbers", {"number": case.number()}, status=201)
+            elif way.earlier == "owner":
+                _expect(await self.ask(case, "", 0, ""), Told(303, ""))
+            elif way.earlier == "call":
+                await self.api.post(_code_call(case), {}, status=202)
+            for reason in way.before:
+                await self._under_way(case, reason, way.called)
+
     async def _under_way(self, case: Case, reason: str, script: str) -> None:
         """Wait until the last request has ended, or rings for as long as it may."""
         self.reasons[case.id].append(reason)
@@ -161,6 +187,13 @@ class Bench:
             else:
                 self.refused[case.id] = answer
                 _expect(answer, way.told)
+        elif isinstance(way, Proves):
+            if way.another:
+                shown = {"number": case.asked}
+                await self.api.patch(f"/extensions/{case.extension}/public-caller-id", shown, status=200)
+            await self.api.post(_code_call(case), {}, status=way.status)
+            if "hold" in way.called and not case.refused:
+                await self._spoken(case)
         else:
             heard = await self.ring(case)
             if heard != way.hears:
@@ -191,12 +224,20 @@ class Bench:
                     return said
                 await asyncio.sleep(0.05)
 
+    async def _spoken(self, case: Case) -> None:
+        """Its code was spoken once: it can be typed."""
+        async with asyncio.timeout(25):
+            while True:
+                if (await self.api.get(_code_call(case)))["tries_left"]:
+                    return
+                await asyncio.sleep(0.2)
+
     async def ask(self, case: Case, number: str, visitor: int, page: str) -> httpx.Response:
         """The form of a page is sent, from the visitor's own address."""
-        assert isinstance(case.way, Asks)
+        name = case.way.name if isinstance(case.way, Asks) else "Mary"
         transport = httpx.AsyncHTTPTransport(local_address=case.visitor(visitor), verify=False)
         async with httpx.AsyncClient(base_url=self.server.url, transport=transport, timeout=20) as http:
-            fields = {"name": case.way.name, "phone": case.number(number), "link": self.links.get(case.id, "")}
+            fields = {"name": name, "phone": case.number(number), "link": self.links.get(case.id, "")}
             return await http.post(f"/callnow/{page or case.page}", data=fields)
 
     async def ring(self, case: Case, rings: asyncio.Event | None = None) -> tuple[int, ...]:
@@ -245,11 +286,10 @@ class Bench:
 
     async def check_why(self, rows: list[Case]) -> None:
         """The public API tells the reason to whoever asks for the number, or where it is none, for the extension."""
-        async with Api(self.server) as api:
-            for case in rows:
-                found = await api.get(f"/requests?number={case.searched}&limit=1")
-                if [story["reason"] for story in found] != [case.reason]:
-                    self.blame(case, f"asked why, the API says {found}")
+        for case in rows:
+            found = await self.api.get(f"/requests?number={case.searched}&limit=1")
+            if [story["reason"] for story in found] != [case.reason]:
+                self.blame(case, f"asked why, the API says {found}")
 
     def check_alike(self, rows: list[Case], told: Told) -> None:
         """Who reads this sentence cannot tell one reason from another, by the headers neither (SPEC H13)."""
@@ -275,6 +315,10 @@ def _signed(case: Case, kind: str, conn: Connection) -> str:
     return make_token(key_id, b"x" * 32 if kind == "forged" else key, link.id)
 
 
+def _code_call(case: Case) -> str:
+    return f"/extensions/{case.extension}/public-caller-id/code-call"
+
+
 def _plain(headers: httpx.Headers, page: str) -> str:
     """Headers without what follows from the moment, or the length of the page's id."""
     moving = ("date", "content-length")
@@ -292,7 +336,7 @@ async def test_every_reason_is_reached_and_recorded(tmp_path: Path) -> None:
     """Also after `kill -9` and after a stop: what refused still refuses, and the records are there."""
     rows = cases()
     async with AsyncExitStack() as stack:
-        server = Server(tmp_path, rtp_timeout_s=2.0, limits=LIMITS, settings=_stir(tmp_path))
+        server = Server(tmp_path, rtp_timeout_s=4.0, limits=LIMITS, settings=_stir(tmp_path))
         phones = await stack.enter_async_context(FarEnd("127.0.0.5", server.sip))
         trunks = {
             name: await stack.enter_async_context(FarEnd(host, server.sip)) for name, host in TRUNKS.items()
@@ -301,7 +345,7 @@ async def test_every_reason_is_reached_and_recorded(tmp_path: Path) -> None:
         await server.start()
         stack.push_async_callback(server.stop)
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=server.url, verify=False, timeout=20))
-        bench = Bench(server, phones, trunks, http)
+        bench = Bench(server, phones, trunks, http, await stack.enter_async_context(Api(server)))
         await _reach(bench, rows)
     assert not bench.wrong, "\n".join(f"{name}: {'; '.join(what)}" for name, what in bench.wrong.items())
 
@@ -338,8 +382,9 @@ async def _reach(bench: Bench, rows: list[Case]) -> None:
     await until(lambda: bench.invited(stopped) == 2, "INVITE")
     await server.stop()
     bench.reasons[stopped.id].append(stopped.reason)
-    server.environment |= clock_ahead(16 * 60)
+    server.environment |= clock_ahead(61 * 60)
     await server.start()
+    await bench.phones.register("001*999", "secret")  # for an hour
     await bench.each([row for row in rows if row.later], bench.decide)
     bench.check(rows)
     assert f"{stopped.reason}: This server was being stopped." in await _why(server, stopped.number())
