@@ -86,9 +86,10 @@ def hop_of(binding: Binding, is_edge: Callable[[str], bool]) -> Hop:
     came_from = Hop(binding.transport, binding.source_ip, binding.source_port, binding.flow)
     if binding.path:
         return _first_of_path(binding.path, came_from, is_edge)
-    if not binding.direct or binding.outbound.reg_id:  # RFC 5626 7: by its flow alone
+    uri = binding.uri
+    if binding.outbound.reg_id or bare(uri.host) != came_from.host:  # RFC 5626 7: by its flow alone
         return came_from
-    port = binding.uri.port or default_port(binding.transport)
+    port = uri.port or default_port(binding.transport)
     return came_from if port == came_from.port else came_from._replace(port=port)
 
 

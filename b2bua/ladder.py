@@ -54,7 +54,8 @@ class Ladders:
         self.local = local
         self._plain: OrderedDict[Ladder, None] = OrderedDict()
         self._others: OrderedDict[Ladder, None] = OrderedDict()
-        self._bytes, self._most_bytes = 0, limits.mb << 20
+        self.bytes, self.most_bytes = 0, limits.mb << 20
+        """Of all whole messages."""
 
     def new(self, start: float, *, plain: bool) -> Ladder:
         """The ladder of a call that begins."""
@@ -71,17 +72,16 @@ class Ladders:
         kept = self._plain if ladder.plain else self._others
         if ladder in kept:
             del kept[ladder]
-            self._bytes -= ladder.size
+            self.bytes -= ladder.size
 
-    def grown(self, size: int) -> None:
-        """A ladder has so many bytes more."""
-        self._bytes += size
-        while self._bytes > self._most_bytes and (oldest := self._plain or self._others):
+    def shrink(self) -> None:
+        """Too much is kept whole: the oldest is not any more."""
+        while self.bytes > self.most_bytes and (oldest := self._plain or self._others):
             self._shorten(oldest)
 
     def _shorten(self, kept: OrderedDict[Ladder, None]) -> None:
         ladder, _ = kept.popitem(last=False)
-        self._bytes -= ladder.size
+        self.bytes -= ladder.size
         ladder.shorten()
 
 
@@ -120,7 +120,9 @@ class Ladder:
             if not self.size:
                 self._all.keep(self)
             self.size += size
-            self._all.grown(size)
+            self._all.bytes += size
+            if self._all.bytes > self._all.most_bytes:
+                self._all.shrink()
         if self._changed is not None:
             self._wake()
 

@@ -38,8 +38,8 @@ class Uri(NamedTuple):
     @property
     def user(self) -> str:
         """The user part, percent-decoded, without password and user parameters."""
-        user = self.userinfo.partition(":")[0].partition(";")[0]
-        return percent_decode(user) if "%" in user else user
+        user = self.userinfo
+        return user if user.isalnum() else _user(user)  # most are digits or a name: nothing to look for
 
     @property
     def transport(self) -> str:
@@ -53,6 +53,11 @@ class Uri(NamedTuple):
         port = f":{self.port}" if self.port is not None else ""
         headers = f"?{self.headers}" if self.headers else ""
         return f"{self.scheme}:{at}{self.host}{port}{write_params(self.params)}{headers}"
+
+
+def _user(userinfo: str) -> str:
+    user = userinfo.partition(":")[0].partition(";")[0]
+    return percent_decode(user) if "%" in user else user
 
 
 def sip_uri(user: str, host: str, port: int | None = None, params: Params = ()) -> Uri:
