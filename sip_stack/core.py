@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 from zlib import crc32
 
+from sip_stack.abilities import ALLOW, SUPPORTED, refuse_unknown, refuse_what_we_lack
+from sip_stack.client_transaction import InviteClient, NonInviteClient
 from sip_stack.errors import BadMessage, PeerError
 from sip_stack.grammar import comma_list, param
 from sip_stack.headers import CSeq, NameAddr, Via
@@ -18,33 +20,18 @@ from sip_stack.listening import Listening
 from sip_stack.locating import default_port
 from sip_stack.message import Request, Response, parse, reply
 from sip_stack.ourselves import Ourselves, Oversize
+from sip_stack.server_transaction import InviteServer, NonInviteServer
 from sip_stack.stun import binding_response
 from sip_stack.timers import RFC, TimerSettings, Wheel
-from sip_stack.transaction import (
-    InviteClient,
-    InviteServer,
-    NonInviteClient,
-    NonInviteServer,
-    OnResponse,
-    Transaction,
-)
+from sip_stack.transaction import OnResponse, Transaction
 from sip_stack.uri import Uri
 
 __all__ = ["ALLOW", "SUPPORTED", "CoreUser", "Hop", "Incoming", "SipCore"]
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REFER, REGISTER"
-SUPPORTED = "100rel, timer, replaces, norefersub"
-_SERVED = frozenset(ALLOW.split(", ")) | {"NOTIFY"}  # of a dialog, whose user knows his subscriptions
-_KNOWN = _SERVED | {"MESSAGE", "PUBLISH", "SUBSCRIBE"}
-_EXTENSIONS = frozenset(SUPPORTED.split(", "))
 _IN_DIALOG = frozenset({"BYE", "INFO", "NOTIFY", "PRACK", "UPDATE"})
-_DESCRIBING = frozenset({"INVITE", "PRACK", "UPDATE"})
 _MAGIC = "z9hG4bK"
-_SDP = "application/sdp"
 _MOST_CHALLENGED = 4096
 """Server transactions beyond which a challenge is given without one more: nothing is repeated or remembered for it."""
-_ALLOWED = (("Allow", ALLOW),)
-_REGISTER_EXTENSIONS = ("path", "outbound")
 
 
 class CoreUser(Protocol):
@@ -312,15 +299,14 @@ class SipCore:
         if server is not None:  # before any other check: a repeated request is the same request
             server.receive(request)
             return
-        if method not in _KNOWN:
-            raise PeerError("Not Implemented", 501, _ALLOWED)
+        refuse_unknown(request)
         request.check()
         if method == "ACK":
             self._stray_ack(request)
         elif method == "CANCEL":
             self._cancel(self._serve(request, hop, source, key), self._key(request, via, "INVITE"))
         else:
-            _refuse_what_we_lack(request)
+            refuse_what_we_lack(request)
             incoming = self._serve(request, hop, source, key)
             try:
                 self._deliver(incoming, request)
@@ -381,28 +367,6 @@ class SipCore:
             usage.receive_cancel(cancel.request)
 
 
-def _refuse_what_we_lack(request: Request) -> None:
-    """8.2.1 to 8.2.3.  Raises: PeerError 405, 420 or 415."""
-    if request.method not in _SERVED:
-        raise PeerError("Method Not Allowed", 405, _ALLOWED)
-    fields = request.fields
-    if "Require" in fields:
-        known = _REGISTER_EXTENSIONS if request.method == "REGISTER" else _EXTENSIONS
-        lacking = [tag for tag in request.tokens("Require") if tag.lower() not in known]
-        if lacking:
-            raise PeerError("Bad Extension", 420, (("Unsupported", ", ".join(lacking)),))
-    if "Content-Encoding" in fields and request.tokens("Content-Encoding") != ["identity"]:
-        raise PeerError("Unsupported Media Type", 415, (("Accept-Encoding", "identity"),))
-    if request.method not in _DESCRIBING:
-        return
-    if "Accept" in fields and not _takes_sdp(request):
-        raise PeerError("Not Acceptable", 406)  # 21.4.7: what we answer is a session description
-    if request.body:
-        kind = fields.get("Content-Type", [_SDP])[0]
-        if kind != _SDP and kind.partition(";")[0].strip().lower() != _SDP:
-            raise PeerError("Unsupported Media Type", 415, (("Accept", _SDP),))
-
-
 def _same_way(one: Hop, other: Hop) -> bool:
     """The same connection, or the same far end where one of them names none."""
     if one.transport != other.transport:
@@ -410,11 +374,6 @@ def _same_way(one: Hop, other: Hop) -> bool:
     if one.flow and other.flow:
         return one.flow == other.flow
     return (one.host, one.port, one.name, one.line) == (other.host, other.port, other.name, other.line)
-
-
-def _takes_sdp(request: Request) -> bool:
-    kinds = {kind.partition(";")[0].strip().lower() for kind in request.tokens("Accept")}
-    return not kinds.isdisjoint((_SDP, "application/*", "*/*"))
 
 
 def _branch(via: str) -> str:

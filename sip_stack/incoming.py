@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from sip_stack.hop import Hop
 from sip_stack.message import Request, reply
-from sip_stack.transaction import InviteServer, NonInviteServer, OnAck, Shell
+from sip_stack.server_transaction import InviteServer, NonInviteServer
+from sip_stack.transaction import OnAck, Shell
 
 __all__ = ["Incoming"]
 

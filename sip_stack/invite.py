@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sip_stack.again import authorised, further
+from sip_stack.client_transaction import InviteClient
 from sip_stack.core import ALLOW, Hop, Incoming, SipCore
 from sip_stack.dialog import Dialog
 from sip_stack.digest import Credentials
@@ -17,7 +18,6 @@ from sip_stack.onward import SDP, Acknowledger, next_hop
 from sip_stack.options import PLAIN, InviteOptions
 from sip_stack.reliable import Branch, RAck, ReliableResponses, reliable_number
 from sip_stack.session_timer import accepted_terms, agree, min_se
-from sip_stack.transaction import InviteClient
 from sip_stack.uri import Uri
 from sip_stack.usage import InviteUser, Usage
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
+from sip_stack.client_transaction import MOST_DATAGRAM
 from sip_stack.headers import NameAddr
 from sip_stack.hop import Hop
 from sip_stack.message import Request, parse
 from sip_stack.ourselves import Oversize
-from sip_stack.transaction import MOST_DATAGRAM
 from sip_stack.uri import sip_uri
 
 BIG, SMALL = b"x" * MOST_DATAGRAM, b"offer"

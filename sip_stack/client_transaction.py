@@ -1,0 +1,248 @@
+"""The two client transaction machines: INVITE (RFC 3261 17.1.1 with RFC 6026) and all else (17.1.2)."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from sip_stack.hop import Hop
+from sip_stack.message import Fields, Request, Response
+from sip_stack.transaction import (
+    ACCEPTED,
+    CALLING,
+    COMPLETED,
+    PROCEEDING,
+    TRYING,
+    OnResponse,
+    Shell,
+    Transaction,
+)
+
+__all__ = ["MOST_DATAGRAM", "InviteClient", "NonInviteClient"]
+
+MOST_DATAGRAM = 1300
+"""18.1.1: the most bytes of a request over UDP where the path MTU is unknown."""
+
+
+class _Client(Transaction):
+    """A client transaction; `on_response` gets each response, or None when nobody answered."""
+
+    __slots__ = ("_udp", "on_response")
+
+    on_response: OnResponse
+    _udp: Hop | None
+    """Where the request goes should TCP, which it is big enough for, lead nowhere."""
+
+    def _written(self, request: Request) -> bytes:
+        """The bytes of a request; 18.1.1: one that is big MUST be sent by TCP."""
+        data = request.encode()
+        wider = self._shell.wider(self.hop) if len(data) > MOST_DATAGRAM and self.hop.transport == "UDP" else None
+        if wider is None:
+            self._udp = None
+            return data
+        self._udp, self.hop = self.hop, wider
+        request.fields["Via"] = [self._via(), *request.fields["Via"][1:]]
+        return request.encode()
+
+    def _falls_back(self) -> bool:
+        """18.1.1: where the connection is refused the request SHOULD be sent by UDP; False for one that never was."""
+        if self._udp is None:
+            return False
+        before = self._via()
+        self._shell.narrow(self.hop)
+        self.hop, self._udp = self._udp, None
+        self._data = self._data.replace(f"Via: {before}".encode(), f"Via: {self._via()}".encode(), 1)
+        return True
+
+    def _via(self) -> str:
+        assert isinstance(self.key, tuple)
+        return self._shell.new_via(self.hop, self.key[0])
+
+    def _tell_last(self, response: Response | None) -> None:
+        """Only repeats follow: whoever asked is not held for their sake."""
+        tell, self.on_response = self.on_response, _nobody
+        tell(response)
+
+    @abstractmethod
+    def start(self) -> None:
+        """Send the request."""
+
+    @abstractmethod
+    def receive(self, response: Response) -> None:
+        """One response that matches this transaction."""
+
+    @abstractmethod
+    def lost(self) -> None:
+        """17.1.4: the transport could not deliver the request: nobody will answer it."""
+
+    def gone(self) -> None:
+        """The only connection to the far end has ended (RFC 5626 4.5): no answer can come, whatever came before."""
+        self.lost()
+
+
+def _nobody(message: object) -> None:
+    """Who is told where nobody waits."""
+
+
+class InviteClient(_Client):
+    """17.1.1 as amended by RFC 6026 7.2.  The request is let go with the final response."""
+
+    __slots__ = ("_request",)
+
+    def __init__(self, request: Request, on_response: OnResponse, shell: Shell, hop: Hop, key: object) -> None:
+        super().__init__(CALLING, shell, hop, key, request.call_id)
+        self._request: Request | None = request
+        self.on_response = on_response
+
+    def start(self) -> None:
+        assert self._request is not None
+        self._data = self._written(self._request)
+        self._begin()
+        self._shell.arm(self, "B", self._shell.timers.t64)
+
+    def _begin(self) -> None:
+        self._send()
+        if not self._reliable:
+            self._shell.arm(self, "A", self._shell.timers.t1)
+
+    def receive(self, response: Response) -> None:
+        state, status = self.state, response.status
+        if state in (CALLING, PROCEEDING):
+            if status < 200:
+                self.state = PROCEEDING
+                self.on_response(response)
+            elif status < 300:
+                self._accepted(response)
+            else:
+                self._failed(response)
+        elif state == ACCEPTED and 200 <= status < 300:
+            self.on_response(response)  # RFC 6026 7.2: every repeated 2xx goes up, to be ACKed again
+        elif state == COMPLETED and status >= 300:
+            self._send()  # 17.1.1.2: the ACK again, the response not passed up
+
+    def _accepted(self, response: Response) -> None:
+        self.state = ACCEPTED
+        self._data = b""
+        self._request = None
+        self._shell.arm(self, "M", self._shell.timers.t64)
+        self.on_response(response)
+
+    def _failed(self, response: Response) -> None:
+        self.state = COMPLETED
+        request, self._request = self._request, None
+        assert request is not None
+        self._data = _ack_to_failure(request, response).encode()
+        self._send()
+        self._end_in("D", max(32.0, self._shell.timers.t64))  # over TCP timer D is zero
+        self._tell_last(response)
+
+    def cancelled(self) -> None:
+        """9.1: without a final response in 64*T1 after its CANCEL, it counts as cancelled."""
+        self._shell.arm(self, "cancel", self._shell.timers.t64)
+
+    def fire(self, timer: str) -> None:
+        """A repeats, B gives up, D and M end."""
+        state = self.state
+        if timer == "A":
+            if state == CALLING:
+                self._repeat("A", float("inf"))
+        elif timer == "B":
+            if state == CALLING:  # 17.1.1.2: only "Calling" times out; a phone may ring for minutes
+                self._give_up()
+        elif timer == "cancel":
+            if state in (CALLING, PROCEEDING):
+                self._give_up()
+        elif state in (COMPLETED, ACCEPTED):
+            self.on_response = _nobody
+            self._end()
+
+    def lost(self) -> None:
+        """17.1.4; what is in the hands of the far end is not given up for an ACK or CANCEL that was lost."""
+        if self.state != CALLING:
+            return
+        if not self._falls_back():
+            self._give_up()
+            return
+        assert self._request is not None
+        self._request.fields["Via"] = [self._via(), *self._request.fields["Via"][1:]]  # ACK and CANCEL repeat it
+        self._begin()
+
+    def gone(self) -> None:
+        if self.state in (CALLING, PROCEEDING):
+            self._give_up()
+
+    def _give_up(self) -> None:
+        self._request = None
+        self._end()
+        self._tell_last(None)
+
+
+def _ack_to_failure(invite: Request, response: Response) -> Request:
+    """The ACK to a non-2xx: the INVITE's branch and Route, the response's To (17.1.1.3)."""
+    source = invite.fields
+    fields: Fields = {
+        "Via": source["Via"][:1],
+        "Max-Forwards": ["70"],
+        "From": source["From"],
+        "To": response.fields["To"],
+        "Call-ID": source["Call-ID"],
+        "CSeq": [f"{invite.cseq.number} ACK"],
+    }
+    if "Route" in source:
+        fields["Route"] = source["Route"]
+    return Request("ACK", invite.uri_text, fields)
+
+
+class NonInviteClient(_Client):
+    """17.1.2."""
+
+    __slots__ = ()
+
+    def __init__(self, request: Request, on_response: OnResponse, shell: Shell, hop: Hop, key: object) -> None:
+        super().__init__(TRYING, shell, hop, key, request.call_id)
+        self._data = self._written(request)
+        self.on_response = on_response
+
+    def start(self) -> None:
+        self._begin()
+        self._shell.arm(self, "F", self._shell.timers.t64)
+
+    def _begin(self) -> None:
+        self._send()
+        if not self._reliable:
+            self._shell.arm(self, "E", self._shell.timers.t1)
+
+    def receive(self, response: Response) -> None:
+        if self.state not in (TRYING, PROCEEDING):
+            return
+        if response.status < 200:
+            self.state = PROCEEDING
+            self._interval = self._shell.timers.t2  # 17.1.2.2: E MUST be reset with T2
+            self.on_response(response)
+            return
+        self.state = COMPLETED
+        self._data = b""
+        self._end_in("K", self._shell.timers.t4)
+        self._tell_last(response)
+
+    def fire(self, timer: str) -> None:
+        """E repeats, F gives up, K ends."""
+        if self.state in (TRYING, PROCEEDING):
+            if timer == "E":
+                self._repeat("E", self._shell.timers.t2)
+            elif timer == "F":
+                self._give_up()
+        elif timer == "K":
+            self._end()
+
+    def lost(self) -> None:
+        """17.1.4."""
+        if self.state not in (TRYING, PROCEEDING):
+            return
+        if self._falls_back():
+            self._begin()
+        else:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        self._end()
+        self._tell_last(None)

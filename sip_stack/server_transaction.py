@@ -1,0 +1,152 @@
+"""The two server transaction machines: INVITE (RFC 3261 17.2.1 with RFC 6026) and all else (17.2.2)."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from sip_stack.headers import CSeq
+from sip_stack.hop import Hop
+from sip_stack.message import Request
+from sip_stack.transaction import (
+    ACCEPTED,
+    COMPLETED,
+    CONFIRMED,
+    PROCEEDING,
+    TRYING,
+    OnAck,
+    Shell,
+    Transaction,
+)
+
+__all__ = ["InviteServer", "NonInviteServer"]
+
+
+class _Server(Transaction):
+    """A server transaction: it outlives its request by 32 s, so it holds none of it.  `tag`: the To tag we give."""
+
+    __slots__ = ("merged", "tag")
+
+    def __init__(self, state: str, shell: Shell, hop: Hop, key: object, call_id: str, tag: str) -> None:
+        super().__init__(state, shell, hop, key, call_id)
+        self.tag = tag
+        self.merged: tuple[str, str, CSeq] | None = None
+
+    @property
+    def open(self) -> bool:
+        """True until a final response has left."""
+        return self.state in (TRYING, PROCEEDING)
+
+    @property
+    def silent(self) -> bool:
+        """True until any response has left."""
+        return self.open and not self._data
+
+    @abstractmethod
+    def respond(self, status: int, data: bytes) -> None:
+        """Send one response of the user's; nothing after a final one: a 180 never leaves after the 200."""
+
+    @abstractmethod
+    def receive(self, request: Request) -> None:
+        """The request again, or the ACK to it."""
+
+
+class InviteServer(_Server):
+    """17.2.1 as amended by RFC 6026 7.1; a 2xx is repeated here until its ACK comes (13.3.1.4)."""
+
+    __slots__ = ("_on_ack",)
+
+    def __init__(self, shell: Shell, hop: Hop, key: object, call_id: str, tag: str) -> None:
+        super().__init__(PROCEEDING, shell, hop, key, call_id, tag)
+        self._on_ack: OnAck | None = None
+
+    def respond(self, status: int, data: bytes) -> None:
+        if self.state != PROCEEDING:
+            return
+        self._data = data
+        self._send()
+        if status < 200:
+            return
+        if status < 300:
+            self.state = ACCEPTED  # a repeated INVITE is absorbed from here on
+            self._data = b""
+            self._shell.arm(self, "L", self._shell.timers.t64)
+            return
+        self.state = COMPLETED
+        if not self._reliable:
+            self._shell.arm(self, "G", self._shell.timers.t1)
+        self._shell.arm(self, "H", self._shell.timers.t64)
+
+    def accept(self, data: bytes, on_ack: OnAck) -> None:
+        """Send a 2xx and repeat it until `confirmed`; `on_ack` gets the ACK, where it comes in this transaction."""
+        self.respond(200, data)
+        self._data = data
+        self._on_ack = on_ack
+        if not self._reliable:
+            self._shell.arm(self, "2xx", self._interval)
+
+    def confirmed(self) -> None:
+        """The ACK came, or the dialog is over: nothing is repeated and nobody told any more."""
+        self._on_ack = None
+        self._data = b""
+
+    def receive(self, request: Request) -> None:
+        state = self.state
+        if request.method != "ACK":
+            if state in (PROCEEDING, COMPLETED) and self._data:
+                self._send()
+        elif state == ACCEPTED:
+            if self._on_ack is not None:
+                self._on_ack(request)
+        elif state == COMPLETED:
+            self.state = CONFIRMED
+            self._data = b""
+            self._end_in("I", self._shell.timers.t4)
+
+    def fire(self, timer: str) -> None:
+        """G repeats a refusal and 2xx an answer, H and L give up waiting for the ACK, I and L end."""
+        state = self.state
+        if state == COMPLETED:
+            if timer == "G":
+                self._repeat("G", self._shell.timers.t2)
+            elif timer == "H":
+                self._end()
+        elif state == ACCEPTED:
+            unconfirmed = self._on_ack
+            if timer == "2xx" and unconfirmed is not None:
+                self._repeat("2xx", self._shell.timers.t2)
+            elif timer == "L":
+                self._on_ack = None
+                self._end()
+                if unconfirmed is not None:
+                    unconfirmed(None)
+        elif timer == "I" and state == CONFIRMED:
+            self._end()
+
+
+class NonInviteServer(_Server):
+    """17.2.2."""
+
+    __slots__ = ()
+
+    def __init__(self, shell: Shell, hop: Hop, key: object, call_id: str, tag: str) -> None:
+        super().__init__(TRYING, shell, hop, key, call_id, tag)
+
+    def respond(self, status: int, data: bytes) -> None:
+        if not self.open:
+            return
+        self._data = data
+        self._send()
+        if status < 200:
+            self.state = PROCEEDING
+        else:
+            self.state = COMPLETED
+            self._end_in("J", self._shell.timers.t64)
+
+    def receive(self, request: Request) -> None:
+        if self._data:
+            self._send()  # 17.2.2: the stored response again
+
+    def fire(self, timer: str) -> None:
+        """J ends."""
+        if timer == "J":
+            self._end()
