@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields
+from enum import StrEnum
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ from b2bua.plan_reader import parse
 from store.database import transact
 from store.journal import RESTARTED, RINGING
 from store.values import CallerId, DialPlan, Micros
+from tests.acceptance.reasons import cases
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -48,6 +50,7 @@ CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "sipp_scenarios" / "README.md"]
 SERVE, APPLY = CONFIGURATION.split("\n## ")[1:3]
 
+REASONS: tuple[type[StrEnum], ...] = (Outcome, Reason, CodeRefusal, NumberFault)
 SERVE_TABLES: dict[str, type[Any]] = {
     "`[server]`": ServerConfig, "`[media]`": MediaConfig, "`[stir]`": StirConfig, "`[web]`": WebConfig,
     "`[limits]`": LimitsConfig,
@@ -109,7 +112,12 @@ def test_no_table_of_settings_is_forgotten() -> None:
 
 def test_every_outcome_and_reason_is_explained() -> None:
     words = set(re.findall(r"`([a-z0-9-]+)`", CONFIGURATION.split("\n## Outcomes and reasons\n")[1]))
-    assert words == {*Outcome, *Reason, *CodeRefusal, *NumberFault, RESTARTED, RINGING}
+    assert words == {*(word for each in REASONS for word in each), RESTARTED, RINGING}
+
+
+def test_every_outcome_and_reason_has_a_row_of_a_real_request() -> None:
+    """A new one needs a row in tests/acceptance/reasons.py: docs/testing.md tells how."""
+    assert {case.id for case in cases()} == {f"{each.__name__}.{one.name}" for each in REASONS for one in each}
 
 
 def run_words() -> set[str]:
