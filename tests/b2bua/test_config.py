@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from b2bua.admission import LimitNumbers
+from b2bua.code_admission import CodeLimits
 from b2bua.config import Addresses, BadConfig, Config, MediaConfig, ServerConfig, WebConfig, own_address, read_config
 
 
@@ -87,6 +89,17 @@ def test_a_good_file_with_the_line_ends_of_another_system(tmp_path: Path) -> Non
     config = read_config(tmp_path / "ringback.toml")
     assert config.web.proxies == ("10.0.0.0/8",)
     assert config.base_url() == "http://[::1]:8080"
+
+
+def test_limits_are_those_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "ringback.toml").write_text(
+        "[limits]\nper_ip_day = 5\ncode_calls_per_number_day = 1\ncode_calls_per_account_hour = 2\n"
+        "code_calls_per_account_day = 3\n"
+    )
+    config = read_config(tmp_path / "ringback.toml")
+    assert config.limit_numbers() == LimitNumbers(per_ip_day=5)
+    assert config.code_limits() == CodeLimits(1, 2, 3)
+    assert (Config().limit_numbers(), Config().code_limits()) == (LimitNumbers(), CodeLimits())
 
 
 @pytest.mark.parametrize(
