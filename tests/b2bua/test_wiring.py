@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -34,6 +35,21 @@ async def test_far_ends_are_told_the_address_where_media_is_received(tmp_path: P
         port = running.engine.open(lambda event: None)
         assert port.address == "127.0.0.9"
         assert running.sip[0] == HOST
+
+
+async def test_a_page_leaves_at_once_and_waits_for_no_acknowledgement() -> None:
+    """Nagle's algorithm would hold back the second half of each answer for 40 ms."""
+    nodelay = asyncio.get_running_loop().create_future()
+
+    async def met(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nodelay.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    listener = wiring.bind_http(HOST, 0)
+    async with await asyncio.start_server(met, sock=listener):
+        _, writer = await asyncio.open_connection(*listener.getsockname())
+        assert await nodelay
+        writer.close()
 
 
 async def test_a_media_address_of_another_machine_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
