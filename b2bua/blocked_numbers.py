@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from b2bua.desk import BlockedView, Holder, NewBlocked, NotDone
 from b2bua.numbers import BadNumber, read_number
 from b2bua.office_jobs import extension_of, iso, operator_only, searched
+from b2bua.unmatched import unmatched
 from store import blocked
 from store.directory import load
 
@@ -32,18 +33,23 @@ def block_number(conn: Connection, who: Holder, new: NewBlocked, at: float) -> B
 
 def unblock_number(conn: Connection, who: Holder, extension: str, number: str) -> None:
     """It may be called again.  Raises: NotDone 404."""
-    extension_id, read = _what(conn, who, extension, number)
+    extension_id, read = _what(conn, who, extension, number, removed=True)
     if not blocked.unblock(conn, read, extension_id):
         raise NotDone(f"{number} is not blocked for {extension or 'all pages'}.", 404)
 
 
-def _what(conn: Connection, who: Holder, extension: str, typed: str) -> tuple[int | None, str]:
+def _what(
+    conn: Connection, who: Holder, extension: str, typed: str, *, removed: bool = False
+) -> tuple[int | None, str]:
     """Whose page, None for all, and the number as the dial plan keeps it."""
     if not extension:
         operator_only(who, "extension")
         number = re.sub(r"[\s.()/-]", "", typed)
         if not re.fullmatch(r"\+?[0-9]{3,18}", number):
             raise NotDone("number: expected digits, with + before them in E.164.", field="number")
+        whys = [unmatched(number, account.dial_plan) for account in load(conn).accounts.values()]
+        if whys and all(whys) and not removed:
+            raise NotDone(f"number: {whys[0]}.", field="number")
         return None, number
     at = extension_of(conn, who, extension)
     plan = load(conn).accounts[at["account_id"]].dial_plan

@@ -16,6 +16,7 @@ from b2bua.money import format_money, parse_money
 from b2bua.office_jobs import Seat, check_language
 from b2bua.plan import CallbackEntry
 from b2bua.sounds import BadSound, find_sound, sound_path
+from b2bua.unmatched import unmatched_in
 from store.directory import save_callback
 from store.tables import accounts
 from store.values import CallbackSettings, Micros
@@ -42,6 +43,9 @@ def change_callback(
     `sounds` is the root of the accounts' sounds; without one only the paths are looked at.  Raises: NotDone.
     """
     settings = changed(at.settings, changes, at.settings.password_hash if password_hash is None else password_hash)
+    for (field, *_), sentence in unmatched_in(settings, at.dial_plan):
+        if field in changes:
+            raise NotDone(f"{sentence}.", field=str(field))
     if settings.enabled and not at.public_number:  # SPEC H15: callers are called back from it
         raise NotDone(f"{at.number} has no public number to call back from.", field="enabled")
     for field in _SOUNDS & changes.keys():

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from b2bua.numbers import is_emergency
 from b2bua.plan import Fault, Plan
+from b2bua.unmatched import Path, unmatched, unmatched_by
 from store.directory import Directory
 from store.values import Extension
 
@@ -18,7 +19,7 @@ _HELP = ("911", "999", "000", "112", "110", "100")
 def faults_of_result(plan: Plan, directory: Directory) -> list[Fault]:
     """Extensions that name what is not there, or is not theirs; at their line, or at what was taken from them."""
     at = {entry.number: index for index, entry in enumerate(plan.extension or ())}
-    found = list(_rung_by_others(plan, directory))
+    found = [*_rung_by_others(plan, directory), *_free_for_nobody(plan, directory)]
     for extension in directory.extensions.values():
         index = at.get(extension.number)
         for key, elsewhere, sentence in _missing(extension, directory):
@@ -26,6 +27,16 @@ def faults_of_result(plan: Plan, directory: Directory) -> list[Fault]:
                 sentence, "extension", index, *key,
             ))  # fmt: skip
     return found
+
+
+def _free_for_nobody(plan: Plan, directory: Directory) -> Iterator[Fault]:
+    """Free minutes of a plan whose accounts all write numbers otherwise."""
+    for index, entry in enumerate(plan.charging_plan or ()):
+        dial_plans = [each.dial_plan for each in directory.accounts.values() if each.charging_plan == entry.name]
+        for prefix in entry.free_prefixes:
+            whys = [unmatched(prefix, each) for each in dial_plans]
+            if whys and all(whys):
+                yield plan.fault(f"free_prefixes: {whys[0]}", "charging_plan", index, "free_prefixes")
 
 
 def _rung_by_others(plan: Plan, directory: Directory) -> Iterator[Fault]:
@@ -36,10 +47,12 @@ def _rung_by_others(plan: Plan, directory: Directory) -> Iterator[Fault]:
             yield plan.fault(f"account: {rung.number} is of another", "did", index, "account")
 
 
-def _missing(extension: Extension, directory: Directory) -> Iterator[tuple[tuple[str, ...], str, str]]:
+def _missing(extension: Extension, directory: Directory) -> Iterator[tuple[Path, str, str]]:
     """The key of an extension, the kind of table it names, and what is wrong."""
-    keypad = extension.number.replace("*", "")
-    if is_emergency(keypad, directory.accounts[extension.account_id].dial_plan):
+    keypad, dial_plan = extension.number.replace("*", ""), directory.accounts[extension.account_id].dial_plan
+    for path, sentence in unmatched_by(extension, dial_plan):
+        yield path, "account", sentence
+    if is_emergency(keypad, dial_plan):
         yield ("number",), "account", f"number: {keypad} is an emergency number: calls to it leave by a trunk"
     name = extension.callnow.interval
     if name and directory.interval(name, extension.account_id) is None:

@@ -517,3 +517,46 @@ def test_h20_an_extension_has_no_emergency_number_of_its_country(conn: Connectio
     text = emergency.partition("[[account]]")[0] + "[[extension]]" + emergency.partition("[[extension]]")[2]
     with pytest.raises(BadPlan, match=r"number: 911 is an emergency number: calls to it leave by a trunk"):
         run(conn, text if silent else emergency)
+
+
+AS_DIALLED = (
+    'dial_plan = { mode = "as-dialled", strip = ["+1"], refused = ["112", "911", "000", "1900"], min_digits = 6 }\n'
+)
+PAGE_ID, NUMBER = 'id = "john_doe"\n', 'kind = "callback"\nname = "Callback"\npublic_number = "5555559000"\n'
+UNMATCHED = [
+    pytest.param(PAGE_ID, 'forbidden = ["{}"]', 'callnow of 001*002: forbidden: "{}"', id="a page's fence"),
+    pytest.param(PAGE_ID, 'allowed = ["{}"]', 'callnow of 001*002: allowed: "{}"', id="... the other way"),
+    pytest.param(PAGE_ID, 'rules = [{{ do = "refuse", number = "{}" }}]', 'callnow of 001*002: rules: number: "{}"',
+                 id="a rule by number"),
+    pytest.param(PAGE_ID, 'rules = [{{ do = "accept", prefix = "{}" }}]', 'callnow of 001*002: rules: prefix: "{}"',
+                 id="a rule by prefix"),
+    pytest.param(NUMBER, '[extension.callback]\nforbidden = ["{}"]', 'callback of 001*900: forbidden: "{}"',
+                 id="a callback number's fence"),
+]
+
+
+@pytest.mark.parametrize(("where", "setting", "sentence"), UNMATCHED)
+def test_a_fence_that_no_number_meets_is_refused(conn: Connection, where: str, setting: str, sentence: str) -> None:
+    """SPEC A12.2, H17: who forbids 44 means +44, and would be called to pay for it."""
+    def plan(digits: str, *changes: tuple[str, str]) -> str:
+        return changed((where, where + setting.format(digits) + "\n"), *changes)
+
+    def e164(digits: str) -> str:
+        text = plan(digits, (AS_DIALLED, ""), ('rate_table = "at-12"', 'rate_table = "e164"'))
+        return text.replace('table = "at-12"', 'table = "other"')
+
+    run(conn, plan("441"))
+    with pytest.raises(BadPlan, match=re.escape(f'{sentence.format("+441")} matches nothing: numbers are without +')):
+        run(conn, plan("+441"))
+    run(conn, e164("+441"))
+    with pytest.raises(BadPlan, match=re.escape(f'{sentence.format("441")} matches nothing: numbers begin with +')):
+        run(conn, e164("441"))
+
+
+def test_free_minutes_that_nobody_has_are_refused(conn: Connection) -> None:
+    gold = '[[charging_plan]]\nname = "gold"\nrate_table = "gold"\nfree_minutes = 1\nfree_prefixes = ["{}"]\n'
+    of_gold = changed(('rate_table = "at-12"', 'charging_plan = "gold"'))
+    run(conn, of_gold + gold.format("555"))
+    with pytest.raises(BadPlan, match=r'free_prefixes: "\+1" matches nothing: numbers are without \+'):
+        run(conn, of_gold + gold.format("+1"))
+    run(conn, of_gold + gold.format("+1") + '[[account]]\nname = "other"\ncharging_plan = "gold"\n')

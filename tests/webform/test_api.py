@@ -224,6 +224,7 @@ async def test_a_change_reaches_the_running_server(api: httpx.AsyncClient, datab
     pytest.param({"money_a_day": 12.5}, "money_a_day", "money as text", id="money as a float"),
     pytest.param({"least_credit": "-1"}, "least_credit", "cannot be negative", id="negative money"),
     pytest.param({"allowed": ["+44", 3]}, "allowed", "Expected str", id="a number in a list"),
+    pytest.param({"forbidden": ["44", "+44"]}, "forbidden", '"+44" matches nothing', id="a fence that nobody meets"),
     pytest.param({"language": "xx"}, "language", "no prompts in xx", id="a language without prompts"),
     pytest.param({"cut_sound": "en/zero"}, "cut_sound", "begins with /", id="a sound by no path"),
     pytest.param({"cut_sound": "//en/zero"}, "cut_sound", "above the topmost", id="a sound above the topmost account"),

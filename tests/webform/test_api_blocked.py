@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from b2bua.apply import apply, parse
 from store.blocked import block
 from store.database import Database
 from tests.webform.api import OPERATOR, TENANT, api_app, as_holder, opened
@@ -55,6 +56,19 @@ async def test_the_operator_sees_and_frees_all(
     assert [row["number"] for row in (await tenant.get(BLOCKED)).json()] == ["5552223333"]
     assert (await tenant.delete(f"{BLOCKED}/+15550001111")).status_code == 403
     assert (await operator.delete(f"{BLOCKED}/+15550001111")).status_code == 204
+
+
+async def test_for_all_pages_a_number_is_as_some_account_writes_it(
+    operator: httpx.AsyncClient, database: Database
+) -> None:
+    for number in ("5552223333", "+15552223333"):
+        assert (await operator.post(BLOCKED, json={"number": number})).status_code == 201
+    in_e164 = '[[account]]\nname = "acme"\n[[account]]\nname = "other"\ncurrency = "EUR"\n'
+    await database.run(lambda conn: apply(conn, parse(in_e164, "f.toml"), 0.0, "", str))
+    answer = await operator.post(BLOCKED, json={"number": "5552223333"})
+    assert (answer.status_code, answer.json()["field"]) == (422, "number")
+    assert '"5552223333" matches nothing: numbers begin with + in mode e164' in answer.text.replace('\\"', '"')
+    assert (await operator.delete(f"{BLOCKED}/5552223333")).status_code == 204, "what was blocked before can be freed"
 
 
 @pytest.mark.parametrize(("body", "status", "field"), [
