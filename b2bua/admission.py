@@ -8,9 +8,11 @@ count against a limit, or use a link.
 from __future__ import annotations
 
 import unicodedata
+from bisect import insort
 from collections import OrderedDict, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import inf
 from typing import Generic, Literal, TypeVar
 
 from b2bua.accept_rules import verdict
@@ -23,8 +25,8 @@ from store.blocked import BlockedBy
 from store.values import CallNowSettings, Micros, Rate
 
 __all__ = [
-    "Facts", "LimitNumbers", "Limits", "Reason", "RecentRequests", "TooMany", "admit_callnow", "misfilled", "refuse",
-    "refuse_number",
+    "AWAY", "Facts", "LimitNumbers", "Limits", "Reason", "RecentRequests", "TooMany", "admit_callnow", "admit_later",
+    "misfilled", "refuse", "refuse_number",
 ]
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -68,19 +70,28 @@ class Reason(StrEnum):
     SIGNED_REVOKED = "signed-link-revoked"
     SIGNED_USED_UP = "signed-link-used-up"
     SIGNED_NUMBER = "signed-link-other-number"
+    # of requests that wait for their time
+    SLOT_GONE = "slot-not-free"
+    LINK_WAITING = "link-waiting"
+    NUMBER_WAITING = "number-waiting"
+    QUARANTINED = "number-quarantined"
+    MISSED = "time-missed"
 
 
+AWAY = (Reason.OFFLINE, Reason.ON_PHONE)
+"""The owner is not reached now, and may be later."""
 NOT_AVAILABLE = "This person is not available right now. Please try again later."
 TOO_MANY = "There were too many requests. Please try again later."
 BAD_LINK = "This link does not work. Please ask whoever gave it to you for a new one."
-_Shown = tuple[int, str, Literal["name", "number", ""]]
+_Shown = tuple[int, str, Literal["name", "number", "when", ""]]
 _SHOWN: dict[Reason, _Shown] = {
     Reason.UNKNOWN_PAGE: (404, "There is no such page.", ""),
     Reason.NAME_REQUIRED: (422, "Enter your name.", "name"),
     Reason.NAME_UNFIT: (422, "Use up to 80 letters, digits and punctuation for your name.", "name"),
     **{reason: (409, NOT_AVAILABLE, "") for reason in (  # one neutral sentence, never why (SPEC H13)
         Reason.PAUSED, Reason.CLOSED, Reason.ON_PHONE, Reason.OFFLINE, Reason.NO_CREDIT, Reason.LINK_MONEY_TODAY,
-        Reason.LINK_CALLS_TODAY, Reason.REFUSED_BY_RULE, Reason.NUMBER_BLOCKED,
+        Reason.LINK_CALLS_TODAY, Reason.REFUSED_BY_RULE, Reason.NUMBER_BLOCKED, Reason.QUARANTINED, Reason.MISSED,
+        Reason.LINK_WAITING,
     )},
     **{reason: (422, "This number cannot be called from here.", "number") for reason in (
         Reason.NO_ROUTE, Reason.NO_RATE, Reason.PRICE_TOO_HIGH, Reason.NUMBER_FORBIDDEN, Reason.NUMBER_NOT_ALLOWED,
@@ -89,6 +100,8 @@ _SHOWN: dict[Reason, _Shown] = {
     **{reason: (429, TOO_MANY, "") for reason in (Reason.IP_QUARTER_HOUR, Reason.IP_DAY, Reason.IP_NUMBERS)},
     Reason.NUMBER_PENDING: (429, "A call to this number is already under way.", "number"),
     Reason.NUMBER_DAY: (429, TOO_MANY, "number"),
+    Reason.SLOT_GONE: (422, "Choose one of the times that are free.", "when"),
+    Reason.NUMBER_WAITING: (429, "A call to this number is waiting for its time already.", "when"),
     **{reason: (403, BAD_LINK, "") for reason in (  # whoever tries tokens is not told what was wrong with one
         Reason.SIGNED_FORGED, Reason.SIGNED_KEY, Reason.SIGNED_OTHER_PAGE,
     )},
@@ -131,6 +144,8 @@ class Facts:
     """Outside the page's time interval (SPEC 16)."""
     blocked: BlockedBy | None = None
     """Who does not want it called (SPEC A12.6)."""
+    quarantined: bool = False
+    """It was called in vain too often (SPEC A12.8)."""
 
 
 _FENCED = {
@@ -155,6 +170,8 @@ def admit_callnow(settings: CallNowSettings, name: str, facts: Facts) -> Reason 
     """The one reason against this call, None when it may begin."""
     if facts.blocked is not None:
         return Reason.NUMBER_BLOCKED if facts.blocked == "owner" else Reason.OPTED_OUT
+    if facts.quarantined:
+        return Reason.QUARANTINED
     if verdict(settings, name, facts.number) == "refuse":
         return Reason.REFUSED_BY_RULE
     if settings.paused:
@@ -178,6 +195,12 @@ def admit_callnow(settings: CallNowSettings, name: str, facts: Facts) -> Reason 
     return None
 
 
+def admit_later(settings: CallNowSettings, name: str, facts: Facts) -> Reason | None:
+    """The one reason against a call at another time: what may be another then is judged then."""
+    then = replace(facts, on_phone=False, registered=True, closed=False, available=None, spent_today=Micros(0))
+    return admit_callnow(settings, name, then)
+
+
 @dataclass(frozen=True, slots=True)
 class LimitNumbers:
     """How many accepted requests are too many."""
@@ -186,6 +209,7 @@ class LimitNumbers:
     per_ip_day: int = 15
     numbers_per_ip_hour: int = 3
     per_number_day: int = 10
+    waiting_per_number: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,29 +224,36 @@ V = TypeVar("V")
 
 
 class _Recent(Generic[V]):
-    """What happened per key in the last day, oldest first, for a bounded number of keys."""
+    """What happened per key in the last day, or will, oldest first, for a bounded number of keys."""
 
     def __init__(self, most_keys: int) -> None:
         self._events: OrderedDict[str, deque[tuple[float, V]]] = OrderedDict()
         self._most_keys = most_keys
 
-    def since(self, key: str, then: float) -> list[tuple[float, V]]:
-        return [event for event in self._events.get(key, ()) if event[0] > then]
+    def since(self, key: str, then: float, until: float = inf) -> list[tuple[float, V]]:
+        return [event for event in self._events.get(key, ()) if then < event[0] < until]
 
-    def add(self, key: str, now: float, what: V) -> None:
+    def around(self, key: str, at: float) -> list[tuple[float, V]]:
+        """Whatever shares a span of a day with this moment."""
+        return self.since(key, at - DAY, at + DAY)
+
+    def add(self, key: str, now: float, at: float, what: V) -> None:
         events = self._events.setdefault(key, deque())
         while events and events[0][0] <= now - DAY:
             events.popleft()
-        events.append((now, what))
+        insort(events, (at, what), key=_moment)
         self._events.move_to_end(key)
         if len(self._events) > self._most_keys:
             self._events.popitem(last=False)
 
-    def drop(self, key: str, what: V) -> None:
-        """Forget the newest of these."""
-        events: deque[tuple[float, V]] = self._events.get(key, deque())
-        if (newest := next((event for event in reversed(events) if event[1] == what), None)) is not None:
-            events.remove(newest)
+    def remove(self, key: str, at: float, what: V) -> None:
+        events = self._events.get(key)
+        if events and (at, what) in events:
+            events.remove((at, what))
+
+
+def _moment(event: tuple[float, object]) -> float:
+    return event[0]
 
 
 class Limits:
@@ -235,36 +266,62 @@ class Limits:
         self._by_page: _Recent[None] = _Recent(most_keys)
         self._pending: set[str] = set()
 
-    def take(self, now: float, *, ip: str, number: str, page_id: str, calls_a_day: int) -> TooMany | None:
-        """Count one request and mark its number as pending, or say which limit forbids it and count nothing."""
-        if number in self._pending:
+    def take(
+        self, now: float, *, ip: str, number: str, page_id: str, calls_a_day: int, due: float | None = None,
+    ) -> TooMany | None:
+        """Count one request and mark its number as pending, or say which limit forbids it and count nothing.
+
+        One that waits until `due` is not pending; to its number and link it counts then.
+        """
+        if due is None and number in self._pending:
             return TooMany(Reason.NUMBER_PENDING)
-        source, limit = source_of(ip), self._numbers
+        source, limit, at = source_of(ip), self._numbers, now if due is None else due
         reached = (
             _too_many(self._by_ip.since(source, now - 15 * MINUTE), limit.per_ip_15_min, 15 * MINUTE, now,
                       Reason.IP_QUARTER_HOUR)
             or _too_many(self._by_ip.since(source, now - DAY), limit.per_ip_day, DAY, now, Reason.IP_DAY)
             or self._too_many_numbers(source, number, now)
-            or _too_many(self._by_number.since(number, now - DAY), limit.per_number_day, DAY, now, Reason.NUMBER_DAY)
-            or _too_many(self._by_page.since(page_id, now - DAY), calls_a_day, DAY, now, Reason.LINK_CALLS_TODAY)
+            or _too_many(self._by_number.around(number, at), limit.per_number_day, DAY, now, Reason.NUMBER_DAY)
+            or _too_many(self._by_page.around(page_id, at), calls_a_day, DAY, now, Reason.LINK_CALLS_TODAY)
         )
         if reached is None:
-            self.note(now, ip=ip, number=number, page_id=page_id)
-            self._pending.add(number)
+            self.note(now, ip=ip, number=number, page_id=page_id, due=due)
+            if due is None:
+                self._pending.add(number)
         return reached
 
-    def note(self, at: float, *, ip: str, number: str, page_id: str) -> None:
-        """Count a request that was accepted before a restart; call in order of time."""
-        self._by_ip.add(source_of(ip), at, number)
-        self._by_number.add(number, at, None)
-        self._by_page.add(page_id, at, None)
+    def note(self, at: float, *, ip: str, number: str, page_id: str, due: float | None = None) -> None:
+        """Count a request that was accepted, be it before a restart; one that waits counts when it is due."""
+        self._by_ip.add(source_of(ip), at, at, number)
+        self.note_call(at, at if due is None else due, number=number, page_id=page_id)
 
-    def undo(self, *, ip: str, number: str, page_id: str) -> None:
-        """What was just taken became no call after all."""
-        self._by_ip.drop(source_of(ip), number)
-        self._by_number.drop(number, None)
-        self._by_page.drop(page_id, None)
-        self.done(number)
+    def note_call(self, now: float, due: float, *, number: str, page_id: str) -> None:
+        """Count one more call of a request that was accepted: it holds its place until it is made."""
+        self._by_number.add(number, now, due, None)
+        self._by_page.add(page_id, now, due, None)
+
+    def release(self, due: float, *, number: str, page_id: str) -> None:
+        """It will not be made."""
+        self._by_number.remove(number, due, None)
+        self._by_page.remove(page_id, due, None)
+
+    def begin(self, number: str) -> bool:
+        """A waiting request's number becomes pending; False where it is."""
+        if number in self._pending:
+            return False
+        self._pending.add(number)
+        return True
+
+    def too_many_waiting(self, number: int) -> bool:
+        """Whether one number has as many requests that wait as it may."""
+        return number >= self._numbers.waiting_per_number
+
+    def undo(self, at: float, *, ip: str, number: str, page_id: str, due: float | None = None) -> None:
+        """What was taken at this moment became no call after all."""
+        self._by_ip.remove(source_of(ip), at, number)
+        self.release(at if due is None else due, number=number, page_id=page_id)
+        if due is None:
+            self.done(number)
 
     def done(self, number: str) -> None:
         """The call to this number is over: it may be asked for again."""

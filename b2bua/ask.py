@@ -26,16 +26,20 @@ class Accepted(Enum):
 
     YES = "yes"
     NO = "no"
+    LATER = "later"
+    """Not now, but in a quarter of an hour."""
     BLOCK = "block"
     """No, and this number never again."""
     NOTHING = "nothing"
 
 
-_ACCEPTED: dict[str | None, Accepted] = {"1": Accepted.YES, "2": Accepted.NO, "9": Accepted.BLOCK}
+_ACCEPTED: dict[str | None, Accepted] = {
+    "1": Accepted.YES, "2": Accepted.NO, "3": Accepted.LATER, "9": Accepted.BLOCK,
+}  # fmt: skip
 
 
 async def ask_accept(phone: Leg, *, within_s: float, tries: int = 3) -> Accepted:
-    """Ask for 1 (accept), 2 (refuse) or 9 (refuse and block); another key or silence repeats it (SPEC H11)."""
+    """Ask for 1 (accept), 2 (refuse), 3 (later) or 9 (refuse and block); it is repeated for others (SPEC H11)."""
     question = "confirm"
     for _ in range(tries):
         await phone.say(question, until_key=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from b2bua.ask import Accepted, ask_accept
@@ -12,7 +13,7 @@ from b2bua.caller_proof import unmarked
 from b2bua.desk import Stage
 from b2bua.dialling import Way, dial_extension, dial_out
 from b2bua.leg import Leg
-from b2bua.outcome import CallError, Congested, NoRoute, NotReached, Outcome
+from b2bua.outcome import CallError, Congested, LegGone, NoRoute, NotReached, Outcome
 from b2bua.transfer import talk
 from store.values import Extension
 
@@ -35,6 +36,8 @@ class CallNowRequest:
     confirm: bool
     """The extension is asked first (SPEC 14, 18)."""
     tell: Callable[[Stage], None]
+    put_off: Callable[[], Awaitable[None]]
+    """The extension wants it later: that is written down when this returns."""
 
 
 async def callnow(want: CallNowRequest, call: Call) -> Outcome:
@@ -43,15 +46,9 @@ async def callnow(want: CallNowRequest, call: Call) -> Outcome:
     paid = await call.hold(want.number, want.limit_s)  # raises CreditRefused before anyone is rung
     name = unmarked(want.name, call.exchange.mark) or "Anonymous"
     phone = await dial_extension(call, want.extension, shown=Shown(name, want.number))
+    if want.confirm and (refused := await _refused(phone, want)) is not None:
+        return refused
     async with phone.alive():
-        if want.confirm:
-            match await ask_accept(phone, within_s=want.extension.confirm_s):
-                case Accepted.NO:
-                    return Outcome.REFUSED
-                case Accepted.BLOCK:
-                    return Outcome.BLOCKED
-                case Accepted.NOTHING:
-                    return Outcome.NOT_CONFIRMED
         want.tell(Stage.CALLING_VISITOR)
         try:
             visitor = await dial_out(call, want.number, Way(paid, hear=phone))
@@ -65,6 +62,26 @@ async def callnow(want: CallNowRequest, call: Call) -> Outcome:
             want.tell(Stage.TALKING)
             await talk(call, phone, visitor)
     return Outcome.TALKED
+
+
+async def _refused(phone: Leg, want: CallNowRequest) -> Outcome | None:
+    """Ask the extension; None: it accepts."""
+    async with phone.alive():
+        match await ask_accept(phone, within_s=want.extension.confirm_s):
+            case Accepted.YES:
+                return None
+            case Accepted.NO:
+                return Outcome.REFUSED
+            case Accepted.BLOCK:
+                return Outcome.BLOCKED
+            case Accepted.NOTHING:
+                return Outcome.NOT_CONFIRMED
+    # who pressed 3 may hang up at once
+    await want.put_off()
+    with suppress(LegGone):
+        async with phone.alive():
+            await phone.say("called-later")
+    return Outcome.PUT_OFF
 
 
 async def _told(phone: Leg, failed: CallError) -> Outcome:

@@ -127,6 +127,7 @@ class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     code_calls_per_number_day: Count = 3
     code_calls_per_account_hour: Count = 5
     code_calls_per_account_day: Count = 15
+    waiting_per_number: Count = 1
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -147,8 +148,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """As admission takes them."""
         limits = self.limits
         return LimitNumbers(
-            limits.per_ip_15_min, limits.per_ip_day, limits.numbers_per_ip_hour, limits.per_number_day
-        )
+            limits.per_ip_15_min, limits.per_ip_day, limits.numbers_per_ip_hour, limits.per_number_day,
+            limits.waiting_per_number,
+        )  # fmt: skip
 
     def code_limits(self) -> CodeLimits:
         """As calls that speak a code take them."""

@@ -52,8 +52,8 @@ __all__ = [
     "KeyRotation", "LadderRow", "LegView", "LinkDesk", "LinkPass", "LinkView", "MadeLink", "MarginView", "MarginsBy",
     "NewBlocked", "NewCaller", "NewLink", "NewRecharge", "NotDone", "Office", "PriceDesk", "PriceView", "Progress",
     "PublicCallerIdChange", "PublicCallerIdView", "PublicNumberView", "QuotaView", "RateImportView", "RateTableView",
-    "RateView", "RechargeView", "Refused", "RotatedKey", "Stage", "StoryView", "TrunkPriceView", "TrunkState",
-    "TypedCode", "VisitorRequest", "VisitorStatus",
+    "RateView", "RechargeView", "Refused", "RotatedKey", "SlotChoice", "SlotDay", "Stage", "StoryView",
+    "TrunkPriceView", "TrunkState", "TypedCode", "VisitorRequest", "VisitorStatus",
 ]  # fmt: skip
 
 
@@ -88,6 +88,8 @@ class VisitorRequest:
     country: str
     source_ip: str
     one_step: bool = False
+    at: float | None = None
+    """One of the page's slots, Unix time; None: now."""
     link: str = field(default="", repr=False)
     """The token of a signed link: a secret."""
 
@@ -117,13 +119,14 @@ class Refused:
     status: int = 422
     """HTTP status: 422 bad input, 429 too many requests, 409 not available now, 404 no such page, 403 and 410 a link
     that is no good, or no good any more."""
-    field: Literal["name", "number", ""] = ""
+    field: Literal["name", "number", "when", ""] = ""
     retry_after_s: int | None = None
 
 
 class Stage(Enum):
     """Where a visitor's request stands; the value is the word the page and the event stream use."""
 
+    SCHEDULED = "scheduled"
     RINGING_OWNER = "ringing"
     CALLING_VISITOR = "calling-you"
     TALKING = "talking"
@@ -146,6 +149,31 @@ class VisitorStatus:
     page_id: str
     number: str
     talk_s: int = 0
+    due: float = 0.0
+    """SCHEDULED: when it is called, Unix time,"""
+    told: str = ""
+    """and in words of the owner's time zone: `at 14:35`, `on Monday, 23 November, at 14:35`."""
+    zone: str = ""
+    """That zone: `Europe/Bucharest`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlotDay:
+    """The times of one day at which a visitor may be called: (Unix time, `14:30`)."""
+
+    label: str
+    """`Monday, 23 November`."""
+    times: Sequence[tuple[int, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class SlotChoice:
+    """When a visitor may be called, in words of the owner's time zone; without days only now."""
+
+    zone: str = ""
+    now: str = ""
+    """What time it is there: `14:12`."""
+    days: Sequence[SlotDay] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,8 +279,11 @@ class Desk(Protocol):
     def watch_visitor(self, token: str) -> AsyncIterator[VisitorStatus]:
         """The status now and at each change, ending after a final one; empty for an unknown token."""
 
-    def cancel_visitor(self, token: str) -> bool:
+    async def cancel_visitor(self, token: str) -> bool:
         """The visitor no longer wants the call; False when it is over or unknown."""
+
+    def callnow_slots(self, page_id: str) -> SlotChoice:
+        """When a visitor of a page may be called, other than now."""
 
     def calls(self) -> Sequence[CallView]:
         """Live and recent calls, newest first."""

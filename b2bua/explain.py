@@ -11,6 +11,8 @@ __all__ = ["PROOFS", "SENTENCES", "cost_lines", "cost_parts", "paid_seconds", "p
 SENTENCES: dict[str, str] = {
     "": "It is still under way.",
     "ringing": "It still rings; whether it is called back is not yet decided.",
+    "scheduled": "It waits for its time.",
+    "put-off": "The owner of the extension pressed 3: it is called again later.",
     # how a call ended
     "talked": "They talked, and one of them hung up.",
     "credit-spent": "The talk was cut at the second the money, or the longest allowed talk, ended.",
@@ -85,6 +87,11 @@ SENTENCES: dict[str, str] = {
     "signed-link-revoked": "The signed link was revoked.",
     "signed-link-used-up": "The signed link had been used as often as it may be.",
     "signed-link-other-number": "The signed link is for another number than the one asked for.",
+    "slot-not-free": "The time that was chosen was not offered, or somebody else had chosen it.",
+    "link-waiting": "As many requests as this page keeps were waiting for their time.",
+    "number-waiting": "A call to this number was waiting for its time already.",
+    "number-quarantined": "Calls to this number were not answered too often: it is left in peace for a while.",
+    "time-missed": "Its time passed while this server was not there.",
     # what was wrong with the number
     "number-empty": "No number was given.",
     "number-characters": "The number has characters that no telephone number has.",

@@ -23,6 +23,7 @@ from b2bua.desk import (
     LadderRow,
     LinkPass,
     Refused,
+    SlotChoice,
     TrunkState,
     VisitorRequest,
     VisitorStatus,
@@ -75,7 +76,7 @@ class FrontDesk:
         self._demo = demo
 
     async def open(self) -> None:
-        """Count again what was accepted in the day before this start, so that a restart lifts no limit."""
+        """Count again what was accepted before this start, and let wait on what waits."""
         await self._visitors.open()
 
     @property
@@ -105,9 +106,13 @@ class FrontDesk:
         """The status now and at each change, ending after a final one."""
         return self._visitors.watch(token)
 
-    def cancel_visitor(self, token: str) -> bool:
+    async def cancel_visitor(self, token: str) -> bool:
         """The visitor no longer wants the call; False when it is over, talking or unknown."""
-        return self._visitors.cancel(token)
+        return await self._visitors.cancel(token)
+
+    def callnow_slots(self, page_id: str) -> SlotChoice:
+        """When a visitor of a page may be called, other than now."""
+        return self._visitors.slots(page_id)
 
     # Calls
 

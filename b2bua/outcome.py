@@ -24,6 +24,8 @@ class Outcome(StrEnum):
     """The extension pressed 2."""
     BLOCKED = "refused-and-blocked"
     """The extension pressed 9: refused, and the number is blocked."""
+    PUT_OFF = "put-off"
+    """The extension pressed 3: it is called again later."""
     OPTED_OUT = "visitor-opted-out"
     """The called visitor pressed 9: nobody asked for this."""
     NOT_CONFIRMED = "not-confirmed"

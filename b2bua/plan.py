@@ -10,6 +10,7 @@
     [extension.callnow]  enabled id paused reject_while_on_phone confirm show_name ask_name image_validation language
                   message announce_to_visitor calls_a_day longest_call_s money_a_day highest_price_a_minute allowed
                   forbidden interval rules = [{do, number, prefix, name, no_name}]
+                  later_s slot_min slot_days most_waiting grace_s tries try_after_s quarantine_after quarantine_s
     [extension.callback]  what store.values.CallbackSettings has, with `password` for its hash
     [[caller]]    extension number pin enabled credit order_number language
     [[trunk]]     what store.values.Trunk has
@@ -101,6 +102,15 @@ class CallNowEntry:
     forbidden: tuple[str, ...] = ()
     rules: tuple[AcceptRule, ...] = ()
     interval: str = ""
+    later_s: Seconds = 900
+    slot_min: Annotated[int, Meta(ge=0, le=720)] = 0
+    slot_days: Annotated[int, Meta(ge=0, le=31)] = 7
+    most_waiting: Annotated[int, Meta(ge=0, le=1000)] = 20
+    grace_s: Seconds = 900
+    tries: Annotated[int, Meta(ge=0, le=100)] = 0
+    try_after_s: Seconds = 600
+    quarantine_after: Annotated[int, Meta(ge=0, le=100)] = 0
+    quarantine_s: Annotated[int, Meta(ge=1, le=31 * 86400)] = 86400
 
 
 @dataclass(frozen=True, kw_only=True)

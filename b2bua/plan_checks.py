@@ -124,6 +124,9 @@ def _callnow(plan: Plan, entry: ExtensionEntry, callnow: CallNowEntry, at: tuple
     if callnow.id and (not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", callnow.id) or callnow.id in ("captcha", "status")):
         yield plan.fault("id: expected up to 64 letters, digits, - and _, and not captcha or status",
                          *at, "callnow", "id")
+    if callnow.slot_min and (callnow.slot_min < 5 or 24 * 60 % callnow.slot_min):
+        yield plan.fault("slot_min: 5 or more, and a whole number of them in a day, as 15, 20, 30 or 60; or 0",
+                         *at, "callnow", "slot_min")
     for key, sentence in prefix_faults(callnow.allowed, callnow.forbidden):
         yield plan.fault(sentence, *at, "callnow", key)
     for index, key, sentence in accept_rule_faults(callnow.rules):

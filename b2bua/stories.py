@@ -109,6 +109,8 @@ def _of_request(conn: Connection, row: RequestRecord, currency: str) -> StoryVie
     ends = (row.number, row.extension) if row.kind == "callback" else (row.extension, row.number)
     caller, called = (call.from_, call.to) if call else ends
     told = replace(told, caller=caller, called=called)
+    if row.reason in journal.WAITING and row.due is not None:
+        told = replace(told, sentence=f"{told.sentence} It is called at {iso(row.due)}.")
     return _with_call(conn, told, call) if call else told
 
 

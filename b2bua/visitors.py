@@ -4,58 +4,49 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import groupby
 
-from sqlalchemy import Connection
-
-from b2bua.accept_rules import verdict
-from b2bua.admission import NOT_AVAILABLE, Facts, Limits, Reason, RecentRequests, admit_callnow, misfilled, refuse
-from b2bua.call import Call
-from b2bua.callnow import CallNowRequest, callnow
-from b2bua.desk import Accepted, CallNowPage, LinkPass, Refused, Stage, VisitorRequest, VisitorStatus
+from b2bua.admission import (
+    AWAY,
+    NOT_AVAILABLE,
+    Facts,
+    Limits,
+    Reason,
+    RecentRequests,
+    admit_callnow,
+    admit_later,
+    misfilled,
+    refuse,
+)
+from b2bua.desk import (
+    Accepted,
+    CallNowPage,
+    LinkPass,
+    Refused,
+    SlotChoice,
+    SlotDay,
+    Stage,
+    VisitorRequest,
+    VisitorStatus,
+)
 from b2bua.exchange import Exchange
 from b2bua.feed import Feed
-from b2bua.intervals import told_opening
-from b2bua.meter import price, talk_limit
+from b2bua.later import slots, told_day, told_hour
 from b2bua.outcome import Outcome
-from b2bua.routing import route, sell_rate
-from b2bua.signed_links import Noted, link_pass, masked_number, open_link, take_use, wanted_number
-from b2bua.tariff import free_pool
-from store import journal, ledger
-from store.blocked import BlockedBy, block, blocked_by
+from b2bua.signed_links import Noted, link_pass, masked_number, open_link, wanted_number
+from b2bua.visitor_calls import VisitorCalls
+from b2bua.visitor_facts import hours_of, opening_of, zone_of
+from b2bua.waiting import AcceptedRequest
+from store import journal
 from store.errors import StoreError
-from store.links import Link, give_back
-from store.values import Account, Extension, Micros
+from store.links import Link
+from store.values import Account, Extension
 
 __all__ = ["Visitors"]
 
 log = logging.getLogger(__name__)
-
-_DAY_S = 86400.0
-_MOST_REQUESTS = 2000
-
-_STAGES = {
-    Outcome.CANCELLED: Stage.CANCELLED,
-    Outcome.VISITOR_BUSY: Stage.NOT_REACHED,
-    Outcome.VISITOR_DECLINED: Stage.NOT_REACHED,
-    Outcome.VISITOR_NO_ANSWER: Stage.NOT_REACHED,
-    Outcome.VISITOR_FAILED: Stage.NOT_REACHED,
-    Outcome.VISITOR_LEFT: Stage.NOT_REACHED,
-    Outcome.OPTED_OUT: Stage.NOT_REACHED,
-}
-"""What the visitor learns of a call that was no talk; of the owner's doing nothing (SPEC H13)."""
-
-
-@dataclass(slots=True)
-class _Request:
-    """One accepted request: where it stands, and its call as long as it lives."""
-
-    status: Feed[VisitorStatus]
-    call: Call | None
-    at_stake: Micros
-    """The most it can cost: what the link's money of the day must still have."""
 
 
 class Visitors:
@@ -66,16 +57,13 @@ class Visitors:
         self._new_token = new_token
         self._limits = limits
         self._repeats = RecentRequests()
-        self._requests: OrderedDict[str, _Request] = OrderedDict()
+        self._calls = VisitorCalls(exchange, limits)
         self._noted = Noted()
         self._asking: dict[tuple[str, str, str], asyncio.Future[None]] = {}
 
     async def open(self) -> None:
-        """Count again what was accepted in the day before this start, so that a restart lifts no limit."""
-        since = self._exchange.wall() - _DAY_S
-        for record in reversed(await self._exchange.database.read(lambda conn: journal.recent_requests(conn, since))):
-            if record.kind == "callnow" and record.call_id and record.ip:
-                self._limits.note(record.at, ip=record.ip, number=record.number, page_id=record.page_id)
+        """Count again what was accepted before this start, and let wait on what waits."""
+        await self._calls.open()
 
     def page(self, page_id: str) -> CallNowPage | None:
         """The page of one CallNow ID; None for unknown, disabled and not-permitted alike (SPEC H14)."""
@@ -164,8 +152,9 @@ class Visitors:
         self, request: VisitorRequest, extension: Extension, number: str, link: Link | None
     ) -> Accepted | Refused:
         now, same = self._exchange.now(), {"page_id": request.page_id, "ip": request.source_ip, "number": number}
-        if (seen := self._repeats.find(now, **same)) and seen in self._requests:
-            return Accepted(seen)
+        if (seen := self._repeats.find(now, **same)) and (accepted := self._calls.find(seen)) is not None:
+            if request.at is None or request.at == accepted.due:
+                return Accepted(seen)
         if link is not None and not link.left:
             return refuse(Reason.SIGNED_USED_UP)
         answer = await self._admit(request, extension, number, link)
@@ -176,136 +165,97 @@ class Visitors:
     async def _admit(
         self, request: VisitorRequest, extension: Extension, number: str, link: Link | None
     ) -> Accepted | Refused:
-        exchange = self._exchange
-        account = self._account(extension)
-        since = exchange.wall() - _DAY_S
-
-        at, directory = exchange.wall(), exchange.directory
-        pool = free_pool(directory, account, number, at)
-
-        def known(conn: Connection) -> tuple[Micros | None, Micros, bool, BlockedBy | None]:
-            available = ledger.balance(conn, account.id).available
-            free = pool is not None and ledger.free_left(conn, account.id, pool) > 0
-            spent = journal.spent_since(conn, request.page_id, since)
-            return available, spent, free, blocked_by(conn, number, extension.id)
-
-        before = self._at_stake(request.page_id)
-        available, spent, free, blocked = await exchange.database.read(known)
-        # a call that ended meanwhile may not be in `spent` yet
-        at_stake = sum((self._at_stake(request.page_id) | before).values())
-        rate = sell_rate(directory, account, number, at)
-        facts = Facts(
-            on_phone=exchange.on_the_phone(extension),
-            registered=bool(exchange.locations.of(extension.number)),
-            routed=bool(route(directory, number, at)),
-            rate=rate,
-            available=available,
-            spent_today=Micros(spent + at_stake),
-            number=number,
-            free=free,
-            blocked=blocked,
-            closed=self._opens(extension) is not None,
-        )
-        reason = admit_callnow(extension.callnow, request.name, facts)
-        if reason is not None or rate is None:
+        if request.at is not None and request.at not in self._free_slots(extension):
+            return refuse(Reason.SLOT_GONE)
+        facts = await self._calls.facts(extension, number, request.at)
+        due, reason = self._when(request, extension, facts)
+        if reason is not None or facts.rate is None:
             return refuse(reason or Reason.NO_RATE)
+        now, settings = self._exchange.wall(), extension.callnow
         reached = self._limits.take(
-            exchange.wall(), ip=request.source_ip, number=number, page_id=request.page_id,
-            calls_a_day=extension.callnow.calls_a_day,
+            now, ip=request.source_ip, number=number, page_id=settings.id, calls_a_day=settings.calls_a_day, due=due,
         )  # fmt: skip
         if reached is not None:
             return refuse(reached.reason, reached.retry_after_s)
-        limit_s = talk_limit(extension.callnow, rate, facts.spent_today)
-        return await self._begin(request, extension, number, link, limit_s, price(rate, limit_s))
-
-    async def _begin(
-        self, request: VisitorRequest, extension: Extension, number: str, link: Link | None, limit_s: int,
-        at_stake: Micros,
-    ) -> Accepted | Refused:
-        """The call begins; by a link only once a use of it is counted, and then nothing is awaited any more."""
-        exchange, token, at = self._exchange, self._new_token(), self._exchange.wall()
-        call = Call(exchange, "callnow", self._account(extension), extension, request.name or "Anonymous", number)
-        shown = masked_number(number) if link is not None and link.number else number
-        status = Feed(VisitorStatus(Stage.RINGING_OWNER, request.page_id, shown))
-        self._requests[token] = accepted = _Request(status, call, at_stake)
-        while len(self._requests) > _MOST_REQUESTS:
-            self._requests.popitem(last=False)
         record = journal.RequestRecord(
-            token, at, request.page_id, extension.number, request.name, number, request.source_ip,
-            call_id=call.id, link=link.id if link else "",
+            self._new_token(), now, request.page_id, extension.number, request.name, number, request.source_ip, due=due,
+            tries=int(due is not None and request.at is None), link=link.id if link else "",
         )  # fmt: skip
-        if link is not None and not await self._use(link, record, accepted):
-            return refuse(Reason.SIGNED_USED_UP)
+        shown = masked_number(number) if link is not None and link.number else number
+        status = VisitorStatus(Stage.SCHEDULED, request.page_id, shown)
+        accepted = AcceptedRequest(record, Feed(status), tries=record.tries)
+        if due is None:
+            taken = await self._calls.begin(accepted, extension, facts, facts.rate, link)
+        else:
+            taken = await self._calls.schedule(accepted, due, link)
+        return Accepted(record.token) if taken else refuse(Reason.SIGNED_USED_UP)
 
-        def opened(conn: Connection) -> None:
-            journal.open_request(conn, record)
+    def _when(self, request: VisitorRequest, extension: Extension, facts: Facts) -> tuple[float | None, Reason | None]:
+        """When it is called, None for now, and the reason why it is not called at all."""
+        due, reason = request.at, None
+        if due is None:
+            reason = admit_callnow(extension.callnow, request.name, facts)
+            if reason is None and self._calls.owner_put_off(extension, facts.number):
+                reason = Reason.NUMBER_WAITING
+            if reason in AWAY and extension.callnow.tries:
+                due = self._calls.next_try(extension, self._exchange.wall())
+        elif due not in self._free_slots(extension):  # somebody was quicker
+            reason = Reason.SLOT_GONE
+        if due is None or reason is Reason.SLOT_GONE:
+            return None, reason
+        later = admit_later(extension.callnow, request.name, facts) or self._too_many_waiting(extension, facts.number)
+        return due, later
 
-        def closed(conn: Connection, is_open: bool) -> None:
-            if not is_open and link is None:
-                opened(conn)
-            if link is not None and not any(leg.direction == "out" for leg in call.legs):
-                give_back(conn, link.id)  # it rang nobody
-            journal.close_request(conn, token, str(call.outcome), call.charged or Micros(0), exchange.wall())
-            if call.outcome is Outcome.BLOCKED:
-                block(conn, number, extension.id, "owner", exchange.wall())
-            elif call.outcome is Outcome.OPTED_OUT:
-                block(conn, number, None, "visitor", exchange.wall())
+    def _too_many_waiting(self, extension: Extension, number: str) -> Reason | None:
+        waiting = self._calls.waiting
+        if sum(1 for _ in waiting.of_extension(extension.number)) >= extension.callnow.most_waiting:
+            return Reason.LINK_WAITING
+        if self._limits.too_many_waiting(sum(1 for _ in waiting.of_number(number))):
+            return Reason.NUMBER_WAITING
+        return None
 
-        def tell(stage: Stage) -> None:
-            status.set(replace(status.value, stage=stage))
+    # What the visitor sees
 
-        call.on_hold, call.on_outcome = None if link else opened, closed
-        confirm = verdict(extension.callnow, request.name, number) == "confirm"
-        want = CallNowRequest(extension, request.name, number, limit_s, confirm, tell)
-        exchange.begin(call, callnow(want, call))
-        exchange.keep(self._follow(call, number, accepted))
-        return Accepted(token)
+    def slots(self, page_id: str) -> SlotChoice:
+        """When a visitor of a page may be called, other than now."""
+        extension = self._exchange.directory.callnow(page_id)
+        if extension is None:
+            return SlotChoice()
+        zone = zone_of(self._exchange.directory, extension)
+        days = groupby(self._free_slots(extension), lambda at: told_day(at, zone))
+        return SlotChoice(zone, told_hour(self._exchange.wall(), zone), [
+            SlotDay(label, [(int(at), told_hour(at, zone)) for at in times]) for label, times in days
+        ])
 
-    async def _use(self, link: Link, record: journal.RequestRecord, accepted: _Request) -> bool:
-        """Count a use of a link; where that fails, nothing is left of the request.  Raises: StoreError."""
-        used = False
-        try:
-            used = await take_use(self._exchange.database, link, record, record.at)
-        finally:
-            if not used and accepted.call is not None:
-                self._limits.undo(ip=record.ip, number=record.number, page_id=record.page_id)
-                self._requests.pop(record.token, None)
-                accepted.call.forget()
-        return used
-
-    async def _follow(self, call: Call, number: str, request: _Request) -> None:
-        """Tell the visitor the end, and free the number."""
-        try:
-            await call.ended()
-        finally:
-            self._limits.done(number)
-            request.call = None
-            request.status.set(replace(request.status.value, stage=_last_stage(call), talk_s=round(call.talk_s)))
+    def _free_slots(self, extension: Extension) -> list[float]:
+        settings, directory = extension.callnow, self._exchange.directory
+        if not settings.slot_min or settings.paused:
+            return []
+        hours, minute = hours_of(directory, extension), int(self._exchange.wall() // 60)
+        taken = {each.due for each in self._calls.waiting.of_extension(extension.number)}
+        if len(taken) >= settings.most_waiting:
+            return []
+        offered = slots(zone_of(directory, extension), hours, minute, settings.slot_min, settings.slot_days)
+        return [at for at in offered if at not in taken]
 
     def status(self, token: str) -> VisitorStatus | None:
         """Where the request stands; None for an unknown token."""
-        request = self._requests.get(token)
-        if request is None:
-            return None
-        status = request.status.value
-        return replace(status, talk_s=round(request.call.talk_s)) if request.call else status
+        accepted = self._calls.find(token)
+        return self._calls.seen(accepted) if accepted is not None else None
 
     async def watch(self, token: str) -> AsyncIterator[VisitorStatus]:
         """The status now and at each change, ending after a final one."""
-        request = self._requests.get(token)
-        if request is None:
+        accepted = self._calls.find(token)
+        if accepted is None:
             return
-        async for status in request.status.follow():
-            yield status
+        async for status in accepted.status.follow():
+            yield self._calls.seen(accepted) if status.stage is Stage.SCHEDULED else status
             if status.stage.final:
                 return
 
-    def cancel(self, token: str) -> bool:
+    async def cancel(self, token: str) -> bool:
         """The visitor no longer wants the call; False when it is over, talking or unknown."""
-        request = self._requests.get(token)
-        if request is None or request.call is None or request.call.talk_began is not None:
-            return False
-        return request.call.cancel()
+        return await self._calls.cancel(token)
 
     def _refused(
         self, request: VisitorRequest, extension: Extension | None, number: str, answer: Refused,
@@ -321,28 +271,8 @@ class Visitors:
         log.info("page=%s event=refused reason=%s", record.page_id, answer.reason)
         return answer
 
-    def _at_stake(self, page_id: str) -> dict[str, Micros]:
-        """What the live calls of one link may cost at most, by token."""
-        return {
-            token: request.at_stake
-            for token, request in self._requests.items()
-            if request.call is not None and request.status.value.page_id == page_id
-        }
-
     def _opens(self, extension: Extension) -> str | None:
-        """When the page takes requests again; None: it does, empty: nobody knows (SPEC 16, H14)."""
-        name = extension.callnow.interval
-        interval = self._exchange.directory.interval(name, extension.account_id) if name else None
-        if interval is None:
-            return None if not name else ""
-        return told_opening(interval, self._exchange.wall())
+        return opening_of(self._exchange.directory, extension, self._exchange.wall())
 
     def _account(self, extension: Extension) -> Account:
         return self._exchange.directory.accounts[extension.account_id]
-
-
-def _last_stage(call: Call) -> Stage:
-    """What the visitor learns of the end."""
-    if call.talk_began is not None:
-        return Stage.ENDED
-    return _STAGES.get(call.outcome or Outcome.SERVER_ERROR, Stage.NOT_AVAILABLE)

@@ -66,6 +66,8 @@ class Directory:
     """Where the proxies are that phones may be behind, and that are believed about them."""
     service_route: str = ""
     """What phones are told in Service-Route (RFC 3608); empty: nothing."""
+    zone: str = DEFAULT_ZONE
+    """The time zone of whatever names none."""
     _by_id: Mapping[int, Extension] = field(default_factory=dict)
     _by_digits: Mapping[str, Extension] = field(default_factory=dict)
     _by_page: Mapping[str, Extension] = field(default_factory=dict)
@@ -140,6 +142,7 @@ def build(
     *, accounts: Iterable[Account] = (), extensions: Iterable[Extension] = (), trunks: Iterable[Trunk] = (),
     dids: Iterable[Did] = (), routes: Iterable[Route] = (), rates: Iterable[tuple[str, Rate]] = (), version: int = 0,
     realm: str = DEFAULT_REALM, edges: Iterable[Network] = (), service_route: str = "",
+    zone: str = DEFAULT_ZONE,
     charging_plans: Iterable[ChargingPlan] = (),
     intervals: Mapping[tuple[str, int | None], TimeInterval] = MappingProxyType({}),
 ) -> Directory:
@@ -149,7 +152,7 @@ def build(
     by_id = _by(everyone, "id")
     return Directory(
         version=version, realm=realm, accounts=payers, extensions=phones, trunks=lines, edges=tuple(edges),
-        service_route=service_route,
+        service_route=service_route, zone=zone,
         dids={(did.number, did.trunk_id): did for did in public}, public_numbers=_by(public, "number"),
         routes={
             prefix: tuple(sorted(group, key=lambda route: (route.priority, route.trunk_id)))
@@ -275,7 +278,7 @@ def load(conn: Connection) -> Directory:
         intervals=_intervals(_rows(conn, tables.intervals), zone),
         version=config_version(conn), realm=read_meta(conn, REALM) or DEFAULT_REALM,
         edges=[ip_network(each) for each in (read_meta(conn, EDGE_PROXIES) or "").split()],
-        service_route=read_meta(conn, SERVICE_ROUTE) or "",
+        service_route=read_meta(conn, SERVICE_ROUTE) or "", zone=zone,
     )
 
 

@@ -11,21 +11,28 @@ from typing import Any, Literal
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, insert, or_, select, true, update
 
+from store.errors import StoreError
 from store.tables import call_legs, calls, ladders, requests
 from store.text import storable
 from store.values import Micros
 
 __all__ = [
-    "INSERT_CALL", "INSERT_LEG", "INSERT_REQUEST", "LADDERS", "RESTARTED", "RINGING", "CallRecord", "LegRecord",
-    "RequestRecord", "calls_of", "close_open_requests", "close_request", "count_triggers", "find_call", "find_ladder",
-    "legs_of", "open_request", "open_requests", "read_ladder", "recent_calls", "recent_requests", "record_crash",
-    "request_of", "requests_of", "row", "serve_request", "spent_since", "total", "write_call", "write_ladder",
+    "INSERT_CALL", "INSERT_LEG", "INSERT_REQUEST", "LADDERS", "PUT_OFF", "RESTARTED", "RINGING", "SCHEDULED", "WAITING",
+    "CallRecord", "LegRecord", "RequestRecord", "calls_of", "close_open_requests", "close_request", "count_triggers",
+    "dial_waiting", "ends_of", "find_call", "find_ladder", "legs_of", "open_request", "open_requests", "read_ladder",
+    "recent_calls", "recent_requests", "record_crash", "request_of", "requests_of", "row", "serve_request",
+    "spent_since", "total", "wait_again", "waiting_requests", "write_call", "write_ladder",
 ]
 
 RESTARTED = "server-restarted"
 """The reason of what a dead server left open."""
 RINGING = "ringing"
 """Of a trigger that is not yet decided on: it rings us, and counts as nothing."""
+SCHEDULED = "scheduled"
+"""Of a request that waits for its time."""
+PUT_OFF = "put-off"
+"""Of one that waits because the owner pressed 3."""
+WAITING = (SCHEDULED, PUT_OFF)
 LADDERS = 10_000
 """Most ladders kept."""
 
@@ -55,6 +62,10 @@ class RequestRecord:
     """Where a trigger came from."""
     link: str = ""
     """The id of the signed link that it came by."""
+    due: float | None = None
+    """When it is called, or was called last; None: it never waited."""
+    tries: int = 0
+    """Further ones that were planned, because the owner was not reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +125,7 @@ def _columns(kind: type[Any]) -> tuple[tuple[str, ...], Callable[[Any], tuple[An
 _COLUMNS = {kind: _columns(kind) for kind in (RequestRecord, CallRecord, LegRecord)}
 INSERT_REQUEST, INSERT_CALL, INSERT_LEG = insert(requests), insert(calls), insert(call_legs)
 _OPEN = requests.c.reason.in_(("", RINGING))
+_WAITING = requests.c.reason.in_(WAITING)
 
 
 def row(record: RequestRecord | CallRecord | LegRecord) -> dict[str, Any]:
@@ -145,10 +157,45 @@ def serve_request(conn: Connection, request: RequestRecord) -> None:
 
 
 def close_request(conn: Connection, token: str, reason: str, cost: Micros, at: float) -> bool:
-    """Give an open request its one reason; False when there was none: a closed one keeps what it has."""
-    return bool(conn.execute(update(requests).where(requests.c.token == token, _OPEN).values(
-        reason=reason, cost=cost, ended=at,
+    """Give an open or waiting request its one reason; False when there was none: a closed one keeps what it has."""
+    return bool(conn.execute(update(requests).where(requests.c.token == token, _OPEN | _WAITING).values(
+        reason=reason, cost=requests.c.cost + cost, ended=at,
     )).rowcount)
+
+
+def wait_again(conn: Connection, token: str, reason: str, due: float, tries: int, cost: Micros) -> None:
+    """An open or waiting request is called (again) later; `reason` is one of WAITING."""
+    conn.execute(update(requests).where(requests.c.token == token, _OPEN | _WAITING).values(
+        reason=reason, due=due, tries=tries, cost=requests.c.cost + cost,
+    ))
+
+
+def dial_waiting(conn: Connection, token: str, call_id: str, at: float) -> None:
+    """A waiting request is called: it is open, and never called for the same waiting again.
+
+    Raises: StoreError for one that does not wait.
+    """
+    if not conn.execute(update(requests).where(requests.c.token == token, _WAITING).values(
+        reason="", call_id=call_id, due=at,
+    )).rowcount:
+        raise StoreError(f"request {token} does not wait")
+
+
+def waiting_requests(conn: Connection) -> list[RequestRecord]:
+    """What waits for its time, the longest waiting first."""
+    return _read(conn, RequestRecord, requests, _WAITING, newest=requests.c.at)[::-1]
+
+
+def ends_of(
+    conn: Connection, extension: str, number: str, reasons: Iterable[str], since: float, limit: int,
+) -> list[tuple[str, float]]:
+    """How and when requests of a page for a number ended, of those asked since then that ended so; newest first."""
+    found = select(requests.c.reason, requests.c.ended).where(
+        requests.c.extension == extension, requests.c.at >= since, requests.c.number == number,
+        requests.c.kind == "callnow",
+        requests.c.reason.in_([*reasons]), requests.c.ended.is_not(None),
+    ).order_by(requests.c.ended.desc()).limit(limit)
+    return [(row.reason, row.ended) for row in conn.execute(found)]
 
 
 def open_requests(conn: Connection) -> list[RequestRecord]:
@@ -213,8 +260,9 @@ def calls_of(conn: Connection, number: str, limit: int = 100) -> list[CallRecord
 
 
 def recent_requests(conn: Connection, since: float) -> list[RequestRecord]:
-    """The accepted and refused requests since then, newest first."""
-    return _read(conn, RequestRecord, requests, requests.c.at >= since, newest=requests.c.at)
+    """The accepted and refused requests since then, newest first; those too that were asked before and called since."""
+    return _read(conn, RequestRecord, requests, (requests.c.at >= since) | (requests.c.due >= since),
+                 newest=requests.c.at)
 
 
 def requests_of(conn: Connection, number: str, limit: int = 100) -> list[RequestRecord]:
@@ -223,11 +271,12 @@ def requests_of(conn: Connection, number: str, limit: int = 100) -> list[Request
 
 
 def spent_since(conn: Connection, page_id: str, since: float) -> Micros:
-    """What one CallNow link has cost since then (SPEC A12.2)."""
-    total = select(func.coalesce(func.sum(requests.c.cost), 0)).where(
-        requests.c.page_id == page_id, requests.c.at >= since,
-    )
-    return Micros(conn.execute(total).scalar_one())
+    """What one CallNow link has cost since then (SPEC A12.2), be it for requests that waited longer."""
+    asked = requests.c.page_id == page_id, requests.c.at >= since, requests.c.due.is_(None)
+    # not by the index of the page: few have waited, and a page may have had very many
+    waited = func.coalesce(requests.c.page_id, "") == page_id, requests.c.due >= since
+    return Micros(sum(conn.execute(select(func.coalesce(func.sum(requests.c.cost), 0)).where(*each)).scalar_one()
+                      for each in (asked, waited)))
 
 
 def count_triggers(conn: Connection, extension: str, number: str | None, since: float) -> int:

@@ -88,6 +88,8 @@ callnow = Table(
     Column("money_a_day", sa.BigInteger),
     Column("highest_price_a_minute", sa.BigInteger), _json("allowed", "[]"), _json("forbidden", "[]"),
     _json("rules", "[]"), _text("interval"),
+    _set("later_s", 900), _set("slot_min", 0), _set("slot_days", 7), _set("most_waiting", 20), _set("grace_s", 900),
+    _set("tries", 0), _set("try_after_s", 600), _set("quarantine_after", 0), _set("quarantine_s", 86400),
 )
 trunks = Table(
     "trunks", metadata, _id(), Column("name", sa.String(255), nullable=False, unique=True),
@@ -156,8 +158,9 @@ requests = Table(
     _text("page_id", 64), _text("extension", 32), _text("name"), _text("number", 64), _text("ip", 64),
     _text("reason", 64), _text("call_id"), _micros("cost"), _time("ended"),
     _text("kind", 16, "callnow"), _text("trunk"), _text("link", 16),
+    _time("due"), _set("tries", 0),  # when it is called, or was last; NULL: it never waited
     sa.Index(None, "number"), sa.Index(None, "page_id", "at"), sa.Index(None, "extension", "at"),
-    sa.Index(None, "call_id"),
+    sa.Index(None, "call_id"), sa.Index(None, "due"),
 )
 calls = Table(
     "calls", metadata, Column("id", sa.String(255), primary_key=True), _text("kind", 16),

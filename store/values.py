@@ -178,6 +178,24 @@ class CallNowSettings:
     """The first that fits decides; none: `confirm` does."""
     interval: str = ""
     """When calls may be asked for, by name (SPEC 16); empty: anytime."""
+    later_s: int = 900
+    """How long after key 3 it is called again (SPEC H11)."""
+    slot_min: int = 0
+    """Visitors may choose a time, every so many minutes (SPEC A12.8); 0: they may not."""
+    slot_days: int = 7
+    """How many days after today have such times."""
+    most_waiting: int = 20
+    """Requests that wait for their time at once; more are not taken."""
+    grace_s: int = 900
+    """How late one may still be called whose time came while the server was down, or the owner on the phone."""
+    tries: int = 0
+    """How often more a request is tried whose owner was not reached,"""
+    try_after_s: int = 600
+    """and how long after."""
+    quarantine_after: int = 0
+    """So many calls in a row that a visitor did not answer, and the number is not called; 0: it always is."""
+    quarantine_s: int = 86400
+    """How long then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ from b2bua.plan import (
 )
 from b2bua.plan_reader import parse
 from store.database import transact
-from store.journal import RESTARTED, RINGING
+from store.journal import RESTARTED, RINGING, SCHEDULED
 from store.values import CallerId, DialPlan, Micros
 from tests.acceptance.reasons import cases
 
@@ -112,7 +112,7 @@ def test_no_table_of_settings_is_forgotten() -> None:
 
 def test_every_outcome_and_reason_is_explained() -> None:
     words = set(re.findall(r"`([a-z0-9-]+)`", CONFIGURATION.split("\n## Outcomes and reasons\n")[1]))
-    assert words == {*(word for each in REASONS for word in each), RESTARTED, RINGING}
+    assert words == {*(word for each in REASONS for word in each), RESTARTED, RINGING, SCHEDULED}
 
 
 def test_every_outcome_and_reason_has_a_row_of_a_real_request() -> None:

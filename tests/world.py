@@ -141,6 +141,10 @@ class Wire:
         """Nobody is there any more, and nothing comes from there."""
         self._dead.add(address)
 
+    def plug_again(self, address: tuple[str, int]) -> None:
+        """Somebody else is there."""
+        self._dead.discard(address)
+
     def send_from(self, source: tuple[str, int]) -> Callable[[bytes, Hop], None]:
         def send(data: bytes, hop: Hop) -> None:
             target = (hop.host, hop.port)
@@ -524,9 +528,13 @@ class World:
         """The accounts' own sounds."""
         if before is None:
             shutil.copy(_empty_database(), self.folder / "world.db")
-        self.database = InlineDatabase(self.url, loop)
+        self._serve()
         if before is None:
             self.applies(plan)
+
+    def _serve(self) -> None:
+        loop = self.loop
+        self.database = InlineDatabase(self.url, loop)
         self.engine = InlineEngine(loop, SERVER[0], network=self.network)
         self.exchange = Exchange(
             database=self.database, engine=self.engine, pack=Pack.load("en"), gate=Gate(b"k" * 32), locate=self.locate,
@@ -540,6 +548,18 @@ class World:
         """What `ringback apply` does, from beside the server; what it prints."""
         with self.database.engine.begin() as conn:
             return apply(conn, parse(plan, "plan.toml"), self.wall(), "http://test", lambda: f"{next(self._ids):016x}")
+    async def kill(self) -> None:
+        """kill -9: nothing is sent or written any more."""
+        self.wire.unplug(SERVER)
+        self.database.broken = True
+        await self.exchange.close()
+
+    async def start(self) -> None:
+        """Start again on the same database."""
+        self.wire.plug_again(SERVER)
+        self._serve()
+        await self.exchange.open()
+        await self.desk.open()
 
     async def locate(self, host: str, port: int | None, transport: str | None = None) -> list[Hop]:
         if host in self.servers:

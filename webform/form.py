@@ -15,10 +15,13 @@ from b2bua.desk import CallNowPage
 
 __all__ = ["Filled", "Problem", "countries", "missing", "read"]
 
-FieldName = Literal["name", "phone", "captcha", ""]
+FieldName = Literal["name", "phone", "captcha", "when", ""]
 
 MAX_NONCE = 64
 MAX_LINK = 64
+MAX_WHEN = 12
+NO_TIME = "-"
+"""What a choice of times says where now is none of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,15 @@ class Filled:
     nonce: str = ""
     link: str = field(default="", repr=False)
     """The token of a signed link; it stands for the captcha, and may fix name and number (SPEC A12.7)."""
+    when: str = ""
+    """Unix time of a slot; empty: now."""
+
+    @property
+    def at(self) -> float | None:
+        """The slot; None for now, and what is no time is a time that nobody offers."""
+        if not self.when:
+            return None
+        return float(self.when) if self.when.isascii() and self.when.isdecimal() else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +66,7 @@ def read(fields: Mapping[str, str], page: CallNowPage | None) -> Filled:
         captcha=fields.get("captcha", ""),
         nonce=fields.get("nonce", "")[:MAX_NONCE],
         link=fields.get("link", "")[:MAX_LINK],
+        when=fields.get("when", "")[:MAX_WHEN],
     )
 
 
@@ -64,6 +77,8 @@ def missing(filled: Filled, page: CallNowPage) -> list[Problem]:
         found.append(Problem("name", "Enter your name."))
     if not filled.phone:
         found.append(Problem("phone", "Enter your telephone number."))
+    if filled.when == NO_TIME:
+        found.append(Problem("when", "Choose a time."))
     return found
 
 

@@ -22,6 +22,11 @@ def words(status: VisitorStatus, owner: str | None) -> tuple[str, str]:
     """(headline, sentence) of a stage. Every way of not getting the owner reads the same (SPEC H13)."""
     who = owner or "the person you want to reach"
     match status.stage:
+        case Stage.SCHEDULED:
+            return f"We will call {status.told}", (
+                f"Keep your phone {status.number} at hand then: {who}’s rings first, then yours. "
+                f"The time is that of {status.zone}. You need not keep this page open."
+            )
         case Stage.RINGING_OWNER:
             return f"Ringing {who}", "Keep your phone at hand. It rings as soon as your call is accepted."
         case Stage.CALLING_VISITOR:
@@ -40,7 +45,7 @@ def words(status: VisitorStatus, owner: str | None) -> tuple[str, str]:
 
 def can_cancel(stage: Stage) -> bool:
     """True while the visitor's own phone cannot end the call yet."""
-    return stage in (Stage.RINGING_OWNER, Stage.CALLING_VISITOR)
+    return stage in (Stage.SCHEDULED, Stage.RINGING_OWNER, Stage.CALLING_VISITOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,8 @@ class StatusPages:
                 "stage": status.stage,
                 "can_cancel": can_cancel(status.stage),
                 "page_id": status.page_id,
+                "due": status.due,
+                "refresh_s": 30 if status.stage is Stage.SCHEDULED else 3,
                 "headline": headline,
                 "sentence": sentence,
             },
@@ -86,14 +93,15 @@ class StatusPages:
         """The visitor's Cancel button; knowing the token is the right to press it."""
         token = request.path_params["token"]
         self._status(token)
-        self.desk.cancel_visitor(token)
+        await self.desk.cancel_visitor(token)
         return RedirectResponse(f"/callnow/status/{token}", 303)
 
     async def _frames(self, token: str) -> AsyncIterator[str]:
         async for status in self.desk.watch_visitor(token):
             headline, sentence = words(status, self._owner(status))
             news = {"stage": status.stage.value, "cancel": can_cancel(status.stage), "final": status.stage.final}
-            yield frame("status", json.dumps(news | {"headline": headline, "sentence": sentence}))
+            told = {"headline": headline, "sentence": sentence, "due": status.due}
+            yield frame("status", json.dumps(news | told))
 
     def _status(self, token: str) -> VisitorStatus:
         status = self.desk.visitor_status(token)

@@ -139,7 +139,9 @@ class VisitorPages:
         """Judge the form and ask the desk. Nothing is awaited before the challenge is spent and the form noted."""
         if _asks_digits(page, filled) and not self.challenges.redeem(filled.challenge, page.id, filled.captcha):
             return self._show(request, page, filled, [*form.missing(filled, page), PROVE], status=422)
-        wanted = replace(self._wanted(request, page.id, filled), one_step=one_step)
+        wanted = self._wanted(request, page.id, filled)
+        if one_step:  # a link is for now
+            wanted = replace(wanted, one_step=True, at=None)
         answer = await self._ask(wanted, filled.nonce or secrets.token_urlsafe(16))
         if isinstance(answer, Accepted):
             return _to_status(answer)
@@ -147,7 +149,9 @@ class VisitorPages:
 
     def _wanted(self, request: Request, page_id: str, filled: Filled) -> VisitorRequest:
         address = self.address(request)
-        return VisitorRequest(page_id, filled.name, filled.phone, filled.country, address, link=filled.link)
+        return VisitorRequest(
+            page_id, filled.name, filled.phone, filled.country, address, at=filled.at, link=filled.link
+        )
 
     async def _ask(self, wanted: VisitorRequest, nonce: str) -> Accepted | Refused:
         noted, answer = self.submissions.open(wanted.page_id, nonce), None
@@ -181,7 +185,8 @@ class VisitorPages:
 
     def _unavailable(self, page: CallNowPage, filled: Filled, status: int = 200) -> Response:
         query = f"?link={filled.link}" if filled.link else ""
-        return self.pages.page("unavailable.html", {"page": page, "query": query}, status, _headers(filled))
+        values = {"page": page, "query": query, "choose": bool(self.desk.callnow_slots(page.id).days)}
+        return self.pages.page("unavailable.html", values, status, _headers(filled))
 
     async def _open(self, request: Request, page: CallNowPage, note: str = "") -> Response:
         """The form, filled from the query; by a signed link without what that fixes, or why it is no good."""
@@ -205,7 +210,8 @@ class VisitorPages:
         note: str = "",
         given: LinkPass = _NO_LINK,
     ) -> Response:
-        if not page.available and not found:
+        slots = self.desk.callnow_slots(page.id)
+        if not page.available and not found and not slots.days:
             return self._unavailable(page, filled)
         values = {
             "page": page,
@@ -217,6 +223,7 @@ class VisitorPages:
             "challenge": self._challenge(request, page) if _asks_digits(page, filled) else "",
             "nonce": secrets.token_urlsafe(16),
             "countries": form.countries() if page.country else (),
+            "slots": slots,
         }
         return self.pages.page("callnow.html", values, status, {**(headers or {}), **_headers(filled)})
 

@@ -73,8 +73,11 @@ class Asks:
     link: str = ""
     """It comes by a signed link of its page: `forged`, `rotated`, `expired`, `revoked`, `once` (one use), `b` (for that
     number alone); `other`: of the page that all rows share."""
+    when: str = ""
+    """The time chosen on the page."""
     then: str = ""
-    """`cancel`: by the visitor, when the phone rings; `hang up`: by his phone, in the talk; `stop`: of the server."""
+    """`miss`: nothing more is asked, the time of the one before passes while no server is there; `cancel`: by the
+    visitor, when the phone rings; `hang up`: by his phone, in the talk; `stop`: of the server."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,7 @@ class Proves:
 
 
 Way = Asks | Rings | Calls | Proves
+_TOMORROW = "later_s = 86400"
 
 REASONS: Mapping[Reason, Way] = {
     Reason.UNKNOWN_PAGE: Asks(Told(404, "There is no such page"), on="nobody"),
@@ -184,6 +188,19 @@ REASONS: Mapping[Reason, Way] = {
         before=("busy",),
     ),
     Reason.SIGNED_NUMBER: Asks(Told(422, "This link is for one telephone number, and for no other."), link="b"),
+    Reason.SLOT_GONE: Asks(Told(422, "Choose one of the times that are free."), "slot_min = 5", when="1795000000"),
+    Reason.LINK_WAITING: Asks(NEUTRAL, "tries = 1\nmost_waiting = 0", phone=""),
+    Reason.NUMBER_WAITING: Asks(
+        Told(429, "A call to this number is waiting for its time already."), f"confirm = true\n{_TOMORROW}",
+        phone="200 key:3", visitor=1, earlier=(("", 0, ""),), before=("put-off",),
+    ),
+    Reason.QUARANTINED: Asks(
+        NEUTRAL, "quarantine_after = 1", phone="200", visitor=1, earlier=(("", 0, ""),), before=("visitor-declined",),
+    ),
+    Reason.MISSED: Asks(
+        NOT_AVAILABLE, "confirm = true\nlater_s = 600\ngrace_s = 1", phone="200 key:3", earlier=(("", 0, ""),),
+        before=("put-off",), later=True, then="miss",
+    ),
 }
 
 FAULTS: Mapping[NumberFault, Way] = {
@@ -226,6 +243,7 @@ OUTCOMES: Mapping[Outcome, Way] = {
     Outcome.REFUSED: Asks(NOT_AVAILABLE, "confirm = true", phone="200 key:2"),
     Outcome.BLOCKED: Asks(NOT_AVAILABLE, "confirm = true", phone="200 key:9"),
     Outcome.OPTED_OUT: Asks(NOT_REACHED, "announce_to_visitor = true", phone="200", called="200 key:9"),
+    Outcome.PUT_OFF: Asks(Told(303, "We will call"), f"confirm = true\n{_TOMORROW}", phone="200 key:3"),
     Outcome.NOT_CONFIRMED: Asks(NOT_AVAILABLE, "confirm = true", phone="200" + " key:5" * 6),
     Outcome.OFFLINE: Calls((480,)),
     Outcome.BUSY: Asks(NOT_AVAILABLE, phone="180 486"),

@@ -21,6 +21,7 @@ from sqlalchemy import Connection, or_, select
 from b2bua.link_token import make_token
 from store import ledger
 from store.database import transact
+from store.journal import WAITING
 from store.links import Link, add_link, current_key, rotate_key
 from store.tables import extensions, requests
 from tests.acceptance.api import Api
@@ -50,7 +51,7 @@ code_calls_per_account_hour = 1
 code_calls_per_account_day = 1
 """
 TRUNKS = {"R1": "127.0.0.2", "narrow": "127.0.0.3", "stranger": "127.0.0.4", "signed": "127.0.0.6"}
-FINAL = ("ended", "not-available", "not-reached", "cancelled")
+FINAL = ("scheduled", "ended", "not-available", "not-reached", "cancelled")
 FAULTY_ROW = """
 CREATE TRIGGER faulty BEFORE INSERT ON holds WHEN NEW.number = '{}' BEGIN SELECT abs(-9223372036854775808); END
 """
@@ -160,6 +161,10 @@ class Bench:
     async def decide(self, case: Case) -> None:
         """The request that it is about."""
         way = case.way
+        if isinstance(way, Asks) and way.then == "miss":
+            self.reasons[case.id] = [case.reason]
+            await until(lambda: self.left(case) == [case.reason], case.reason, 20)
+            return
         self.reasons[case.id].append(case.reason)
         if isinstance(way, Asks):
             answer = await self.ask(case, way.number, way.visitor, way.on)
@@ -218,7 +223,10 @@ class Bench:
         name = case.way.name if isinstance(case.way, Asks) else "Mary"
         transport = httpx.AsyncHTTPTransport(local_address=case.visitor(visitor), verify=False)
         async with httpx.AsyncClient(base_url=self.server.url, transport=transport, timeout=20) as http:
-            fields = {"name": name, "phone": case.number(number), "link": self.links.get(case.id, "")}
+            fields = {
+                "name": name, "phone": case.number(number), "link": self.links.get(case.id, ""),
+                "when": case.way.when if isinstance(case.way, Asks) else "",
+            }
             return await http.post(f"/callnow/{page or case.page}", data=fields)
 
     async def ring(self, case: Case, rings: asyncio.Event | None = None) -> tuple[int, ...]:
@@ -238,7 +246,7 @@ class Bench:
             or_(requests.c.extension == case.extension, requests.c.number.in_(case.numbers))
         )
         rows = self.server.read(lambda conn: conn.execute(query).all())
-        return [reason if ended else "open" for reason, ended in rows]
+        return [reason if ended or reason in WAITING else "open" for reason, ended in rows]
 
     async def ended(self, case: Case) -> None:
         """Wait until as many have ended as there were."""

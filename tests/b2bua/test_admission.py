@@ -20,6 +20,7 @@ from b2bua.admission import (
     RecentRequests,
     TooMany,
     admit_callnow,
+    admit_later,
     misfilled,
     refuse,
     refuse_number,
@@ -42,6 +43,7 @@ def owner(**settings: Any) -> CallNowSettings:
     pytest.param(owner(), "Mary", {"blocked": "owner"}, Reason.NUMBER_BLOCKED, id="A12.6: blocked by the owner"),
     pytest.param(owner(), "Mary", {"blocked": "visitor"}, Reason.OPTED_OUT, id="A12.6: opted out"),
     pytest.param(owner(), "Mary", {"blocked": "operator"}, Reason.OPTED_OUT, id="A12.6: blocked for all pages"),
+    pytest.param(owner(), "Mary", {"quarantined": True}, Reason.QUARANTINED, id="A12.8: not answered too often"),
     pytest.param(owner(rules=(AcceptRule("refuse", name="mary"),)), "Mary", {}, Reason.REFUSED_BY_RULE,
                  id="14: refused by a rule"),
     pytest.param(owner(rules=(AcceptRule("accept", name="mary"),)), "Mary", {}, None, id="14: accepted by a rule"),
@@ -103,6 +105,7 @@ def test_every_reason_has_an_answer_and_the_owners_state_is_never_told() -> None
     assert neutral == {
         Reason.PAUSED, Reason.ON_PHONE, Reason.OFFLINE, Reason.NO_CREDIT, Reason.LINK_MONEY_TODAY,
         Reason.LINK_CALLS_TODAY, Reason.CLOSED, Reason.REFUSED_BY_RULE, Reason.NUMBER_BLOCKED,
+        Reason.QUARANTINED, Reason.MISSED, Reason.LINK_WAITING,
     }
     assert {(shown[reason].status, shown[reason].field) for reason in neutral} == {(409, "")}
     beside_the_number = {Reason.PRICE_TOO_HIGH, Reason.NUMBER_FORBIDDEN, Reason.NUMBER_NOT_ALLOWED, Reason.NO_RATE}
@@ -183,6 +186,65 @@ def test_one_pending_request_per_number() -> None:
     limits.done("5551")
     limits.done("5551")
     assert limits.take(2.0, ip="192.0.2.10", **asked) is None  # type: ignore[arg-type]
+
+
+def wait(limits: Limits, now: float, due: float, ip: str = "192.0.2.9", calls_a_day: int = 1) -> TooMany | None:
+    """One request that is called at another time."""
+    return limits.take(now, ip=ip, number="5551", page_id="john_doe", calls_a_day=calls_a_day, due=due)
+
+
+def test_a_request_that_waits_counts_on_the_day_of_its_call_and_holds_its_place() -> None:
+    limits = Limits(NONE)
+    assert wait(limits, 0.0, 3 * DAY) is None
+    assert take(limits, 0.0, calls_a_day=1) is None, "another day"
+    assert take(limits, 2.5 * DAY, calls_a_day=1) == TooMany(Reason.LINK_CALLS_TODAY, 129_600)
+    assert wait(limits, 0.0, 2.5 * DAY) == TooMany(Reason.LINK_CALLS_TODAY, 345_600)
+    assert take(limits, 3.5 * DAY, calls_a_day=1) == TooMany(Reason.LINK_CALLS_TODAY, 43_200)
+    assert take(limits, 4 * DAY, calls_a_day=1) is None
+
+
+def test_a_request_that_waits_is_not_pending_until_its_call_begins() -> None:
+    limits = Limits(NONE)
+    assert wait(limits, 0.0, 3 * DAY) is None
+    assert take(limits, 1.0) is None
+    assert (limits.begin("5551"), limits.begin("5551")) == (True, False)
+    assert take(limits, 2.0) == TooMany(Reason.NUMBER_PENDING)
+    assert wait(limits, 2.0, 9 * DAY) is None
+    limits.done("5551")
+    assert take(limits, 3.0) is None
+
+
+def test_a_place_is_free_again_when_it_is_given_up_and_the_visitor_has_asked_all_the_same() -> None:
+    limits = Limits(replace(NONE, per_ip_day=2))
+    assert wait(limits, 0.0, 3 * DAY) is None
+    limits.release(3 * DAY, number="5551", page_id="john_doe")
+    limits.release(3 * DAY, number="5551", page_id="john_doe")
+    limits.release(3 * DAY, number="nobody", page_id="nothing")
+    assert wait(limits, 0.0, 3 * DAY) is None
+    assert wait(limits, 0.0, 9 * DAY) == TooMany(Reason.IP_DAY, 86_400)
+
+
+@pytest.mark.parametrize(("most", "waiting", "too_many"), [(1, 0, False), (1, 1, True), (0, 0, True), (3, 2, False)])
+def test_requests_of_one_number_that_wait(most: int, waiting: int, too_many: bool) -> None:
+    assert Limits(replace(NONE, waiting_per_number=most)).too_many_waiting(waiting) is too_many
+
+
+@pytest.mark.parametrize("facts", [
+    {"on_phone": True}, {"registered": False}, {"closed": True}, {"available": Micros(0)},
+    {"spent_today": Micros(10**9)},
+])  # fmt: skip
+def test_a_call_at_another_time_is_not_judged_by_what_is_now(facts: dict[str, Any]) -> None:
+    settings = owner(money_a_day=Micros(10**9))
+    assert admit_callnow(settings, "Mary", replace(READY, **facts)) is not None
+    assert admit_later(settings, "Mary", replace(READY, **facts)) is None
+
+
+@pytest.mark.parametrize(("facts", "reason"), [
+    ({"blocked": "owner"}, Reason.NUMBER_BLOCKED), ({"routed": False}, Reason.NO_ROUTE),
+    ({"rate": None}, Reason.NO_RATE), ({"quarantined": True}, Reason.QUARANTINED),
+])  # fmt: skip
+def test_a_call_at_another_time_is_judged_by_what_will_be_the_same(facts: dict[str, Any], reason: Reason) -> None:
+    assert admit_later(owner(), "Mary", replace(READY, **facts)) is reason
 
 
 def test_a_refused_request_counts_nothing() -> None:

@@ -219,13 +219,13 @@ def test_the_visitor_may_cancel_until_the_talk(after_s: float) -> None:
                 await ring.result().hears("confirm")
                 ring.result().presses("1")
                 (await trunk.expects_call()).rings()
-        assert world.desk.cancel_visitor(token)
+        assert await world.desk.cancel_visitor(token)
         if not ring.done():
             (await ring).rings()  # 9.1: the CANCEL waits for a first response
         call = await world.over()
         assert call.outcome is Outcome.CANCELLED
         assert world.desk.visitor_status(token).stage is Stage.CANCELLED
-        assert not world.desk.cancel_visitor(token)
+        assert not await world.desk.cancel_visitor(token)
         assert world.balance() == 100_000_000
 
     play(scenario, fixture())

@@ -144,3 +144,10 @@ def test_which_addresses_far_ends_are_told(
 
 def test_media_on_any_address_tells_the_one_towards_the_internet() -> None:
     assert Config(media=MediaConfig(address="0.0.0.0")).addresses("127.0.0.1").media_told == own_address("0.0.0.0")
+
+
+def test_every_limit_of_requests_is_taken_from_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "ringback.toml"
+    names = LimitNumbers.__dataclass_fields__
+    file.write_text("[limits]\n" + "".join(f"{name} = {n}\n" for n, name in enumerate(names, 41)))
+    assert read_config(file).limit_numbers() == LimitNumbers(*range(41, 41 + len(names)))

@@ -13,7 +13,7 @@ from b2bua.code_admission import CodeRefusal
 from b2bua.explain import SENTENCES, cost_lines, cost_parts, sentence
 from b2bua.numbers import NumberFault
 from b2bua.outcome import Outcome
-from store.journal import RESTARTED, RINGING
+from store.journal import RESTARTED, RINGING, SCHEDULED
 from store.rates import charge, price
 from store.values import Micros, Rate
 
@@ -26,7 +26,7 @@ ALL = Rate("9", "", Micros(50_000), 60, Micros(500_000), 30, Micros(250_000))
 
 
 def test_every_reason_has_a_sentence_and_every_sentence_a_reason() -> None:
-    assert SENTENCES.keys() - {""} == {*Outcome, *Reason, *CodeRefusal, *NumberFault, RESTARTED, RINGING}
+    assert SENTENCES.keys() - {""} == {*Outcome, *Reason, *CodeRefusal, *NumberFault, RESTARTED, RINGING, SCHEDULED}
     assert [text for text in SENTENCES.values() if not text.endswith(".")] == []
 
 

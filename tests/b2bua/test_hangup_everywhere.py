@@ -33,7 +33,7 @@ def by_both(world: World, token: str, fars: list[Far]) -> None:
 
 
 def by_page(world: World, token: str, fars: list[Far]) -> None:
-    world.desk.cancel_visitor(token)
+    world.exchange.keep(world.desk.cancel_visitor(token))
 
 
 def by_server(world: World, token: str, fars: list[Far]) -> None:

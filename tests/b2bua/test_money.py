@@ -40,7 +40,7 @@ def test_who_gives_up_while_the_money_is_being_held_leaves_no_hold(after_s: floa
         token = await world.callnow()
         if after_s:
             await asyncio.sleep(after_s)
-        assert world.desk.cancel_visitor(token)
+        assert await world.desk.cancel_visitor(token)
         assert (await world.over()).outcome is Outcome.CANCELLED
         assert world.balance() == FULL
         assert [(r.token, r.reason) for r in world.requests()] == [(token, "cancelled")]

@@ -77,7 +77,7 @@ def test_a_call_cancelled_before_its_first_step_still_ends() -> None:
     async def scenario(world: World) -> None:
         phone = await john(world)
         token = await world.callnow()
-        assert world.desk.cancel_visitor(token)
+        assert await world.desk.cancel_visitor(token)
         call = await world.over()
         assert (call.outcome, phone.invited) == (Outcome.CANCELLED, 0)
         assert world.desk.visitor_status(token).stage is Stage.CANCELLED  # type: ignore[union-attr]

@@ -49,7 +49,7 @@ async def test_ignored_until_the_visitor_cancels(demo):
     token, call = await _call(demo)
     await _row(demo, call, "180 Ringing")
     assert demo.phone.agent.talking
-    assert demo.running.front.cancel_visitor(token)
+    assert await demo.running.front.cancel_visitor(token)
     await _row(demo, call, "487 Request Terminated")
     await call.ended()
     assert call.outcome is Outcome.CANCELLED

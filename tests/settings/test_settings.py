@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.settings import accounts, callbacks, extensions, numbers, pages, prices, trunks
+from tests.settings import accounts, callbacks, extensions, later, numbers, pages, prices, trunks
 from tests.settings.known import SETTINGS
 from tests.settings.row import Row, seen
 
-KINDS = (accounts, extensions, pages, callbacks, prices, numbers, trunks)
+KINDS = (accounts, extensions, pages, later, callbacks, prices, numbers, trunks)
 TABLE: list[Row] = [row for kind in KINDS for row in kind.ROWS]
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from store import journal
 from store.database import Database
+from store.errors import StoreError
 from store.journal import CallRecord, LegRecord, RequestRecord
 from store.tables import ladders
 from store.values import Micros
@@ -51,6 +52,50 @@ async def test_records_go_through_the_batched_insert(tmp_path: Path) -> None:
     assert await again.read(lambda conn: journal.legs_of(conn, "c1")) == [PHONE, PSTN]
     assert await again.read(lambda conn: journal.requests_of(conn, "5551")) == [asked("t", 1.0)]
     await again.close()
+
+
+def test_a_request_that_waits_is_dialled_once_for_each_waiting(conn: Connection) -> None:
+    journal.open_request(conn, replace(asked("t", 1.0, reason="scheduled"), due=50.0, call_id=""))
+    journal.open_request(conn, asked("u", 0.5, reason="talked"))
+    assert [each.token for each in journal.waiting_requests(conn)] == ["t"]
+    journal.close_open_requests(conn, 40.0)  # a restart
+    journal.dial_waiting(conn, "t", "c1", 51.0)
+    with pytest.raises(StoreError, match="does not wait"):
+        journal.dial_waiting(conn, "t", "c2", 52.0)
+    journal.wait_again(conn, "t", journal.PUT_OFF, 90.0, 1, Micros(3))
+    request, = journal.waiting_requests(conn)
+    assert (request.reason, request.due, request.tries, request.cost, request.call_id) == ("put-off", 90.0, 1, 3, "c1")
+    journal.dial_waiting(conn, "t", "c2", 91.0)
+    assert journal.waiting_requests(conn) == []
+    assert journal.close_request(conn, "t", "talked", Micros(4), 99.0)
+    journal.wait_again(conn, "t", journal.PUT_OFF, 120.0, 2, Micros(0))
+    request, = (each for each in journal.recent_requests(conn, 80.0) if each.token == "t")
+    assert (request.reason, request.due, request.cost, request.call_id) == ("talked", 91.0, 7, "c2")
+    for token in ("t", "u"):
+        with pytest.raises(StoreError, match="does not wait"):
+            journal.dial_waiting(conn, token, "c3", 100.0)
+
+
+def test_what_a_link_has_cost_counts_from_the_call(conn: Connection) -> None:
+    journal.open_request(conn, replace(asked("t", 1.0, cost=5, reason="talked"), due=100.0))
+    journal.open_request(conn, asked("u", 90.0, cost=7, reason="talked"))
+    journal.open_request(conn, replace(asked("v", 90.0, cost=9, reason="talked"), due=95.0, page_id="jane"))
+    assert [journal.spent_since(conn, "john_doe", since) for since in (0.0, 90.0, 91.0, 101.0)] == [12, 12, 5, 0]
+
+
+def test_how_the_requests_of_a_page_for_a_number_ended(conn: Connection) -> None:
+    for n, (reason, number) in enumerate([("talked", "5551"), ("busy", "5551"), ("visitor-busy", "5552"),
+                                          ("visitor-busy", "5551"), ("visitor-no-answer", "5551")]):
+        journal.open_request(conn, replace(asked(f"t{n}", float(n), number, reason=reason), ended=10.0 + n))
+    wanted = {"talked", "visitor-busy", "visitor-no-answer"}
+
+    def ends(since: float, limit: int, extension: str = "001*002") -> list[tuple[str, float]]:
+        return journal.ends_of(conn, extension, "5551", wanted, since, limit)
+
+    assert ends(0.0, 9) == [("visitor-no-answer", 14.0), ("visitor-busy", 13.0), ("talked", 10.0)]
+    assert ends(0.0, 2) == [("visitor-no-answer", 14.0), ("visitor-busy", 13.0)]
+    assert ends(4.0, 9) == [("visitor-no-answer", 14.0)]
+    assert ends(0.0, 9, "001*003") == []
 
 
 def test_a_request_ends_in_exactly_one_reason(conn: Connection) -> None:

@@ -17,6 +17,7 @@ from b2bua.desk import (
     LadderRow,
     LinkPass,
     Refused,
+    SlotChoice,
     Stage,
     VisitorRequest,
     VisitorStatus,
@@ -62,6 +63,7 @@ class ScriptedDesk:
     hold: asyncio.Event | None = None
     """When set, request_call waits for it."""
     statuses: dict[str, VisitorStatus] = field(default_factory=dict)
+    slots: SlotChoice = SlotChoice()
     cancelled: list[str] = field(default_factory=list)
     admin_links: set[str] = field(default_factory=lambda: {"once"})
     call_list: list[CallView] = field(default_factory=list)
@@ -109,10 +111,13 @@ class ScriptedDesk:
         finally:
             self.watchers -= 1
 
-    def cancel_visitor(self, token: str) -> bool:
+    async def cancel_visitor(self, token: str) -> bool:
         self.cancelled.append(token)
         self.statuses[token] = replace(self.statuses[token], stage=Stage.CANCELLED)
         return True
+
+    def callnow_slots(self, page_id: str) -> SlotChoice:
+        return self.slots
 
     def calls(self) -> Sequence[CallView]:
         return tuple(self.call_list)
