@@ -69,7 +69,7 @@ def test_its_messages_are_written_as_a_capture(database: str, tmp_path: Path) ->
 @pytest.mark.parametrize(("words", "sentence"), [
     pytest.param(("ladder", "c9"), "ringback: No ladder of this call is kept.\n", id="no such call"),
     pytest.param(("pcap", "c9", "--out", "x"), "ringback: No ladder of this call is kept.\n", id="nothing to write"),
-    pytest.param(("pcap", "c1", "--out", "/nowhere/x"), "No such file or directory: '/nowhere/x'\n", id="nowhere"),
+    pytest.param(("pcap", "c1", "--out", "/nowhere/x"), "/nowhere/x: No such file or directory\n", id="nowhere"),
     pytest.param(("sip-trace",), "/ringback.db.sock: No such file or directory\n", id="no server"),
     pytest.param(("sip-trace", "--ip", "host"), "--ip: 'host' does not appear to be an IPv4 or IPv6 address\n",
                  id="a name for an address"),
