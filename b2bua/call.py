@@ -23,7 +23,7 @@ from b2bua.talk import Talk
 from media.engine import Engine
 from media.g711 import Codec
 from sip_stack.core import SipCore
-from sip_stack.invite import IncomingInvite
+from sip_stack.incoming_invite import IncomingInvite
 from store import journal, ledger
 from store.database import Database
 from store.errors import StoreError

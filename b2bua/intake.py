@@ -28,7 +28,7 @@ from sip_stack.core import ALLOW, SUPPORTED, Incoming
 from sip_stack.errors import PeerError
 from sip_stack.hop import WEBSOCKET
 from sip_stack.identity import Caller, privacy_of, wants_anonymity
-from sip_stack.invite import IncomingInvite
+from sip_stack.incoming_invite import IncomingInvite
 from store import journal
 from store.values import Account, Extension, Trunk
 

@@ -19,9 +19,10 @@ from sip_stack.digest import Credentials
 from sip_stack.errors import PeerError
 from sip_stack.grammar import quote
 from sip_stack.headers import NameAddr
-from sip_stack.invite import IncomingInvite, OutgoingInvite
+from sip_stack.incoming_invite import IncomingInvite
 from sip_stack.message import Request, Response
 from sip_stack.options import PLAIN, InviteOptions
+from sip_stack.outgoing_invite import OutgoingInvite
 from sip_stack.uri import Uri
 from store.values import Extension, Rate
 

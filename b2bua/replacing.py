@@ -10,7 +10,8 @@ from b2bua.outcome import Congested
 from b2bua.transfer import Change
 from sip_stack.core import Incoming
 from sip_stack.errors import PeerError
-from sip_stack.invite import IncomingInvite, OutgoingInvite
+from sip_stack.incoming_invite import IncomingInvite
+from sip_stack.outgoing_invite import OutgoingInvite
 from sip_stack.refer import Replaces, read_replaces
 from store.values import Extension
 

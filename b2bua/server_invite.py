@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sip_stack.invite import OutgoingInvite
+from sip_stack.outgoing_invite import OutgoingInvite
 
 __all__ = ["ServerInvite"]
 

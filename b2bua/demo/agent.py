@@ -19,7 +19,7 @@ from media.sdp import Direction
 from media.tones import ToneName
 from sip_stack.core import ALLOW, Incoming, SipCore
 from sip_stack.errors import PeerError
-from sip_stack.invite import IncomingInvite
+from sip_stack.incoming_invite import IncomingInvite
 from sip_stack.message import Request, Response
 from sip_stack.transport import Alarm, UdpTransport
 

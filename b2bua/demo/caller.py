@@ -11,8 +11,8 @@ from b2bua.demo.agent import Agent, Talk, Timing
 from media import sdp
 from sip_stack.core import Hop, Incoming
 from sip_stack.headers import NameAddr
-from sip_stack.invite import OutgoingInvite
 from sip_stack.message import Request, Response
+from sip_stack.outgoing_invite import OutgoingInvite
 from sip_stack.uri import sip_uri
 
 __all__ = ["CALLER", "CALLS", "STEPS", "Caller", "Ring", "Step"]

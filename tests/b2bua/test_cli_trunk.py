@@ -19,7 +19,7 @@ from media import sdp
 from sip_stack.core import Hop, Incoming, SipCore
 from sip_stack.digest import ha1, parse_proof, proves
 from sip_stack.headers import NameAddr
-from sip_stack.invite import IncomingInvite
+from sip_stack.incoming_invite import IncomingInvite
 from sip_stack.message import Request, Response
 from sip_stack.streams import StreamTransport
 from sip_stack.transport import Alarm, UdpTransport

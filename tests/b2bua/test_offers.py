@@ -12,8 +12,8 @@ from b2bua.outcome import Outcome
 from media.inline import InlineEngine, InlineNetwork
 from sip_stack.core import Hop
 from sip_stack.errors import PeerError
-from sip_stack.invite import OutgoingInvite
 from sip_stack.message import Response, parse, reply
+from sip_stack.outgoing_invite import OutgoingInvite
 from tests.b2bua.test_plain_calls import SECOND, phones
 from tests.b2bua.test_robustness import reinvited
 from tests.plans import fixture

@@ -18,8 +18,8 @@ from sip_stack.core import Hop, Incoming
 from sip_stack.digest import ha1, parse_proof, proves
 from sip_stack.errors import PeerError
 from sip_stack.headers import NameAddr
-from sip_stack.invite import OutgoingInvite
 from sip_stack.message import Request
+from sip_stack.outgoing_invite import OutgoingInvite
 from sip_stack.uri import sip_uri
 from store.database import connect
 from tests.plans import fixture

@@ -12,9 +12,10 @@ import pytest
 from sip_stack.core import Hop, Incoming, SipCore
 from sip_stack.digest import Credentials
 from sip_stack.headers import NameAddr
-from sip_stack.invite import IncomingInvite, OutgoingInvite
+from sip_stack.incoming_invite import IncomingInvite
 from sip_stack.message import Request, Response, parse
 from sip_stack.options import PLAIN
+from sip_stack.outgoing_invite import OutgoingInvite
 from sip_stack.timers import RFC, TimerSettings
 from sip_stack.uri import sip_uri
 

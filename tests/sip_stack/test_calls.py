@@ -8,8 +8,8 @@ import pytest
 
 from sip_stack.core import Hop
 from sip_stack.digest import Challenge, Credentials, ha1, parse_proof, proves
-from sip_stack.invite import OutgoingInvite
 from sip_stack.message import Request, Response, reply
+from sip_stack.outgoing_invite import OutgoingInvite
 
 Quiet = Callable[[], None]
 

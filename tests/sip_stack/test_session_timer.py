@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from sip_stack.errors import BadMessage, PeerError
-from sip_stack.invite import OutgoingInvite
 from sip_stack.message import Request, reply
 from sip_stack.options import InviteOptions
+from sip_stack.outgoing_invite import OutgoingInvite
 from sip_stack.session_timer import Terms, agree, headers_of_answer
 
 Quiet = Callable[[], None]

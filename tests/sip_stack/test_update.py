@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from sip_stack.invite import OutgoingInvite
 from sip_stack.message import Request, reply
 from sip_stack.options import InviteOptions
+from sip_stack.outgoing_invite import OutgoingInvite
 from tests.sip_stack.test_calls import answered, in_dialog
 
 Quiet = Callable[[], None]
