@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 from urllib.parse import urlsplit
 
@@ -61,10 +60,8 @@ async def test_a_link_of_one_use_calls_once_and_never_again(scene: Scene) -> Non
     for answer in (await http.get(page), await http.get(now, headers=BROWSER),
                    await http.post(where.path, data={"name": "Mary", "link": token})):  # fmt: skip
         assert (answer.status_code, "This link has been used already." in answer.text) == (410, True)
-    assert re.fullmatch(r"\w{12} +used-up +0 +1 .*", (await ringback(server, "list", "001*002")).splitlines()[1])
-    fresh = await ringback(server, "make", "001*002", "--number", "5555555555", "--base-url", server.url)
-    await ringback(server, "rotate")
-    assert (await http.get(fresh)).status_code == 403
+    await ringback(server, "rotate")  # the running server sees it with the next request
+    assert (await http.get(page)).status_code == 403
     assert [message.target for message in scene.invites()] == [scene.ph, scene.t1]
     assert token not in server.log.read_text()
     assert token.encode() not in (server.folder / "ringback.db").read_bytes()

@@ -7,9 +7,10 @@ import logging
 from collections.abc import Sequence
 
 import pytest
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from b2bua.admission import NOT_AVAILABLE
+from b2bua.apply import apply, parse
 from b2bua.desk import (
     Accepted,
     Holder,
@@ -27,8 +28,9 @@ from b2bua.desk import (
 )
 from b2bua.office import BackOffice
 from b2bua.signed_links import Noted, wanted_number
+from store.database import connect
 from store.directory import raise_version
-from store.tables import callnow
+from store.tables import callnow, links
 from store.values import DialPlan
 from tests.b2bua.test_callnow import john
 from tests.b2bua.test_callnow_rules import OTHER_PAGE, rules
@@ -156,6 +158,31 @@ def test_two_clicks_at_once_on_a_link_of_one_use_place_one_call() -> None:
     play(scenario, fixture())
 
 
+def test_two_links_at_once_spend_no_more_than_the_money_of_the_day() -> None:
+    async def scenario(world: World) -> None:
+        phone = await john(world)
+        tokens = [token_of(await made(world, number=number)) for number in ("5551112222", "5553334444")]
+        answers = await asyncio.gather(ask(world, tokens[0]), ask(world, tokens[1], ip=OTHER_IP))
+        (refused,) = [each for each in answers if isinstance(each, Refused)]
+        assert refused.reason == "link-money-today"
+        await rung_out(phone)
+        await world.over()
+        assert sorted(await left(world)) == [("open", 1), ("used-up", 0)]
+
+    play(scenario, fixture(('id = "john_doe"', 'id = "john_doe"\nmoney_a_day = "0.12"')))
+
+
+def test_the_links_of_an_extension_go_with_it() -> None:
+    async def scenario(world: World) -> None:
+        await made(world, "001*003")
+        with connect(world.url).begin() as conn:
+            said = apply(conn, parse(fixture(), "plan.toml"), world.wall(), "http://test", lambda: "0" * 16)
+        assert "removed   extension 001*003" in said
+        assert world.read(lambda conn: conn.execute(select(links.c.id)).all()) == []
+
+    play(scenario, fixture() + OTHER_PAGE)
+
+
 def test_a_click_repeated_within_30_s_is_one_request_though_the_link_is_used_up() -> None:
     async def scenario(world: World) -> None:
         phone = await john(world)
@@ -219,17 +246,18 @@ def test_each_end_of_a_link_has_its_reason_and_strangers_learn_nothing() -> None
     async def scenario(world: World) -> None:
         phone = await john(world)
         desk = office(world)
-        links = {name: await made(world, number="5551112222", label=name) for name in ("revoked", "expired", "other")}
-        await desk.revoke_link(CLIENT, "001*002", links["revoked"].link.id)
-        good = token_of(links["other"])
+        kinds = ("revoked", "expired", "other")
+        out = {name: await made(world, number="5551112222", label=name) for name in kinds}
+        await desk.revoke_link(CLIENT, "001*002", out["revoked"].link.id)
+        good = token_of(out["other"])
         forged = good[:-1] + ("A" if good[-1] != "A" else "B")
-        assert await refusal(world, token_of(links["revoked"])) == (
+        assert await refusal(world, token_of(out["revoked"])) == (
             "signed-link-revoked", 410, "This link has been withdrawn.",
         )  # fmt: skip
         assert await refusal(world, good, page="jane") == ("signed-link-other-page", 403, BAD)
         assert await refusal(world, forged) == ("signed-link-forged", 403, BAD)
         world.clock_set_s += 168 * 3600
-        assert await refusal(world, token_of(links["expired"])) == (
+        assert await refusal(world, token_of(out["expired"])) == (
             "signed-link-expired", 410, "This link has expired.",
         )  # fmt: skip
         fresh = token_of(await made(world, number="5551112222"))
@@ -237,10 +265,10 @@ def test_each_end_of_a_link_has_its_reason_and_strangers_learn_nothing() -> None
         assert await refusal(world, fresh) == ("signed-link-key-rotated", 403, BAD)
         await asyncio.sleep(1)  # it is posted
         assert [(row.reason, row.extension, row.number, row.link) for row in reversed(world.requests())] == [
-            ("signed-link-revoked", "001*002", "5551112222", links["revoked"].link.id),
-            ("signed-link-other-page", "001*003", "5551112222", links["other"].link.id),
+            ("signed-link-revoked", "001*002", "5551112222", out["revoked"].link.id),
+            ("signed-link-other-page", "001*003", "5551112222", out["other"].link.id),
             ("signed-link-forged", "001*002", "", ""),
-            ("signed-link-expired", "001*002", "5551112222", links["expired"].link.id),
+            ("signed-link-expired", "001*002", "5551112222", out["expired"].link.id),
             ("signed-link-key-rotated", "001*002", "", ""),
         ]
         assert phone.invited == 0

@@ -13,7 +13,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright, expect
 from starlette.applications import Starlette
 
-from b2bua.desk import LadderRow, Stage, VisitorStatus
+from b2bua.desk import LadderRow, LinkPass, Refused, Stage, VisitorStatus
 from tests.webform.conftest import served, until
 from tests.webform.desk import CALL, JOHN, LADDER, ScriptedDesk
 
@@ -32,6 +32,8 @@ PATHS = [
     "/",
     "/callnow/john_doe",
     "/callnow/off",
+    "/callnow/john_doe?link=good",
+    "/callnow/john_doe?link=over",
     "/demo",
     "/calls",
     "/calls/c1",
@@ -95,6 +97,19 @@ async def test_the_status_follows_live_and_ends_with_call_again(page: Page, desk
     await expect(page.get_by_label("Your phone number")).to_be_visible()
 
 
+async def test_a_signed_link_is_one_click_and_its_address_is_told_to_nobody(page: Page, desk: ScriptedDesk) -> None:
+    desk.pages["john_doe"], desk.links = replace(JOHN, image_validation=True), {"good": LinkPass("Mary", "55")}
+    sent: list[tuple[str, str]] = []
+    page.on("request", lambda request: sent.append((request.url, request.headers.get("referer", ""))))
+    await page.goto("/callnow/john_doe?link=good")
+    await expect(page.get_by_role("textbox")).to_have_count(0)
+    await page.get_by_role("button", name="Call me now").click()
+    await expect(page.get_by_role("heading")).to_have_text("Ringing John Doe")
+    assert [asked.link for asked in desk.asked] == ["good"]
+    assert len(sent) > 3
+    assert [url for url, referer in sent if "link=good" in referer] == []
+
+
 async def test_cancel(page: Page, desk: ScriptedDesk) -> None:
     await ask(page)
     await page.get_by_role("button", name="Cancel the call").click()
@@ -152,6 +167,7 @@ async def test_every_page_is_accessible_fits_the_screen_and_keeps_its_own_policy
 ) -> None:
     desk.pages["john_doe"] = replace(JOHN, image_validation=True, message="A\nB " + "long" * 40)
     desk.pages["off"] = replace(JOHN, id="off", available=False, owner_name=None)
+    desk.links = {"good": LinkPass("Mary", "55"), "over": Refused("", "This link has been used already.", 410)}
     desk.statuses = {stage.value: VisitorStatus(stage, "john_doe", "+12025550100") for stage in Stage}
     await desk.write(replace(CALL, recorded=True), *LADDER)
     page = await browser.new_page(base_url=url, color_scheme=scheme, viewport={"width": width, "height": 800})
@@ -168,7 +184,8 @@ async def test_every_page_is_accessible_fits_the_screen_and_keeps_its_own_policy
     await expect(page.get_by_role("alert")).to_be_visible()
     complaints += [f"errors: {fault}" for fault in await faults_of(page)]
     await page.close()
-    assert complaints == ["Failed to load resource: the server responded with a status of 422 (Unprocessable Entity)"]
+    refused = "Failed to load resource: the server responded with a status of"
+    assert complaints == [f"{refused} 410 (Gone)", f"{refused} 422 (Unprocessable Entity)"]
     assert ground == {"light": "rgb(238, 242, 243)", "dark": "rgb(13, 19, 23)"}[scheme]
 
 
