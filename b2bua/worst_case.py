@@ -8,6 +8,7 @@ from itertools import chain
 from math import ceil
 
 from b2bua.fence import crossed
+from b2bua.later import LONGEST_WAIT_S
 from b2bua.tariff import relative
 from store.directory import Directory
 from store.rates import RateTable, price, price_a_minute
@@ -36,10 +37,18 @@ def worst_of_day(directory: Directory, extension: Extension) -> Worst:
 
 
 def worst_of_link(directory: Directory, extension: Extension, number: str, uses: int, at: float, until: float) -> Worst:
-    """What a signed link can cost until it expires; `number` is the only one it calls, or empty."""
-    settings, days = extension.callnow, ceil((until - at) / _DAY_S)
+    """What a signed link can cost in requests until it expires; `number` is the only one it calls, or empty."""
+    settings = extension.callnow
+    days = ceil((until + _longest_wait_s(settings) - at) / _DAY_S)
     dearest = dearest_call(directory, directory.accounts[extension.account_id], settings, number, at)
     return _limited(settings, dearest, min(uses, settings.calls_a_day * days), days)
+
+
+def _longest_wait_s(settings: CallNowSettings) -> float:
+    """How long after a request its call may come (SPEC A12.8)."""
+    if settings.tries:
+        return LONGEST_WAIT_S
+    return (settings.slot_days + 1) * _DAY_S if settings.slot_min else settings.later_s
 
 
 def _limited(settings: CallNowSettings, dearest: Micros, calls: int, days: int) -> Worst:

@@ -255,6 +255,17 @@ def test_a_refused_request_counts_nothing() -> None:
     assert take(limits, 900.0) is None
 
 
+def test_what_is_undone_counts_nothing_and_what_was_before_still_does() -> None:
+    limits = Limits(replace(NONE, per_ip_15_min=2, per_number_day=2))
+    asked = {"ip": "192.0.2.9", "number": "5551", "page_id": "john_doe"}
+    for at in (0.0, 100.0):
+        assert limits.take(at, **asked, calls_a_day=2) is None  # type: ignore[arg-type]
+        limits.done("5551")
+    limits.undo(100.0, **asked)
+    assert take(limits, 899.0, calls_a_day=2) is None
+    assert take(limits, 899.5) == TooMany(Reason.IP_QUARTER_HOUR, 1), "the one of second 0 still counts"
+
+
 def test_requests_before_a_restart_are_noted() -> None:
     limits = Limits(replace(NONE, per_ip_15_min=1))
     limits.note(0.0, ip="192.0.2.9", number="5551", page_id="john_doe")

@@ -41,6 +41,15 @@ def test_what_is_not_ours_is_refused(token: str, fault: TokenFault) -> None:
     assert read_token(token, KEYS) is fault
 
 
+def test_a_letter_has_no_other_spelling() -> None:
+    """Plain base64 writes the same two letters as + and /."""
+    tokens = [make_token(2, KEYS[2], f"{n:012x}") for n in range(99)]
+    assert {letter for token in tokens for letter in token} >= {"-", "_"}
+    for token in tokens:
+        other = token.replace("-", "+").replace("_", "/")
+        assert isinstance(read_token(other, KEYS), TokenFault) == (other != token)
+
+
 @given(st.integers(0, 31), st.sampled_from(LETTERS))
 def test_any_changed_letter_is_refused(at: int, letter: str) -> None:
     changed = TOKEN[:at] + letter + TOKEN[at + 1 :]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from unittest.mock import ANY
 
 import pytest
 from sqlalchemy import Connection, select, update
@@ -127,6 +128,9 @@ def test_a_link_without_a_number_takes_the_visitors() -> None:
         await asyncio.sleep(31)
         used_up = "signed-link-used-up", 410, "This link has been used already."
         assert await refusal(world, token_of(link), number="5551112222") == used_up
+        assert await refusal(world, token_of(link), number="112") == ("number-refused", 422, ANY)
+        await office(world).block_number(CLIENT, NewBlocked("5551112222", "001*002"))
+        assert await refusal(world, token_of(link), number="5551112222") == used_up
         opened = await world.desk.open_link("john_doe", token_of(link), IP)
         assert isinstance(opened, Refused)
         assert (opened.reason, opened.status, opened.sentence) == used_up
@@ -149,6 +153,7 @@ def test_two_clicks_at_once_on_a_link_of_one_use_place_one_call() -> None:
         await world.over()
         assert phone.invited == 1
         assert await left(world) == [("used-up", 0)]
+        assert world.desk._visitors._calls._at_stake("john_doe") == {}
         # the one that lost is not counted against any limit, nor is its number still being called
         await world.callnow(number="5553334444")
         await rung_out(phone)
@@ -238,6 +243,34 @@ def test_nobody_rung_is_no_use() -> None:
         assert [row.reason for row in world.requests()] == ["offline"]
         assert await left(world) == [("open", 1)]
         assert phone.invited == 0
+
+    play(scenario, fixture())
+
+
+def test_a_call_given_up_before_it_begins_is_no_use_and_has_one_record() -> None:
+    async def scenario(world: World) -> None:
+        phone = await john(world)
+        answer = await ask(world, token_of(await made(world)), number="5551112222")
+        assert isinstance(answer, Accepted)
+        assert await world.desk.cancel_visitor(answer.token)
+        await world.over()
+        assert [row.reason for row in world.requests()] == ["cancelled"]
+        assert world.exchange.unsettled == {}
+        assert await left(world) == [("open", 1)]
+        assert phone.invited == 0
+
+    play(scenario, fixture())
+
+
+def test_who_looks_ahead_leaves_no_record() -> None:
+    async def scenario(world: World) -> None:
+        link = await made(world, number="5551112222")
+        await office(world).revoke_link(OPERATOR, "001*002", link.link.id)
+        for ip, records in (("", 0), (IP, 1)):
+            answer = await world.desk.open_link("john_doe", token_of(link), ip)
+            await asyncio.sleep(1)
+            assert isinstance(answer, Refused)
+            assert (answer.reason, len(world.requests())) == ("signed-link-revoked", records)
 
     play(scenario, fixture())
 
