@@ -101,7 +101,7 @@ async def take_use(database: Database, link: Link, record: journal.RequestRecord
 
 
 class Noted:
-    """Which refusals of links are written down: of one source so many, as no captcha is before them."""
+    """Which refusals with no captcha before them are written down, of links and missing pages: so many of a source."""
 
     def __init__(self, most: int = 10, within_s: float = 900.0, most_sources: int = 10_000) -> None:
         self._most, self._within_s, self._most_sources = most, within_s, most_sources

@@ -94,7 +94,7 @@ class Visitors:
                 return opened
             link, request = opened, replace(request, name=opened.name or request.name)
         if extension is None:
-            return self._refused(request, None, request.number, refuse(Reason.UNKNOWN_PAGE))
+            return self._refused_unasked(request, None, None, Reason.UNKNOWN_PAGE)
         if (reason := misfilled(extension.callnow, request.name)) is not None:
             return self._refused(request, extension, request.number, refuse(reason), link)
         plan, internal = self._account(extension).dial_plan, self._exchange.directory.internal_numbers
@@ -121,7 +121,7 @@ class Visitors:
         link = await self._open_link(request, extension)
         if isinstance(link, Refused):
             return link
-        return link_pass(link) if link.left else self._refused_link(request, extension, link, Reason.SIGNED_USED_UP)
+        return link_pass(link) if link.left else self._refused_unasked(request, extension, link, Reason.SIGNED_USED_UP)
 
     async def _open_link(self, request: VisitorRequest, extension: Extension | None) -> Link | Refused:
         """The link that a visitor brings. Whether a use is left is asked later: a click repeated is one request."""
@@ -135,12 +135,12 @@ class Visitors:
             return Refused(Outcome.SERVER_ERROR, NOT_AVAILABLE, 409)
         if reason is None and link is not None:
             return link
-        return self._refused_link(request, extension, link, reason or Reason.SIGNED_FORGED)
+        return self._refused_unasked(request, extension, link, reason or Reason.SIGNED_FORGED)
 
-    def _refused_link(
+    def _refused_unasked(
         self, request: VisitorRequest, extension: Extension | None, link: Link | None, reason: Reason
     ) -> Refused:
-        """Why a link is no good, in the records of the page's extension, or of its own where there is no page."""
+        """No such page, or a link that is no good: in the records of the page's extension, or of the link's own."""
         owner = extension or (self._exchange.directory.extension_by_id(link.extension_id) if link else None)
         answer = refuse(reason if extension else Reason.UNKNOWN_PAGE)
         number = (link.number if link else "") or request.number

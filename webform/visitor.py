@@ -85,7 +85,7 @@ class VisitorPages:
         page_id = request.query_params.get("call", "")
         if request.method == "POST":
             return await self._submit(request, page_id, await read_form(request))
-        page = await self._page(request, page_id)
+        page = await self._page(request, page_id, one_step=True)
         filled = form.read(request.query_params, page)
         now = filled.phone or (filled.link and request.query_params.get("now"))
         if not now or _asks_digits(page, filled):
@@ -105,11 +105,14 @@ class VisitorPages:
         wav = await to_thread.run_sync(captcha.speak, answer, self.speak_digits, limiter=self.threads)
         return Response(wav, media_type="audio/wav")
 
-    async def _page(self, request: Request, page_id: str) -> CallNowPage:
+    async def _page(self, request: Request, page_id: str, *, one_step: bool = False) -> CallNowPage:
         page = self.desk.callnow_page(page_id)
-        if page is None:
-            if link := form.read(request.query_params, None).link:  # its owner can find out why it led nowhere
-                await self.desk.open_link(page_id, link, self._seen(request))
+        if page is None:  # its owner can find out why a link led nowhere
+            filled = form.read(request.query_params, None)
+            if filled.link:
+                await self.desk.open_link(page_id, filled.link, self._seen(request))
+            elif one_step and filled.phone and _is_person(request):
+                await self.desk.request_call(self._wanted(request, page_id, filled))
             raise HTTPException(404)
         return page
 

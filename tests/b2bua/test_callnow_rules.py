@@ -133,3 +133,19 @@ def test_another_key_of_the_visitor_only_ends_the_announcement() -> None:
         assert blocked(world) == []
 
     play(scenario, fixture(ANNOUNCE))
+
+
+def test_a_page_that_is_not_there_is_written_down_but_fills_no_disk() -> None:
+    async def scenario(world: World) -> None:
+        for n in range(12):
+            answer = await world.refused(page="nobody", number=f"55555555{n:02}")
+            assert (answer.reason, answer.status) == ("unknown-page", 404)
+        await asyncio.sleep(1)
+        written = [(request.reason, request.extension, request.page_id) for request in world.requests()]
+        assert written == [("unknown-page", "", "nobody")] * 10
+        await asyncio.sleep(900)
+        await world.refused(page="nobody")
+        await asyncio.sleep(1)
+        assert len(world.requests()) == 11
+
+    play(scenario, fixture())

@@ -143,9 +143,14 @@ async def test_what_is_missing_is_all_told_at_once(client: httpx.AsyncClient, de
 
 
 async def test_a_page_that_is_not_there_is_asked_too(client: httpx.AsyncClient, desk: ScriptedDesk) -> None:
-    answer = await client.post("/callnow/nobody", data=MARY)
-    assert answer.status_code == 404
-    assert [(wanted.page_id, wanted.number) for wanted in desk.asked] == [("nobody", MARY["phone"])]
+    """So that the desk writes it down; not where a program looks ahead, or nobody asks for a call."""
+    form, one_step = "/callnow/nobody", ONE_STEP.replace("john_doe", "nobody")
+    answers = [
+        await client.post(form, data=MARY), await client.get(one_step, headers=BROWSER), await client.get(form),
+        await client.get(one_step, headers={"Sec-Purpose": "prefetch"}), await client.head(one_step, headers=BROWSER),
+    ]
+    assert {answer.status_code for answer in answers} == {404}
+    assert [(wanted.page_id, wanted.number) for wanted in desk.asked] == [("nobody", MARY["phone"])] * 2
 
 
 async def test_the_country_is_chosen_where_the_page_has_one(client: httpx.AsyncClient, desk: ScriptedDesk) -> None:
