@@ -15,7 +15,7 @@ from b2bua.plan import BadPlan, CallbackEntry, CallNowEntry, ExtensionEntry, Fau
 from b2bua.plan_callers import apply_callers
 from b2bua.plan_prices import apply_prices, missing_names, plain_money
 from b2bua.plan_reader import parse
-from b2bua.plan_result import faults_of_result, without_help
+from b2bua.plan_result import faults_of_result, without_help, without_prices
 from b2bua.secret_hash import keep_hash
 from b2bua.sync import ACCOUNTS, CALLNOW, CHARGING_PLANS, DIDS, EXTENSIONS, ROUTES, TRUNKS, Kind, Sync
 from b2bua.worst_case import worst_of_day
@@ -53,7 +53,7 @@ def apply(conn: Connection, plan: Plan, at: float, base_url: str, new_id: Callab
     directory = load(conn)
     if faults := [*missing_names(conn, plan), *faults_of_result(plan, directory)]:
         raise BadPlan(plan.filename, faults)
-    notes += without_help(directory)
+    notes += [*without_help(directory), *without_prices(directory)]
     return [*sync.report(), *notes, *_credit(conn, plan, at), *_links(conn, directory, base_url)]
 
 

@@ -287,18 +287,10 @@ class Exchange:
         if not text or self._sounds is None:
             return ""
         try:
-            return str(find_sound(text, self._folders(account), self._sounds).path)
+            return str(find_sound(text, self.directory.names_above(account.id), self._sounds).path)
         except BadSound as error:
             log.warning("account=%s event=bad-sound error=%s", account.name, error)
             return ""
-
-    def _folders(self, account: Account | None) -> list[str]:
-        """The account, its parent, its grandparent, ..."""
-        names = []
-        while account is not None:
-            names.append(account.name)
-            account = self.directory.accounts.get(account.parent_id or 0)
-        return names
 
     # What the core tells
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from b2bua.money import format_credit, parse_credit
+from b2bua.numbers import BadNumber, read_number
 from b2bua.plan import BadPlan, CallerEntry, Fault, Plan
 from b2bua.secret_hash import keep_hash
 from b2bua.sync import Sync
@@ -43,9 +44,17 @@ def _faults(plan: Plan, directory: Directory, index: int, entry: CallerEntry) ->
     if extension.kind != "callback":
         sentence = f"{entry.extension} is a {extension.kind} extension: callers belong to callback extensions"
         return [plan.fault(sentence, "caller", index, "extension")]
-    if directory.accounts[extension.account_id].dial_plan.mode == "e164" and not entry.number.startswith("+"):
+    dial_plan = directory.accounts[extension.account_id].dial_plan
+    if dial_plan.mode == "e164" and not entry.number.startswith("+"):
         return [plan.fault(f"number: {entry.number} matches nobody: numbers of this account begin with +",
                            "caller", index, "number")]
+    try:
+        kept = read_number(entry.number, dial_plan, extensions=directory.internal_numbers)
+    except BadNumber as bad:
+        return [plan.fault(f"number: {entry.number} is not called: {bad.sentence}", "caller", index, "number")]
+    if kept != entry.number:
+        return [plan.fault(f"number: {entry.number} matches nobody: the dial plan makes {kept} of it", "caller", index,
+                           "number")]
     return []
 
 

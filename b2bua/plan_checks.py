@@ -21,6 +21,7 @@ from b2bua.plan import (
     Plan,
     RateEntry,
 )
+from b2bua.plan_texts import dial_plan_faults, language_fault, prompts_fault
 from b2bua.plan_times import interval_faults, parse_moment, zone_fault
 from b2bua.toml_lines import line_of
 from b2bua.trunk_checks import session_faults, trunk_faults
@@ -64,6 +65,8 @@ def _twice(plan: Plan) -> Iterable[Fault]:
 def _accounts(plan: Plan) -> Iterable[Fault]:
     parents = {entry.name: entry.parent for entry in plan.account or ()}
     for index, entry in enumerate(plan.account or ()):
+        if not entry.name:
+            yield plan.fault("name: an account needs one", "account", index, "name")
         if entry.name.startswith("~"):
             yield plan.fault("name: ~ begins the names of callers' wallets", "account", index, "name")
         if not re.fullmatch("[A-Z]{3}", entry.currency):
@@ -78,6 +81,8 @@ def _accounts(plan: Plan) -> Iterable[Fault]:
             yield plan.fault(f'parent: "{entry.name}" would be above itself', "account", index, "parent")
         if entry.charging_plan and entry.rate_table != "default":
             yield plan.fault("rate_table: the charging plan has one", "account", index, "rate_table")
+        for key, sentence in dial_plan_faults(entry.dial_plan):
+            yield plan.fault(f"dial_plan.{key}: {sentence}", "account", index, "dial_plan", key)
         if not 0 <= entry.dial_plan.min_digits <= MAX_DIGITS:
             yield plan.fault(f"dial_plan.min_digits: expected a whole number from 0 to {MAX_DIGITS}",
                              "account", index, "dial_plan", "min_digits")
@@ -96,6 +101,7 @@ def _plus(plan: Plan, account: AccountEntry) -> Iterable[Fault]:
             )
 
 
+MOST_ORDER_NUMBER = 64
 _PUBLIC = re.compile(r"\+?[0-9]{3,18}")
 
 
@@ -127,6 +133,8 @@ def _callnow(plan: Plan, entry: ExtensionEntry, callnow: CallNowEntry, at: tuple
     if callnow.slot_min and (callnow.slot_min < 5 or 24 * 60 % callnow.slot_min):
         yield plan.fault("slot_min: 5 or more, and a whole number of them in a day, as 15, 20, 30 or 60; or 0",
                          *at, "callnow", "slot_min")
+    if sentence := language_fault(callnow.language):
+        yield plan.fault(f"language: {sentence}", *at, "callnow", "language")
     for key, sentence in prefix_faults(callnow.allowed, callnow.forbidden):
         yield plan.fault(sentence, *at, "callnow", key)
     for index, key, sentence in accept_rule_faults(callnow.rules):
@@ -141,6 +149,8 @@ def _callback(plan: Plan, entry: ExtensionEntry, callback: CallbackEntry, at: tu
         yield plan.fault(f'callback of {entry.number} needs the extension\'s "public_number"', *at, "callback")
     if callback.password and (sentence := secret_fault(callback.password)):
         yield plan.fault(f"password: {sentence}", *at, "callback", "password")
+    if sentence := prompts_fault(callback.language):
+        yield plan.fault(f"language: {sentence}", *at, "callback", "language")
     for key, sentence in callback_faults(settings_of(callback, callback.password)):
         yield plan.fault(sentence, *at, "callback", key)
 
@@ -149,6 +159,11 @@ def _callers(plan: Plan) -> Iterable[Fault]:
     for index, entry in enumerate(plan.caller or ()):
         if not _PUBLIC.fullmatch(entry.number):
             yield plan.fault("number: expected digits, with + before them in E.164", "caller", index, "number")
+        if entry.language and (sentence := prompts_fault(entry.language)):
+            yield plan.fault(f"language: {sentence}", "caller", index, "language")
+        if len(entry.order_number) > MOST_ORDER_NUMBER:
+            yield plan.fault(f"order_number: expected up to {MOST_ORDER_NUMBER} characters", "caller", index,
+                             "order_number")
         if entry.pin and (sentence := secret_fault(entry.pin)):
             yield plan.fault(f"pin: {sentence}", "caller", index, "pin")
         try:
@@ -181,6 +196,8 @@ def _times(rate: RateEntry) -> Iterable[str]:
 
 def _rates(plan: Plan) -> Iterable[Fault]:
     for index, rate in enumerate(plan.rate or ()):
+        if not rate.table:
+            yield plan.fault("table: a table of rates needs a name", "rate", index, "table")
         for key, sentence in rate_faults(rate):
             yield plan.fault(sentence, "rate", index, key)
 

@@ -28,6 +28,7 @@ from b2bua.plan import (
 )
 from b2bua.plan_checks import faults_between
 from b2bua.plan_server import read_networks, read_routes
+from b2bua.plan_texts import unseen
 from b2bua.plan_times import zone_fault
 from b2bua.toml_lines import Path, key_lines, line_of
 
@@ -124,6 +125,8 @@ class _Reader:
             return None
         before = len(self.faults)
         self.keys(path, table, cls)
+        for where in unseen(path, table):
+            self.fault(where, f"{where[-1]}: a text here has no control characters")
         try:
             return msgspec.convert(table, cls, dec_hook=_money) if len(self.faults) == before else None
         except msgspec.ValidationError as wrong:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path as Folder
 
 from b2bua.numbers import is_emergency
 from b2bua.plan import Fault, Plan
+from b2bua.sounds import BadSound, sound_path
 from b2bua.unmatched import Path, unmatched, unmatched_by
 from store.directory import Directory
 from store.values import Extension
 
-__all__ = ["faults_of_result", "without_help"]
+__all__ = ["faults_of_result", "without_help", "without_prices"]
 
 _HELP = ("911", "999", "000", "112", "110", "100")
 """What people dial for help, somewhere."""
@@ -62,6 +64,30 @@ def _missing(extension: Extension, directory: Directory) -> Iterator[tuple[Path,
         if of is None or of.account_id != extension.account_id:  # SPEC 43
             sentence = f"caller_id of {extension.number}: {number} is no public number of its account"
             yield ("caller_id",), "did", sentence
+    yield from _sounds(extension, directory)
+
+
+def _sounds(extension: Extension, directory: Directory) -> Iterator[tuple[Path, str, str]]:
+    """Sounds whose path can mean no file; whether it is there is known where the server runs."""
+    for key in ("greeting_sound", "cut_sound", "no_credit_sound"):
+        text = getattr(extension.callback, key)
+        try:
+            if text:
+                sound_path(text, directory.names_above(extension.account_id), Folder("/"))
+        except BadSound as wrong:
+            yield ("callback", key), "account", f"callback of {extension.number}: {key}: {wrong}"
+
+
+def without_prices(directory: Directory) -> Iterator[str]:
+    """Notes of what refers to a table of rates that is not there; those of a CSV come later."""
+    for account in directory.accounts.values():
+        name = directory.plan_of(account).rate_table
+        if directory.plan_of(account).method == "fixed" and name != "default" and name not in directory.rate_tables:
+            yield f'note      account {account.name}: there is no rate table "{name}" yet: it can call no number'
+    for trunk in directory.trunks.values():
+        name = trunk.rate_table
+        if name and name not in directory.rate_tables:
+            yield f'note      trunk {trunk.name}: there is no rate table "{name}" yet: what its calls cost is not known'
 
 
 def without_help(directory: Directory) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from b2bua.plan import TrunkEntry
+from b2bua.plan_texts import country_fault
 from sip_stack.transports import Trust
 from store.directory import split_source
 
@@ -35,6 +36,14 @@ def trunk_faults(entry: TrunkEntry) -> Iterator[tuple[str, str]]:
         except ValueError as error:
             yield "proxy", str(error)
     yield from _tls_faults(entry)
+    if not entry.name:
+        yield "name", "a trunk needs one"
+    if entry.tls_client and not _NAME.fullmatch(entry.tls_client):
+        yield "tls_client", f'"{entry.tls_client}" is no name as certificates have'
+    if fault := country_fault(entry.country):
+        yield "country", fault
+    if not entry.codecs or len(set(entry.codecs)) < len(entry.codecs):
+        yield "codecs", "expected each codec once, and one at least"
     if entry.stay_on_udp and entry.transport not in ("", "udp"):
         yield "stay_on_udp", f'is for transport "udp", not "{entry.transport}"'
     if entry.register and not (entry.user and entry.password):

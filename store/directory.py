@@ -125,6 +125,14 @@ class Directory:
         """The public number of a callback extension, whichever trunk it is for: it rings alike on all (SPEC AT-13)."""
         return self._callback_dids.get(number)
 
+    def names_above(self, account_id: int | None) -> list[str]:
+        """The account, its parent, its grandparent, ... by name."""
+        names = []
+        while account_id is not None and (account := self.accounts.get(account_id)) is not None:
+            names.append(account.name)
+            account_id = account.parent_id
+        return names
+
     def plan_of(self, account: Account) -> ChargingPlan:
         """How the account pays; one without a charging plan by the prices of its rate table."""
         return self.charging_plans.get(account.charging_plan) or ChargingPlan(rate_table=account.rate_table)

@@ -290,8 +290,8 @@ public_number = "5555559000"
 password = "4321"
 quota = 2
 """
-MARY = '[[caller]]\nextension = "001*900"\nnumber = "5551"\npin = "123"\ncredit = "5.00"\norder_number = "A1"\n'
-FREE = '[[caller]]\nextension = "001*900"\nnumber = "5552"\ncredit = "unlimited"\n'
+MARY = '[[caller]]\nextension = "001*900"\nnumber = "555111"\npin = "123"\ncredit = "5.00"\norder_number = "A1"\n'
+FREE = '[[caller]]\nextension = "001*900"\nnumber = "555222"\ncredit = "unlimited"\n'
 
 
 def callback(conn: Connection) -> CallbackSettings:
@@ -306,9 +306,9 @@ def found(conn: Connection, number: str) -> AuthorisedCaller:
 
 def test_callback_settings_and_callers_are_kept_and_a_second_run_changes_nothing(conn: Connection) -> None:
     assert run(conn, CALLBACK + MARY + FREE)[2:] == [
-        "created   caller 001*900 5551: credit 5.00 USD", "created   caller 001*900 5552: credit unlimited",
+        "created   caller 001*900 555111: credit 5.00 USD", "created   caller 001*900 555222: credit unlimited",
     ]
-    settings, mary, free = callback(conn), found(conn, "5551"), found(conn, "5552")
+    settings, mary, free = callback(conn), found(conn, "555111"), found(conn, "555222")
     assert settings == CallbackSettings(enabled=True, password_hash=settings.password_hash, quota=2)
     assert verify_secret(settings.password_hash, "4321")
     assert (verify_secret(mary.pin_hash, "123"), free.pin_hash, mary.created) == (True, "", 100.0)
@@ -331,27 +331,27 @@ def test_another_password_or_none(conn: Connection) -> None:
 
 def test_a_caller_is_changed_and_its_credit_is_not(conn: Connection) -> None:
     run(conn, CALLBACK + MARY)
-    before = found(conn, "5551")
-    other = MARY.replace("123", "321").replace("5.00", "7") + 'language = "de"\nenabled = false\n'
+    before = found(conn, "555111")
+    other = MARY.replace("123", "321").replace("5.00", "7") + 'language = "ru"\nenabled = false\n'
     assert run(conn, CALLBACK + other) == [
-        "changed   caller 001*900 5551: pin, language, enabled", "unchanged 1 account, 1 extension",
-        "note      caller 001*900 5551: credit 7.00 changes nothing, 5.00 USD was posted once; recharge it instead",
+        "changed   caller 001*900 555111: pin, language, enabled", "unchanged 1 account, 1 extension",
+        "note      caller 001*900 555111: credit 7.00 changes nothing, 5.00 USD was posted once; recharge it instead",
     ]
-    after = found(conn, "5551")
-    assert after == replace(before, pin_hash=after.pin_hash, language="de", enabled=False)
+    after = found(conn, "555111")
+    assert after == replace(before, pin_hash=after.pin_hash, language="ru", enabled=False)
     assert verify_secret(after.pin_hash, "321")
     assert ledger.balance(conn, after.account_id).balance == 5_000_000
 
 
 def test_callers_that_the_file_does_not_have_are_removed_when_it_has_any(conn: Connection) -> None:
     run(conn, CALLBACK + MARY + FREE)
-    wallet = found(conn, "5551").account_id
+    wallet = found(conn, "555111").account_id
     run(conn, CALLBACK)
-    assert found(conn, "5551").account_id == wallet
-    assert run(conn, CALLBACK + FREE)[0] == "removed   caller 001*900 5551"
+    assert found(conn, "555111").account_id == wallet
+    assert run(conn, CALLBACK + FREE)[0] == "removed   caller 001*900 555111"
     assert ledger.balance(conn, wallet).balance == 5_000_000
     lines = run(conn, "extension = []\ncaller = []\n")
-    assert lines[:2] == ["removed   caller 001*900 5552", "removed   extension 001*900"]
+    assert lines[:2] == ["removed   caller 001*900 555222", "removed   extension 001*900"]
 
 
 def test_an_extension_goes_with_its_callers_but_their_wallets_keep_the_owner(conn: Connection) -> None:
@@ -363,7 +363,7 @@ def test_an_extension_goes_with_its_callers_but_their_wallets_keep_the_owner(con
 
 
 def test_the_quota_counts_in_a_file_too_and_who_is_switched_off_makes_room(conn: Connection) -> None:
-    third = MARY.replace("5551", "5553")
+    third = MARY.replace("555111", "555333")
     with pytest.raises(BadPlan) as refused, conn.begin_nested():
         run(conn, CALLBACK + FREE + MARY + third)
     line = (CALLBACK + FREE + MARY).count("\n") + 1
@@ -372,12 +372,12 @@ def test_the_quota_counts_in_a_file_too_and_who_is_switched_off_makes_room(conn:
     )
     run(conn, CALLBACK + FREE + MARY)
     run(conn, CALLBACK + third + FREE + MARY + "enabled = false\n")
-    assert [found(conn, number).enabled for number in ("5551", "5552", "5553")] == [False, True, True]
+    assert [found(conn, number).enabled for number in ("555111", "555222", "555333")] == [False, True, True]
 
 
 @pytest.mark.parametrize(("plan", "sentence"), [
     pytest.param(CALLBACK.replace('mode = "as-dialled"', 'mode = "e164"') + MARY,
-                 "number: 5551 matches nobody: numbers of this account begin with +", id="no plus"),
+                 "number: 555111 matches nobody: numbers of this account begin with +", id="no plus"),
     pytest.param(CALLBACK.replace("callback", "phone").split("[extension.phone]")[0] + MARY,
                  "001*900 is a phone extension: callers belong to callback extensions", id="a phone"),
     pytest.param(CALLBACK + MARY.replace("001*900", "001*901"), 'extension: there is no extension "001*901"',

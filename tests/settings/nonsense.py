@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from b2bua.plan import Money
 
-__all__ = ["nonsense"]
+__all__ = ["HUGE", "nonsense", "takes_any_text"]
 
 HUGE = 2**63
 """More than a column takes."""
@@ -43,6 +43,13 @@ def nonsense(hint: Any) -> Iterator[Any]:
         yield from (5, "text")
     else:
         raise AssertionError(f"what is no {hint}?")
+
+
+def takes_any_text(hint: Any) -> bool:
+    """Whether its type lets any text in, be it in a list or a table; [server] is read by hand."""
+    if get_origin(hint) in (Union, UnionType):
+        hint = next(each for each in get_args(hint) if each is not NoneType)
+    return hint in (None, str) or get_origin(hint) is Mapping or get_args(hint)[:1] == (str,)
 
 
 def _below(least: float | None) -> int | None:
