@@ -43,6 +43,9 @@ from store.database import transact
 from store.journal import RESTARTED, RINGING, SCHEDULED
 from store.values import CallerId, DialPlan, Micros
 from tests.acceptance.reasons import cases
+from tests.settings.known import SETTINGS
+from tests.settings.refused import REFUSED, TEXTS
+from tests.settings.table import TABLE
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -108,6 +111,13 @@ def test_no_table_of_settings_is_forgotten() -> None:
     assert {f"`[{name}]`" for name in Config.__struct_fields__} == SERVE_TABLES.keys()
     assert set(re.findall(r"^### (.+)$", SERVE, re.MULTILINE)) == SERVE_TABLES.keys()
     assert set(re.findall(r"^### (.+)$", APPLY, re.MULTILINE)) == APPLY_TABLES.keys() | {"`[server]`"}
+
+
+def test_every_setting_is_seen_to_change_and_has_values_that_are_refused() -> None:
+    """A new key needs its row in tests/settings: docs/testing.md says how."""
+    assert sorted(SETTINGS.keys() - {row.setting for row in TABLE}) == []
+    assert sorted({row.setting for row in TABLE} - SETTINGS.keys()) == []
+    assert sorted(TEXTS - REFUSED.keys()) == []
 
 
 def test_every_outcome_and_reason_is_explained() -> None:
