@@ -139,6 +139,7 @@ def test_numbers_to_show(rules: CallerId, trunk_id: int, shown: tuple[str, ...])
     pytest.param(CallerId(number_by="user", number="12"), "number", id="39: two digits"),
     pytest.param(CallerId(number_by="user", number="12a"), "number", id="39: a letter"),
     pytest.param(CallerId(name_by="user", name="J\r\nVia: x"), "name", id="a line break in a name"),
+    pytest.param(CallerId(name_by="user", name="J" * 81), "name", id="a name that no phone can show"),
     pytest.param(CallerId(numbers=("1123",), default="3689"), "default", id="H6: a default that is not associated"),
 ])  # fmt: skip
 def test_faults(rules: CallerId, key: str) -> None:
@@ -148,6 +149,7 @@ def test_faults(rules: CallerId, key: str) -> None:
 @pytest.mark.parametrize("rules", [
     pytest.param(CallerId(), id="the defaults"),
     pytest.param(CallerId(number="12"), id="a number that is not used"),
+    pytest.param(CallerId(name_by="user", name="J" * 80), id="a long name"),
     pytest.param(CallerId("user", "Žofie \N{GRINNING FACE}", "user", "123", numbers=("1123",), default="1123"),
                  id="all"),
 ])  # fmt: skip
@@ -158,6 +160,7 @@ def test_no_faults(rules: CallerId) -> None:
 @pytest.mark.parametrize(("user", "number"), [
     pytest.param("5551234567", "5551234567", id="a public number"),
     pytest.param("001*002", "", id="the extension itself"),
+    pytest.param("001002", "", id="... as a keypad writes it"),
     pytest.param("john", "", id="a name"),
     pytest.param("anonymous", "", id="nobody"),
     pytest.param("12", "", id="too short for a number"),
