@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 
@@ -56,12 +57,14 @@ def test_what_the_equipment_shows(rules: CallerId, equipment: Shown | None, show
     assert asserted[0] == ("P-Asserted-Identity", f"<sip:{shown.number}@pbx>")
 
 
-def test_the_leg_back_is_shown_by_the_server_whatever_the_rules() -> None:
+@pytest.mark.parametrize("number_by", ["equipment", "user"])
+def test_the_leg_back_is_shown_by_the_server_whatever_the_rules(number_by: Literal["equipment", "user"]) -> None:
     """SPEC H15; whether identity is asserted at all stays as it is set."""
-    rules = CallerId("user", "Sales", "equipment", "123", identity_headers=True)
+    rules = CallerId("user", "Sales", number_by, "123", True, identity_headers=True)
     owner = Extension(1, "001*900", 1, name="John Doe", public_number="+15555550000", caller_id=rules)
     assert by_server(owner).caller_id.identity_headers
-    assert shown_on_trunk(by_server(owner), TRUNK, owner.public_number) == Shown("John Doe", "15555550000")
+    shown = shown_on_trunk(by_server(owner), TRUNK, owner.public_number, Shown("Mary", "+15551111111"))
+    assert shown == Shown("John Doe", "15555550000")
 
 
 ON = CallerId(identity_headers=True)
