@@ -7,10 +7,10 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from b2bua.numbers import to_trunk
+from b2bua.numbers import BadNumber, read_number, to_trunk
 from sip_stack.headers import NameAddr
 from sip_stack.uri import sip_uri
-from store.values import CallerId, Did, Extension, Trunk
+from store.values import CallerId, DialPlan, Did, Extension, Trunk
 
 __all__ = [
     "ANONYMOUS", "Shown", "by_server", "caller_id_faults", "equipment_of", "from_header", "identity_headers", "line_of",
@@ -74,11 +74,19 @@ def shown_on_trunk(extension: Extension, trunk: Trunk, number: str, equipment: S
     return Shown(name, to_trunk(number, trunk))
 
 
-def equipment_of(from_: NameAddr, extension: Extension) -> Shown:
-    """What a phone shows of itself; its own extension number is no number for the public."""
+def equipment_of(from_: NameAddr, extension: Extension, plan: DialPlan) -> Shown:
+    """What a phone shows of itself, the number as its dial plan reads it (SPEC H17).
+
+    Its own extension number is no number for the public.
+    """
     user = from_.uri.user
     own = user in (extension.number, extension.number.replace("*", ""))  # as a keypad dials it
-    return Shown(from_.display, "" if own or not _PUBLIC.fullmatch(user) else user)
+    if own or not _PUBLIC.fullmatch(user):
+        return Shown(from_.display, "")
+    try:
+        return Shown(from_.display, read_number(user, plan, phone=True))
+    except BadNumber:  # none that could be called, and yet what it says of itself
+        return Shown(from_.display, user)
 
 
 def by_server(extension: Extension) -> Extension:

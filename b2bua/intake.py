@@ -210,7 +210,7 @@ class Intake:
         account = exchange.directory.accounts[extension.account_id]
         dialled = self.read(incoming.request.uri.user, account)
         me, number = extension.number, dialled.number
-        equipment = equipment_of(incoming.request.from_, extension)
+        equipment = equipment_of(incoming.request.from_, extension, account.dial_plan)
         kind = "internal" if dialled.extension else "outbound"
         private = wants_anonymity(incoming.request)
         line = line_of(extension, private=private, emergency=dialled.emergency)

@@ -94,7 +94,7 @@ def _call(leg: Leg, dialled: str, extension: Extension, asked: Request, report: 
     call.handed_over = True
     change = Change(leg, stays)
     change.begin()
-    want = TransferRequest(change, target, equipment_of(asked.from_, extension), private, report)
+    want = TransferRequest(change, target, equipment_of(asked.from_, extension, account.dial_plan), private, report)
     exchange.begin(call, transfer(want, call))
 
 

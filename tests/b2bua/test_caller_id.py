@@ -19,7 +19,7 @@ from b2bua.caller_id import (
 )
 from sip_stack.headers import NameAddr
 from sip_stack.uri import sip_uri
-from store.values import CallerId, Did, Extension, Trunk
+from store.values import CallerId, DialPlan, Did, Extension, Trunk
 
 TRUNK = Trunk(1, "R1", "192.0.2.1", number_format="e164")
 
@@ -170,4 +170,15 @@ def test_no_faults(rules: CallerId) -> None:
 ])  # fmt: skip
 def test_equipment_of(user: str, number: str) -> None:
     owner = Extension(1, "001*002", 1)
-    assert equipment_of(NameAddr("John", sip_uri(user, "pbx")), owner) == Shown("John", number)
+    as_dialled = DialPlan("as-dialled", min_digits=3)
+    assert equipment_of(NameAddr("John", sip_uri(user, "pbx")), owner, as_dialled) == Shown("John", number)
+
+
+@pytest.mark.parametrize(("user", "number"), [
+    pytest.param("2025550100", "+12025550100", id="national"),
+    pytest.param("+442079460958", "+442079460958", id="international"),
+    pytest.param("123", "123", id="what the dial plan cannot read"),
+])  # fmt: skip
+def test_equipment_says_its_number_as_it_dials(user: str, number: str) -> None:
+    shown = equipment_of(NameAddr("", sip_uri(user, "pbx")), Extension(1, "001*002", 1), DialPlan())
+    assert shown == Shown("", number)
