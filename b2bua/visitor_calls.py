@@ -272,12 +272,11 @@ class VisitorCalls:
             log.error("request=%s event=not-judged error=%s", accepted.record.token, error)
 
     async def _judge_waiting(self, accepted: AcceptedRequest) -> None:
-        exchange, record, due = self._exchange, accepted.record, accepted.due
+        exchange, record = self._exchange, accepted.record
         extension = exchange.directory.extensions.get(record.extension)
         if extension is None or exchange.directory.callnow(extension.callnow.id) is not extension:
             return await self._over(accepted, Reason.UNKNOWN_PAGE)
-        assert due is not None
-        late = exchange.wall() > due + extension.callnow.grace_s
+        late = exchange.wall() > (accepted.due or 0.0) + extension.callnow.grace_s
         if late and accepted.held_up is None:
             return await self._over(accepted, Reason.MISSED)
         facts = await self.facts(extension, record.number)

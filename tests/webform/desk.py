@@ -18,6 +18,7 @@ from b2bua.desk import (
     LinkPass,
     Refused,
     SlotChoice,
+    SlotDay,
     Stage,
     VisitorRequest,
     VisitorStatus,
@@ -34,6 +35,10 @@ JOHN = CallNowPage(
     message="",
     country="US",
 )
+SLOTS = SlotChoice("Europe/Bucharest", "14:12", [
+    SlotDay("Friday, 20 November", [(1_795_185_000, "16:30"), (1_795_186_800, "17:00")]),
+    SlotDay("Monday, 23 November", [(1_795_417_200, "09:00"), (1_795_419_000, "09:30")]),
+])
 BEHAVIOURS = (
     ("accept", "answers after 2 s and presses 1"),
     ("refuse", "answers and presses 2"),
@@ -63,7 +68,7 @@ class ScriptedDesk:
     hold: asyncio.Event | None = None
     """When set, request_call waits for it."""
     statuses: dict[str, VisitorStatus] = field(default_factory=dict)
-    slots: SlotChoice = SlotChoice()
+    slots: dict[str, SlotChoice] = field(default_factory=dict)
     cancelled: list[str] = field(default_factory=list)
     admin_links: set[str] = field(default_factory=lambda: {"once"})
     call_list: list[CallView] = field(default_factory=list)
@@ -117,7 +122,7 @@ class ScriptedDesk:
         return True
 
     def callnow_slots(self, page_id: str) -> SlotChoice:
-        return self.slots
+        return self.slots.get(page_id, SlotChoice())
 
     def calls(self) -> Sequence[CallView]:
         return tuple(self.call_list)

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 
 from b2bua.desk import LadderRow, LinkPass, Refused, Stage, VisitorStatus
 from tests.webform.conftest import served, until
-from tests.webform.desk import CALL, JOHN, LADDER, ScriptedDesk
+from tests.webform.desk import CALL, JOHN, LADDER, SLOTS, ScriptedDesk
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # one browser for all tests here
 
@@ -34,12 +34,19 @@ PATHS = [
     "/callnow/off",
     "/callnow/john_doe?link=good",
     "/callnow/john_doe?link=over",
+    "/callnow/later",
+    "/callnow/closed",
     "/demo",
     "/calls",
     "/calls/c1",
     "/admin",
     *(f"/callnow/status/{stage.value}" for stage in Stage),
 ]
+
+
+WAITING = VisitorStatus(
+    Stage.SCHEDULED, "john_doe", "+12025550100", due=1_795_185_000.0, told="at 16:30", zone="Europe/Bucharest"
+)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -117,6 +124,55 @@ async def test_cancel(page: Page, desk: ScriptedDesk) -> None:
     assert desk.cancelled == ["token-1"]
 
 
+async def test_a_time_is_chosen_and_told_by_the_visitor_s_own_clock_too(
+    browser: Browser, url: str, desk: ScriptedDesk
+) -> None:
+    desk.slots["john_doe"] = SLOTS
+    page = await browser.new_page(base_url=url, timezone_id="America/New_York", locale="en-GB")
+    await page.goto("/callnow/john_doe")
+    await page.get_by_label("Your name").fill("Mary")
+    await page.get_by_label("Your phone number").fill("202 555 0100")
+    choice = page.get_by_label("When shall we call you?")
+    await expect(choice).to_have_value("")
+    await expect(choice).to_have_accessible_description("Times are those of Europe/Bucharest, where it is 14:12 now.")
+    await choice.select_option("Friday, 20 November, 16:30")
+    await page.get_by_role("button", name="Call me").click()
+    await expect(page.get_by_role("heading")).to_have_text("Ringing John Doe")
+    assert [asked.at for asked in desk.asked] == [1_795_185_000.0]
+    await until(lambda: desk.watchers == 1)
+    desk.statuses["token-1"] = WAITING
+    await desk.wake()
+    await expect(page.get_by_role("heading")).to_have_text("We will call at 16:30")
+    await expect(page.get_by_role("status")).to_contain_text("The time is that of Europe/Bucharest.")
+    here = re.compile("By the clock of your device: Friday.* 9:30.AM")
+    await expect(page.get_by_role("status")).to_contain_text(here)
+    await page.get_by_role("button", name="Cancel the call").click()
+    await expect(page.get_by_role("heading")).to_have_text("You cancelled the call")
+    await page.close()
+
+
+async def test_without_javascript_a_closed_page_takes_times_only(plain_page: Page, desk: ScriptedDesk) -> None:
+    desk.pages["john_doe"] = replace(JOHN, available=False)
+    desk.slots["john_doe"] = SLOTS
+    await plain_page.goto("/callnow/john_doe")
+    await expect(plain_page.get_by_role("status")).to_contain_text("takes no calls at the moment")
+    await plain_page.get_by_label("Your name").fill("Mary")
+    await plain_page.get_by_label("Your phone number").fill("202 555 0100")
+    desk.refusal = Refused("slot-not-free", "Choose one of the times that are free.", 422, "when")
+    await plain_page.get_by_role("button", name="Call me").click()
+    choice = plain_page.get_by_label("When shall we call you?")
+    await expect(choice).to_have_accessible_description(re.compile("Choose one of the times that are free."))
+    desk.refusal = None
+    await choice.select_option(label="Monday, 23 November, 09:30")
+    await plain_page.get_by_role("button", name="Call me").click()
+    await expect(plain_page.get_by_role("heading")).to_have_text("Ringing John Doe")
+    assert [asked.at for asked in desk.asked] == [0.0, 1_795_419_000.0]
+    desk.statuses["token-2"] = WAITING
+    await expect(plain_page.get_by_role("heading")).to_have_text("We will call at 16:30", timeout=10_000)
+    await plain_page.get_by_role("button", name="Cancel the call").click()
+    await expect(plain_page.get_by_role("heading")).to_have_text("You cancelled the call")
+
+
 async def test_without_javascript_the_page_refreshes_itself(plain_page: Page, desk: ScriptedDesk) -> None:
     await ask(plain_page)
     await expect(plain_page.get_by_role("heading")).to_have_text("Ringing John Doe")
@@ -168,7 +224,11 @@ async def test_every_page_is_accessible_fits_the_screen_and_keeps_its_own_policy
     desk.pages["john_doe"] = replace(JOHN, image_validation=True, message="A\nB " + "long" * 40)
     desk.pages["off"] = replace(JOHN, id="off", available=False, owner_name=None)
     desk.links = {"good": LinkPass("Mary", "55"), "over": Refused("", "This link has been used already.", 410)}
+    desk.pages["later"] = replace(JOHN, id="later", image_validation=True)
+    desk.pages["closed"] = replace(JOHN, id="closed", available=False)
+    desk.slots = {"later": SLOTS, "closed": SLOTS}
     desk.statuses = {stage.value: VisitorStatus(stage, "john_doe", "+12025550100") for stage in Stage}
+    desk.statuses["scheduled"] = WAITING
     await desk.write(replace(CALL, recorded=True), *LADDER)
     page = await browser.new_page(base_url=url, color_scheme=scheme, viewport={"width": width, "height": 800})
     complaints: list[str] = []

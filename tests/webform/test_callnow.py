@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 
 from b2bua.desk import Refused, VisitorRequest
 from tests.webform.conftest import BASE, client_of, tone_for
-from tests.webform.desk import ScriptedDesk
+from tests.webform.desk import SLOTS, ScriptedDesk
 from tests.webform.public import MARY, PAGE, beside, hidden, set_page
 from webform.app import create_app
 from webform.captcha import LIFE_S, PER_SOURCE
@@ -271,3 +271,35 @@ async def test_a_source_that_asks_for_ever_new_digits_must_wait(
     assert answers[-1].headers["Retry-After"] == str(round(LIFE_S))
     async with client_of(app, peer="192.0.2.8") as other:
         assert (await other.get(PAGE)).status_code == 200
+
+
+# --- A12.8: calls at another time
+
+
+async def test_a_one_step_link_is_for_now(client: httpx.AsyncClient, desk: ScriptedDesk) -> None:
+    desk.slots["john_doe"] = SLOTS
+    answer = await client.get(f"{ONE_STEP}&when=1795185000", headers=BROWSER)
+    assert answer.status_code == 303
+    assert [asked.at for asked in desk.asked] == [None]
+
+
+async def test_who_is_not_available_now_can_be_asked_for_another_time(
+    client: httpx.AsyncClient, desk: ScriptedDesk
+) -> None:
+    desk.refusal = Refused("offline", "This person is not available right now.", 409)
+    assert "You can choose a time" not in (await client.post(PAGE, data=MARY)).text
+    desk.slots["john_doe"] = SLOTS
+    answer = await client.post(PAGE, data=MARY)
+    assert answer.status_code == 409
+    assert "You can choose a time at which you are called." in answer.text
+    assert f'href="{PAGE}">Choose a time</a>' in answer.text
+
+
+async def test_what_was_typed_and_chosen_is_shown_again(client: httpx.AsyncClient, desk: ScriptedDesk) -> None:
+    desk.slots["john_doe"] = SLOTS
+    desk.refusal = Refused("number-waiting", "A call to this number is waiting already.", 429, "when")
+    answer = await client.post(PAGE, data=MARY | {"when": "1795417200"})
+    assert answer.status_code == 429
+    assert beside(answer.text, "when") == "A call to this number is waiting already."
+    assert '<option value="1795417200" selected>Monday, 23 November, 09:00</option>' in answer.text
+    assert desk.asked[0].at == 1_795_417_200.0

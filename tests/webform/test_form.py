@@ -50,3 +50,17 @@ def test_countries_are_sorted_by_name_without_accents() -> None:
     labels = [label for _, label in countries()]
     assert ("RO", "Romania (+40)") in countries()
     assert labels.index("Åland Islands (+358)") < labels.index("Albania (+355)") < labels.index("Zimbabwe (+263)")
+
+
+@pytest.mark.parametrize(("when", "at"), [
+    pytest.param("", None, id="now"),
+    pytest.param("1795185000", 1_795_185_000.0, id="a time"),
+    pytest.param("-", 0.0, id="nothing chosen"),
+    pytest.param("tomorrow", 0.0, id="words"),
+    pytest.param("-1795185000", 0.0, id="a sign"),
+    pytest.param("\u0661\u0662", 0.0, id="digits of another script"),
+    pytest.param("1795185000.5", 0.0, id="a fraction"),
+    pytest.param("9" * 400, 999_999_999_999.0, id="too long"),
+])  # fmt: skip
+def test_a_time_that_nobody_offers_is_no_now(when: str, at: float | None) -> None:
+    assert read({"when": when}, JOHN).at == at
