@@ -28,6 +28,7 @@ class Shown:
 
 ANONYMOUS = Shown("Anonymous", "anonymous")
 _PUBLIC = re.compile(r"\+?[0-9]{3,18}")
+_LONGEST_NAME = 80
 _NOTHING = Shown("", "")
 _ANONYMOUS = NameAddr("Anonymous", sip_uri("anonymous", "anonymous.invalid"))
 
@@ -36,6 +37,8 @@ def caller_id_faults(rules: CallerId) -> Iterator[tuple[str, str]]:
     """What is wrong with the rules of an extension: (key, sentence)."""
     if rules.number_by == "user" and not _PUBLIC.fullmatch(rules.number):  # SPEC 39
         yield "number", "the number by user has three or more digits"
+    if len(rules.name) > _LONGEST_NAME:
+        yield "name", f"a name has up to {_LONGEST_NAME} characters"
     if any(unicodedata.category(character)[0] == "C" for character in rules.name):
         yield "name", "a name has no control characters"
     if rules.default and rules.default not in rules.numbers:  # SPEC H6

@@ -29,7 +29,7 @@ def zone_fault(zone: object) -> str:
 def limit_of(entry: LimitEntry) -> Limit:
     """A line of an interval.  Raises: ValueError, `key: sentence`."""
     start_min, end_min = _pair("hours", entry.hours, _minute)
-    if start_min is None or end_min is None or start_min == 24 * 60:
+    if start_min is None or end_min is None or start_min == 24 * 60 or "-" not in entry.hours:
         raise _wrong("hours", entry.hours)
     first, last = _pair("weekdays", entry.weekdays, _weekday)
     start_day, end_day = _pair("days", entry.days, _day)

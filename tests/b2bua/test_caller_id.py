@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 
@@ -56,12 +57,14 @@ def test_what_the_equipment_shows(rules: CallerId, equipment: Shown | None, show
     assert asserted[0] == ("P-Asserted-Identity", f"<sip:{shown.number}@pbx>")
 
 
-def test_the_leg_back_is_shown_by_the_server_whatever_the_rules() -> None:
+@pytest.mark.parametrize("number_by", ["equipment", "user"])
+def test_the_leg_back_is_shown_by_the_server_whatever_the_rules(number_by: Literal["equipment", "user"]) -> None:
     """SPEC H15; whether identity is asserted at all stays as it is set."""
-    rules = CallerId("user", "Sales", "equipment", "123", identity_headers=True)
+    rules = CallerId("user", "Sales", number_by, "123", True, identity_headers=True)
     owner = Extension(1, "001*900", 1, name="John Doe", public_number="+15555550000", caller_id=rules)
     assert by_server(owner).caller_id.identity_headers
-    assert shown_on_trunk(by_server(owner), TRUNK, owner.public_number) == Shown("John Doe", "15555550000")
+    shown = shown_on_trunk(by_server(owner), TRUNK, owner.public_number, Shown("Mary", "+15551111111"))
+    assert shown == Shown("John Doe", "15555550000")
 
 
 ON = CallerId(identity_headers=True)
@@ -139,6 +142,7 @@ def test_numbers_to_show(rules: CallerId, trunk_id: int, shown: tuple[str, ...])
     pytest.param(CallerId(number_by="user", number="12"), "number", id="39: two digits"),
     pytest.param(CallerId(number_by="user", number="12a"), "number", id="39: a letter"),
     pytest.param(CallerId(name_by="user", name="J\r\nVia: x"), "name", id="a line break in a name"),
+    pytest.param(CallerId(name_by="user", name="J" * 81), "name", id="a name that no phone can show"),
     pytest.param(CallerId(numbers=("1123",), default="3689"), "default", id="H6: a default that is not associated"),
 ])  # fmt: skip
 def test_faults(rules: CallerId, key: str) -> None:
@@ -148,6 +152,7 @@ def test_faults(rules: CallerId, key: str) -> None:
 @pytest.mark.parametrize("rules", [
     pytest.param(CallerId(), id="the defaults"),
     pytest.param(CallerId(number="12"), id="a number that is not used"),
+    pytest.param(CallerId(name_by="user", name="J" * 80), id="a long name"),
     pytest.param(CallerId("user", "Žofie \N{GRINNING FACE}", "user", "123", numbers=("1123",), default="1123"),
                  id="all"),
 ])  # fmt: skip
@@ -158,6 +163,7 @@ def test_no_faults(rules: CallerId) -> None:
 @pytest.mark.parametrize(("user", "number"), [
     pytest.param("5551234567", "5551234567", id="a public number"),
     pytest.param("001*002", "", id="the extension itself"),
+    pytest.param("001002", "", id="... as a keypad writes it"),
     pytest.param("john", "", id="a name"),
     pytest.param("anonymous", "", id="nobody"),
     pytest.param("12", "", id="too short for a number"),

@@ -45,7 +45,9 @@ def test_first_hold(rate: Rate, hold: tuple[int, int]) -> None:
     pytest.param(60, 59, False, 60, ("ask", 59.8), id="and just before the end"),
     pytest.param(60, 59.8, False, 60, ("end", 60), id="then the held money decides"),
     pytest.param(60, 56, False, None, ("ask", 56), id="a new end that is near: at once"),
+    pytest.param(60, 55, False, None, ("ask", 55), id="... in the very moment"),
     pytest.param(60, 0, True, None, ("end", 60), id="the longest talk is paid"),
+    pytest.param(60, 56, True, None, ("end", 60), id="... near its end too"),
 ])
 def test_next_step(
     end: float | None, now: float, limited: bool, asked: float | None, step: tuple[str, float | None]
@@ -85,6 +87,7 @@ BEGUN = Metered(MOBILE, 0.0)
     pytest.param([BEGUN, Metered(MOBILE, 10.0)], 100_000, 10, id="the second leg is not paid at all"),
     pytest.param([Metered(MOBILE, 0.0, 31.0), Metered(MOBILE, 40.0)], 400_000, 100, id="one is over, costs no more"),
     pytest.param([BEGUN, Metered(MOBILE)], 300_000, 60, id="one that rings keeps its first second"),
+    pytest.param([BEGUN, Metered(SECONDS)], 101_000, 30, id="... and no more than that"),
     pytest.param([Metered(CAPPED, 0.0), Metered(CAPPED, 10.0)], 500_000, None, id="both maximum charges are paid"),
     pytest.param([Metered(CAPPED, 0.0), Metered(CAPPED, 10.0)], 499_999, 70, id="each is, but not both"),
     pytest.param([Metered(FREE, 0.0), Metered(MOBILE, 3.0)], 200_000, 63, id="a free leg"),

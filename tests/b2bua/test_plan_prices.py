@@ -44,6 +44,8 @@ def limits(text: str) -> str:
     pytest.param(limits('{ hours = "25:00-26:00" }'), 3, 'limits: hours: "25:00-26:00" is not as in "08:00-20:00"',
                  id="hours"),
     pytest.param(limits('{ hours = "" }'), 3, 'limits: hours: "" is not as in "08:00-20:00"', id="no hours"),
+    pytest.param(limits('{ hours = "08:00" }'), 3, 'limits: hours: "08:00" is not as in "08:00-20:00"',
+                 id="one hour alone"),
     pytest.param(limits('{ weekdays = "Mon-Funday" }'), 3,
                  'limits: weekdays: "Mon-Funday" is not as in "Mon-Fri" or "Sat"', id="weekday"),
     pytest.param(limits('{ days = "0-32" }'), 3, 'limits: days: "0-32" is not as in "1-25" or "31"', id="day"),

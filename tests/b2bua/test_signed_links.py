@@ -109,7 +109,11 @@ def test_a_link_calls_its_own_number_and_no_other() -> None:
         assert (newest.reason, newest.number, newest.link) == ("talked", "5551234567", link.link.id)
         assert {row.reason for row in refused} == {"signed-link-other-number"}
         (row,) = await listed(world)
-        assert row.last_used > row.made or row.last_used == row.made
+        assert row.last_used >= row.made
+        told = await office(world).stories(OPERATOR, "555-123-4567")
+        assert [story.source for story in told if story.reason == "talked"] == [
+            f"{IP}, Mary Poe, signed link {link.link.id}",
+        ]
 
     play(scenario, fixture())
 

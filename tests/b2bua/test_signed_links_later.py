@@ -1,0 +1,104 @@
+"""Signed links whose calls wait: one request is one use, whatever becomes of it (SPEC A12.7, A12.8)."""
+
+from __future__ import annotations
+
+import asyncio
+
+from b2bua.desk import Accepted, Refused, Stage, VisitorRequest
+from b2bua.outcome import Outcome
+from tests.b2bua.test_callnow import john
+from tests.b2bua.test_callnow_later import SLOTS, SOON, TRIES, offered, only_request, put_off, put_through
+from tests.b2bua.test_signed_links import IP, OTHER_IP, ask, left, made, token_of
+from tests.plans import fixture
+from tests.world import PHONE, T1, Peer, World, play
+
+
+async def choose(world: World, token: str, at: float, number: str = "", ip: str = IP) -> Accepted | Refused:
+    """A time is chosen on a link's page."""
+    return await world.desk.request_call(VisitorRequest("john_doe", "Mary", number, "", ip, at=at, link=token))
+
+
+def test_a_time_that_is_chosen_is_a_use_until_the_visitor_gives_it_up() -> None:
+    async def scenario(world: World) -> None:
+        phone = await john(world)
+        token = token_of(await made(world, number="5551112222"))
+        at = offered(world)[2]
+        answer = await choose(world, token, at)
+        assert isinstance(answer, Accepted)
+        assert await left(world) == [("used-up", 0)]
+        status = world.desk.visitor_status(answer.token)
+        assert (status.stage, status.number) == (Stage.SCHEDULED, "•••22")
+        assert await world.desk.cancel_visitor(answer.token)
+        assert await left(world) == [("open", 1)]
+        assert (phone.invited, only_request(world).reason) == (0, "cancelled")
+
+    play(scenario, fixture(SLOTS))
+
+
+def test_two_times_chosen_at_once_with_one_use_are_one_call_and_the_other_time_stays_free() -> None:
+    async def scenario(world: World) -> None:
+        phone, trunk = await john(world), Peer(world, T1)
+        token = token_of(await made(world))
+        first, second, *_ = offered(world)
+        answers = await asyncio.gather(
+            choose(world, token, first, "5551112222"), choose(world, token, second, "5553334444", OTHER_IP)
+        )
+        (refused,) = [each for each in answers if isinstance(each, Refused)]
+        assert refused.reason == "signed-link-used-up"
+        assert len({first, second} & {*offered(world)}) == 1
+        await put_through(world, phone, trunk, within_s=second - world.wall() + 10)
+        await asyncio.sleep(600)
+        assert (phone.invited, await left(world)) == (1, [("used-up", 0)])
+
+    play(scenario, fixture(SLOTS))
+
+
+def test_a_call_put_off_by_the_owner_has_used_its_link() -> None:
+    async def scenario(world: World) -> None:
+        phone, trunk = await john(world), Peer(world, T1)
+        token = token_of(await made(world, number="5551112222"))
+        answer = await ask(world, token)
+        assert isinstance(answer, Accepted)
+        await (await put_off(world, phone)).hears("called-later")
+        assert (await world.over()).outcome is Outcome.PUT_OFF
+        await world.kill()
+        await world.start()
+        assert await left(world) == [("used-up", 0)]
+        assert world.desk.visitor_status(answer.token).number == "•••22"
+        await put_through(world, phone, trunk, within_s=70)
+        assert (only_request(world).reason, await left(world)) == ("talked", [("used-up", 0)])
+
+    play(scenario, fixture(SOON))
+
+
+def test_killed_between_the_use_and_the_first_ring_a_use_is_used() -> None:
+    async def scenario(world: World) -> None:
+        phone = await john(world)
+        token = token_of(await made(world, number="5551112222"))
+        world.database.takes_s = 1
+        asked = asyncio.create_task(ask(world, token))
+        await asyncio.sleep(3.5)  # the use is written, the money is not yet held
+        await world.kill()
+        asked.cancel()
+        world.database.takes_s = 0.001
+        await world.start()
+        assert await left(world) == [("used-up", 0)]
+        assert (phone.invited, only_request(world).reason) == (0, "server-restarted")
+        again = await ask(world, token)
+        assert isinstance(again, Refused)
+        assert again.reason == "signed-link-used-up"
+
+    play(scenario, fixture())
+
+
+def test_tries_that_never_rang_anybody_give_the_use_back_at_their_end() -> None:
+    async def scenario(world: World) -> None:
+        phone = Peer(world, PHONE)  # not registered
+        token = token_of(await made(world, number="5551112222"))
+        assert isinstance(await ask(world, token), Accepted)
+        assert await left(world) == [("used-up", 0)]
+        await asyncio.sleep(3000)
+        assert (phone.invited, only_request(world).ended is not None) == (0, True)
+        assert await left(world) == [("open", 1)]
+
+    play(scenario, fixture(TRIES))
