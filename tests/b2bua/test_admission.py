@@ -54,6 +54,7 @@ def owner(**settings: Any) -> CallNowSettings:
     pytest.param(owner(), "Mary", {"routed": False}, Reason.NO_ROUTE, id="no trunk for the number"),
     pytest.param(owner(), "Mary", {"rate": None}, Reason.NO_RATE, id="no rate for the number"),
     pytest.param(owner(), "Mary", {"available": Micros(119_999)}, Reason.NO_CREDIT, id="one micro short"),
+    pytest.param(owner(), "Mary", {"available": Micros(0), "free": True}, None, id="free minutes are enough"),
     pytest.param(owner(), "Mary", {"available": None}, None, id="unlimited credit"),
     pytest.param(owner(money_a_day=Micros(120_000)), "Mary", {}, None, id="today's money is just enough"),
     pytest.param(owner(money_a_day=Micros(120_000)), "Mary", {"spent_today": Micros(1)}, Reason.LINK_MONEY_TODAY,
@@ -122,6 +123,11 @@ def test_refusals_of_limits_and_numbers() -> None:
     assert refuse_number(BadNumber(NumberFault.INTERNAL)) == Refused(
         "number-internal", "This is an internal number. Enter a public telephone number.", 422, "number",
     )
+
+
+def test_the_limits_of_who_sets_none() -> None:
+    """SPEC A12.3."""
+    assert LimitNumbers() == LimitNumbers(per_ip_15_min=7, per_ip_day=15, numbers_per_ip_hour=3, per_number_day=10)
 
 
 NONE = LimitNumbers(10**6, 10**6, 10**6, 10**6)
