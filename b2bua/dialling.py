@@ -241,4 +241,5 @@ def _more_headers(trunk: Trunk, line: Extension, shown: Shown, domain: str) -> l
 
 def _of_the_trunk(status: int, trunk: Trunk) -> bool:
     """Whether another trunk may do better."""
-    return status in (408, 482) or 500 <= status < 600 or status in trunk.failover
+    # 401, 407: it does not take our password, whatever the number
+    return status in (401, 407, 408, 482) or 500 <= status < 600 or status in trunk.failover

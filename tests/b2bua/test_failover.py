@@ -65,7 +65,9 @@ def legs(world: World, number: str = MOBILE) -> list[LegView]:
     return [leg for leg in story.legs if leg.party in ("R1", "R2")]
 
 
-@pytest.mark.parametrize(("status", "goes_on"), [(503, True), (500, True), (403, True), (404, False), (486, False)])
+@pytest.mark.parametrize(("status", "goes_on"), [
+    (503, True), (500, True), (401, True), (407, True), (403, True), (404, False), (486, False),
+])  # fmt: skip
 def test_the_next_trunk_is_tried_after_5xx_and_what_the_trunk_names(status: int, goes_on: bool) -> None:
     async def scenario(world: World) -> None:
         first, second = Peer(world, T1), Peer(world, T2)
