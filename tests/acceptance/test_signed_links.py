@@ -13,6 +13,7 @@ from tests.acceptance.scene import Scene
 from tests.acceptance.server import ROOT, Server
 from tests.acceptance.visitor import token_of
 
+AT_ONCE = ("announce_to_visitor = false", "announce_to_visitor = false\nconfirm = false")
 BROWSER = {"User-Agent": "Mozilla/5.0 Chrome/156", "Sec-Fetch-Dest": "document"}
 
 
@@ -32,8 +33,8 @@ def used(server: Server) -> list[int]:
 
 
 async def test_a_link_of_one_use_calls_once_and_never_again(scene: Scene) -> None:
-    server = await scene.serve()
-    _, trunk, http = await scene.phone(), await scene.trunk(), (await scene.visitor()).http
+    server = await scene.serve(AT_ONCE)
+    _, trunk, http = await scene.phone("phone_answer"), await scene.trunk(), (await scene.visitor()).http
     url = await ringback(server, "make", "001*002", "--number", "555-555-5555", "--base-url", server.url)
     where = urlsplit(url)
     page, token = f"{where.path}?{where.query}", where.query.removeprefix("link=")

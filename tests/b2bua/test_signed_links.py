@@ -183,11 +183,12 @@ def test_two_links_at_once_spend_no_more_than_the_money_of_the_day() -> None:
 
 def test_the_links_of_an_extension_go_with_it() -> None:
     async def scenario(world: World) -> None:
-        await made(world, "001*003")
+        token = token_of(await made(world, "001*003", number="5551112222"))
         with connect(world.url).begin() as conn:
             said = apply(conn, parse(fixture(), "plan.toml"), world.wall(), "http://test", lambda: "0" * 16)
         assert "removed   extension 001*003" in said
         assert world.read(lambda conn: conn.execute(select(links.c.id)).all()) == []
+        assert (await refusal(world, token))[0] == "signed-link-forged"
 
     play(scenario, fixture() + OTHER_PAGE)
 
@@ -357,7 +358,7 @@ def test_a_link_is_made_only_for_a_page_and_a_number_that_it_may_call() -> None:
         for new, field in (
             (NewLink(number="112"), "number"), (NewLink(number="001*002"), "number"), (NewLink(uses=0), "uses"),
             (NewLink(valid_hours=0), "valid_hours"), (NewLink(name="Mary\r\n"), "name"),
-            (NewLink(label="x" * 81), "label"),
+            (NewLink(label="x" * 81), "label"), (NewLink(number="5559991111"), "number"),
         ):  # fmt: skip
             with pytest.raises(NotDone) as refused:
                 await desk.make_link(OPERATOR, "001*002", new)
@@ -368,7 +369,7 @@ def test_a_link_is_made_only_for_a_page_and_a_number_that_it_may_call() -> None:
             await desk.rotate_link_key(CLIENT, KeyRotation())
         assert await listed(world) == []
 
-    play(scenario, fixture())
+    play(scenario, fixture(('id = "john_doe"', 'id = "john_doe"\nforbidden = ["555999"]')))
 
 
 def test_the_worst_case_is_told_when_a_link_is_made() -> None:

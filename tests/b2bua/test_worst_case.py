@@ -43,6 +43,8 @@ def worst(
     pytest.param(worst(uses=9, money_a_day=Micros(6_000_000), days=1.9), Worst(Micros(12_000_000), 9, 600),
                  id="as much as the page's money lets"),
     pytest.param(worst(forbidden=("00",)), Worst(Micros(120_000), 1, 600), id="what the page forbids costs nothing"),
+    pytest.param(worst(highest_price_a_minute=Micros(200_000)), Worst(Micros(120_000), 1, 600),
+                 id="nor what is too dear for it"),
     pytest.param(worst("5551234567", forbidden=("5551",)), Worst(Micros(0), 1, 600), id="its number is forbidden"),
     pytest.param(worst("5551234567", rates=(LOCAL, ANY)), Worst(Micros(120_000), 1, 600), id="the longest prefix"),
     pytest.param(worst("5551234567", rates=(LOCAL, NIGHT, ANY)), Worst(Micros(900_000), 1, 600),
