@@ -1,6 +1,6 @@
 """What the file of `ringback apply` may say; b2bua.plan_reader reads it.
 
-    [server]      realm caller_quota edge_proxies service_route time_zone (more of [server] and [media] is for `serve`)
+    [server]      realm caller_quota edge_proxies service_route time_zone (its other keys: b2bua.config)
     [[account]]   name currency plan credit credit_limit call_api parent rate_table charging_plan
                   caller_quota
                   dial_plan = {mode, country, strip, refused, min_digits}

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from b2bua.config import Config, ServerConfig
 from b2bua.money import parse_money
 from b2bua.plan import (
     AccountEntry,
@@ -40,8 +41,8 @@ ENTRIES: dict[str, type[Any]] = {
     "route": RouteEntry, "rate": RateEntry, "charging_plan": ChargingPlanEntry, "interval": IntervalEntry,
 }
 SERVER = ("realm", "caller_quota", "edge_proxies", "service_route", "time_zone")
-"""The keys of [server] that the database keeps; the others are for `serve`."""
-OURS = {*ENTRIES, "server", "media"}
+"""The keys of [server] that the database keeps; the others are for `serve`, in its own file."""
+_ELSEWHERE = "`ringback serve` reads it from its own file, at its start"
 
 
 def parse(text: str, filename: str) -> Plan:
@@ -52,7 +53,9 @@ def parse(text: str, filename: str) -> Plan:
     except tomllib.TOMLDecodeError as broken:
         raise BadPlan(filename, [_syntax(str(broken), text)]) from broken
     reader = _Reader(key_lines(text))
-    reader.known((), document, OURS)
+    for table in sorted(document.keys() & (set(Config.__struct_fields__) - {"server"})):
+        reader.fault((table,), f"[{table}]: {_ELSEWHERE}")
+    reader.known((), {key: each for key, each in document.items() if key not in Config.__struct_fields__}, ENTRIES)
     kinds: dict[str, Any] = {kind: reader.tables(kind, document[kind]) for kind in ENTRIES if kind in document}
     server = reader.server(document.get("server", {}))
     if reader.faults:
@@ -98,6 +101,9 @@ class _Reader:
             self.fault(("server",), "write [server], as a table")
             return {}
         ours = {key: server[key] for key in SERVER if key in server}
+        for key in sorted(server.keys() & set(ServerConfig.__struct_fields__)):
+            self.fault(("server", key), f"{key}: {_ELSEWHERE}")
+        self.known(("server",), {key: server[key] for key in server.keys() - {*ServerConfig.__struct_fields__}}, SERVER)
         realm, quota = ours.get("realm", "-"), ours.get("caller_quota", 0)
         if not isinstance(realm, str) or not re.fullmatch(r'[^"\\\x00-\x1f]+', realm):
             self.fault(("server", "realm"), "realm: expected text without quotes")

@@ -46,9 +46,17 @@ def test_kinds_that_are_not_mentioned_are_none() -> None:
     assert (plan.extension, plan.trunk, plan.rate) == (None, None, None)
 
 
-def test_server_and_media_belong_to_serve_but_the_realm() -> None:
-    text = '[server]\nsip = "127.0.0.1:5060"\nrealm = "example.com"\n[media]\nports = "1-2"\n'
-    assert parse(text, "f.toml").realm == "example.com"
+def test_the_realm_of_the_server_is_kept() -> None:
+    assert parse('[server]\nrealm = "example.com"\n', "f.toml").realm == "example.com"
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ('[server]\nrealm = "x"\nrelm = "x"\n', '3: unknown key "relm"; did you mean "realm"?'),
+    ('[server]\nsip = "0.0.0.0:5060"\n', '2: sip: `ringback serve` reads it from its own file, at its start'),
+    ('[web]\nhttp = "0.0.0.0:80"\n', '1: [web]: `ringback serve` reads it from its own file, at its start'),
+])
+def test_what_is_for_serve_is_not_silently_left_aside(text: str, said: str) -> None:
+    assert faults(text) == [f"f.toml:{said}"]
 
 
 def test_windows_line_ends_and_caller_id() -> None:
