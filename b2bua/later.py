@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from b2bua.intervals import is_open, next_opening
@@ -30,23 +31,22 @@ VISITOR_CALLED = _UNANSWERED | {
 """How calls end whose visitor was rung."""
 
 
-@lru_cache(256)  # pages ask at each view
-def slots(
-    zone: str, interval: TimeInterval | None, minute: int, every_min: int, days: int
-) -> tuple[float, ...]:  # fmt: skip
+def slots(zone: str, interval: TimeInterval | None, now: float, every_min: int, days: int) -> list[float]:
     """When a visitor may be called, as Unix times: `every_min` from the zone's midnight on, while the interval is open.
 
-    `minute` is now, in minutes of Unix time; None is always open.  Raises: zoneinfo.ZoneInfoNotFoundError.
+    None is always open.  Raises: zoneinfo.ZoneInfoNotFoundError.
     """
-    first, where = minute * 60 + _LEAD_S, ZoneInfo(zone)
-    today = datetime.fromtimestamp(minute * 60, where).date()
-    found = [
-        at
-        for ahead in range(days + 1)
-        for at in _of_day(today + timedelta(ahead), where, every_min)
-        if at > first and (interval is None or is_open(interval, at))
-    ]
-    return tuple(found[:MOST_SLOTS])
+    first, today = now // 60 * 60 + _LEAD_S, datetime.fromtimestamp(now, ZoneInfo(zone)).date()
+    found = (
+        at for ahead in range(days + 1) for at in _open_on(today + timedelta(ahead), zone, interval, every_min)
+        if at > first
+    )  # fmt: skip
+    return list(islice(found, MOST_SLOTS))
+
+
+@lru_cache(2048)  # pages ask at each view
+def _open_on(day: date, zone: str, interval: TimeInterval | None, every_min: int) -> tuple[float, ...]:
+    return tuple(at for at in _of_day(day, ZoneInfo(zone), every_min) if interval is None or is_open(interval, at))
 
 
 def _of_day(day: date, zone: ZoneInfo, every_min: int) -> Iterator[float]:

@@ -231,11 +231,11 @@ class Visitors:
         settings, directory = extension.callnow, self._exchange.directory
         if not settings.slot_min or settings.paused:
             return []
-        hours, minute = hours_of(directory, extension), int(self._exchange.wall() // 60)
+        hours, now = hours_of(directory, extension), self._exchange.wall()
         taken = {each.due for each in self._calls.waiting.of_extension(extension.number)}
         if len(taken) >= settings.most_waiting:
             return []
-        offered = slots(zone_of(directory, extension), hours, minute, settings.slot_min, settings.slot_days)
+        offered = slots(zone_of(directory, extension), hours, now, settings.slot_min, settings.slot_days)
         return [at for at in offered if at not in taken]
 
     def status(self, token: str) -> VisitorStatus | None:

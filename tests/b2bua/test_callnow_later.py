@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from b2bua.desk import Accepted, Refused, Stage, VisitorRequest
+from b2bua.desk import Accepted, Holder, Refused, Stage, VisitorRequest
 from b2bua.outcome import Outcome
+from b2bua.stories import stories
 from store import ledger
 from store.database import connect
 from store.journal import RequestRecord
@@ -625,3 +626,65 @@ def test_a_later_call_is_paid_from_the_money_of_the_day_on_which_it_is_made() ->
         assert refusal.reason == "link-money-today"
 
     play(scenario, fixture(settings("slot_min = 30", "slot_days = 2", 'money_a_day = "0.12"')))
+
+
+@pytest.mark.parametrize("after_s", [0.02, 0.06, 0.11, 0.16, 0.21, 0.3])
+def test_a_visitor_who_cancels_while_his_time_comes_is_not_called_or_called_off(after_s: float) -> None:
+    async def scenario(world: World) -> None:
+        phone, trunk = await john(world), Peer(world, T1)
+        at = float(offered(world)[0])
+        token = await chosen(world, at)
+        world.database.takes_s = 0.05
+        await until_wall(world, at + after_s)
+        assert await world.desk.cancel_visitor(token)
+        for far in phone.rung:
+            far.rings()
+        await asyncio.sleep(QUIET_S)
+        assert world.desk.visitor_status(token).stage is Stage.CANCELLED
+        assert [far.gone for far in phone.rung] == ["cancelled"] * phone.invited
+        assert (phone.invited <= 1, trunk.invited, only_request(world).reason) == (True, 0, "cancelled")
+        world.check_nothing_left()
+
+    play(scenario, fixture(SLOTS))
+
+
+@pytest.mark.parametrize("after_s", [0.5, 1.5, 2.5, 3.5])
+def test_killed_while_its_time_comes_it_is_called_once_or_ends_with_a_reason(after_s: float) -> None:
+    """A look at the facts, then the hold, take a second each; with the hold it is claimed, and never called again."""
+
+    async def scenario(world: World) -> None:
+        phone, trunk = await john(world), Peer(world, T1)
+        at = float(offered(world)[0])
+        await chosen(world, at)
+        world.database.takes_s = 1.0
+        await until_wall(world, at + after_s)
+        before = phone.invited
+        await world.kill()
+        world.database.takes_s = 0.001
+        await world.start()
+        if before == 0 and only_request(world).reason == "scheduled":
+            await put_through(world, phone, trunk)
+        await asyncio.sleep(QUIET_S)
+        reason = only_request(world).reason
+        assert (phone.invited, trunk.invited, reason) in ((1, 1, "talked"), (1, 0, "server-restarted"))
+        assert (reason == "talked") is (after_s < 2)
+
+    play(scenario, fixture(SLOTS))
+
+
+def test_why_says_what_it_waits_for_and_when_it_is_called() -> None:
+    async def scenario(world: World) -> None:
+        phone = await john(world)
+        at = float(offered(world)[0])
+        await chosen(world, at)
+        (story,) = world.read(lambda conn: stories(conn, Holder("operator", None), "5555555555"))
+        assert story.reason == "scheduled"
+        assert story.sentence == "It waits for its time. It is called at 2027-01-15T08:05:00Z."
+        await until_wall(world, at)
+        await (await put_off(world, phone)).left_alone()
+        await world.over()
+        (story, *others) = world.read(lambda conn: stories(conn, Holder("operator", None), "5555555555"))
+        assert (story.reason, len(story.legs), others) == ("put-off", 1, [])
+        assert story.sentence.startswith("The owner of the extension pressed 3: it is called again later. It is called")
+
+    play(scenario, fixture(SLOTS))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from b2bua.desk import Accepted, Refused, Stage, VisitorRequest
 from b2bua.outcome import Outcome
 from tests.b2bua.test_callnow import john
-from tests.b2bua.test_callnow_later import SLOTS, SOON, TRIES, offered, only_request, put_off, put_through
-from tests.b2bua.test_signed_links import IP, OTHER_IP, ask, left, made, token_of
+from tests.b2bua.test_callnow_later import SLOTS, SOON, TRIES, offered, only_request, put_off, put_through, settings
+from tests.b2bua.test_signed_links import CLIENT, IP, OTHER_IP, ask, left, made, office, token_of
 from tests.plans import fixture
 from tests.world import PHONE, T1, Peer, World, play
 
@@ -102,3 +104,54 @@ def test_tries_that_never_rang_anybody_give_the_use_back_at_their_end() -> None:
         assert await left(world) == [("open", 1)]
 
     play(scenario, fixture(TRIES))
+
+
+@pytest.mark.parametrize("end", ["paused", "missed"])
+def test_a_use_for_which_nobody_was_rung_is_given_back(end: str) -> None:
+    async def scenario(world: World) -> None:
+        phone = await john(world)
+        at = float(offered(world)[0])
+        assert isinstance(await choose(world, token_of(await made(world, number="5551112222")), at), Accepted)
+        if end == "paused":
+            world.applies(fixture(settings("slot_min = 5", "paused = true")))
+            await asyncio.sleep(at + 10 - world.wall())
+        else:
+            await world.kill()
+            await asyncio.sleep(at + 70 - world.wall())
+            await world.start()
+            await asyncio.sleep(5)
+        assert only_request(world).reason == {"missed": "time-missed"}.get(end, end)
+        assert (await left(world), phone.invited) == ([("open", 1)], 0)
+
+    play(scenario, fixture(settings("slot_min = 5", "grace_s = 60")))
+
+
+def test_a_visitor_who_was_put_off_and_gives_up_has_used_the_link() -> None:
+    async def scenario(world: World) -> None:
+        phone = await john(world)
+        link = token_of(await made(world, number="5551112222"))
+        asked = await ask(world, link)
+        assert isinstance(asked, Accepted)
+        await (await put_off(world, phone)).left_alone()
+        assert (await world.over()).outcome is Outcome.PUT_OFF
+        await world.kill()
+        await world.start()
+        assert await world.desk.cancel_visitor(asked.token)
+        assert (await left(world), only_request(world).reason) == ([("used-up", 0)], "cancelled")
+        assert phone.invited == 1
+
+    play(scenario, fixture(SOON))
+
+
+def test_a_request_that_was_taken_is_called_though_its_link_was_withdrawn_since() -> None:
+    async def scenario(world: World) -> None:
+        phone, trunk = await john(world), Peer(world, T1)
+        link = await made(world, number="5551112222")
+        at = float(offered(world)[0])
+        assert isinstance(await choose(world, token_of(link), at), Accepted)
+        await office(world).revoke_link(CLIENT, "001*002", link.link.id)
+        await asyncio.sleep(at - world.wall())
+        await put_through(world, phone, trunk)
+        assert only_request(world).reason == "talked"
+
+    play(scenario, fixture(SLOTS))
