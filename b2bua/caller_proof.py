@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from b2bua.leg import Leg
     from b2bua.stir.service import Stir
 
-__all__ = ["claims_of", "marked", "proven_first", "signature", "unmarked", "verdict_of"]
+__all__ = ["claims_of", "marked", "proven_first", "signature", "unmarked", "verdict_of", "without_mark"]
+
+_NUMBER = re.compile(r"\+?[0-9*#]+")
 
 
 def signature(
@@ -60,6 +63,14 @@ def _date(stamp: str | None) -> float | None:
         return parsedate_to_datetime(stamp).timestamp() if stamp else None
     except ValueError:  # a 31st of February
         return None
+
+
+def without_mark(caller: Caller, mark: str) -> Caller:
+    """A caller as he may be shown: the mark of `marked` stands in no name, nor in a user part that is read as one."""
+    if not mark:
+        return caller
+    user = caller.user if _NUMBER.fullmatch(caller.user) else unmarked(caller.user, mark)
+    return caller._replace(name=unmarked(caller.name, mark), user=user)
 
 
 def unmarked(name: str, mark: str) -> str:

@@ -12,7 +12,7 @@ from b2bua.call import Call
 from b2bua.callback import callback
 from b2bua.callback_admission import number_to_ring, read_trigger
 from b2bua.caller_id import ANONYMOUS, Shown, equipment_of, line_of
-from b2bua.caller_proof import claims_of, marked, proven_first, unmarked, verdict_of
+from b2bua.caller_proof import claims_of, marked, proven_first, verdict_of, without_mark
 from b2bua.edge import seen_by_edge
 from b2bua.extras import options_of
 from b2bua.inbound import inbound
@@ -155,8 +155,7 @@ class Intake:
             raise PeerError("Not Found", 404)
         if "Replaces" in request.fields:
             raise PeerError("Only an extension may take a call over", 403)
-        room, caller = exchange.trunks.admits(trunk), caller_on_trunk(request, trunk)
-        caller = caller._replace(name=unmarked(caller.name, exchange.mark), user=unmarked(caller.user, exchange.mark))
+        room, caller = exchange.trunks.admits(trunk), without_mark(caller_on_trunk(request, trunk), exchange.mark)
         if extension.kind == "callback":
             self._triggered(incoming, trunk, extension, number, caller, room=room)
             return

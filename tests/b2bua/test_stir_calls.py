@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from b2bua.caller_id import Shown
-from b2bua.caller_proof import marked, unmarked
+from b2bua.caller_proof import marked, unmarked, without_mark
 from b2bua.desk import Holder
 from b2bua.outcome import Outcome
 from b2bua.stir.certificates import Signer
@@ -19,6 +19,7 @@ from b2bua.stir.passport import Passport, is_signed_by, read_identity, read_toke
 from b2bua.stir.service import Stir, StirFiles
 from b2bua.stir.verdict import Finding, Verdict
 from b2bua.stories import stories
+from sip_stack import identity as identities
 from sip_stack.message import Request, parse
 from store import journal
 from tests.b2bua.test_callback_trigger import no_invite, reasons
@@ -288,6 +289,17 @@ MARK = "[ok] "
 def test_nobody_outside_says_the_mark_himself(name: str, seen: str) -> None:
     assert unmarked(name, MARK) == seen
     assert unmarked(name, "") == name
+
+
+@pytest.mark.parametrize(("mark", "said", "seen"), [
+    pytest.param(MARK, ("[ok] Bank", "[ok] 911"), ("Bank", "911"), id="name and user part"),
+    pytest.param("+ ", ("+ Bank", "+12025550100"), ("Bank", "+12025550100"), id="a number keeps its plus"),
+    pytest.param("* ", ("*", "*1"), ("", "*1"), id="... and its star"),
+    pytest.param("", ("+ Bank", "+1"), ("+ Bank", "+1"), id="no mark"),
+])  # fmt: skip
+def test_a_caller_without_the_mark(mark: str, said: tuple[str, str], seen: tuple[str, str]) -> None:
+    caller = identities.Caller(*said, asserted=True, hidden=False)
+    assert without_mark(caller, mark) == identities.Caller(*seen, asserted=True, hidden=False)
 
 
 def test_a_phone_sees_the_mark_where_we_put_it_alone() -> None:
