@@ -44,6 +44,7 @@ async def callnow(want: CallNowRequest, call: Call) -> Outcome:
     """Ring the extension, ask, then call the visitor at the extension's expense and join them."""
     settings = want.extension.callnow
     paid = await call.hold(want.number, want.limit_s)  # raises CreditRefused before anyone is rung
+    want.tell(Stage.RINGING_OWNER)
     name = unmarked(want.name, call.exchange.mark) or "Anonymous"
     phone = await dial_extension(call, want.extension, shown=Shown(name, want.number))
     if want.confirm and (refused := await _refused(phone, want)) is not None:

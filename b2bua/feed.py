@@ -27,6 +27,11 @@ class Feed(Generic[T]):
             self._changed.set()
             self._changed = None
 
+    async def changed(self) -> None:
+        """Wait for the next change."""
+        self._changed = self._changed or asyncio.Event()
+        await self._changed.wait()
+
     async def follow(self) -> AsyncIterator[T]:
         """The value now, then at each change."""
         while True:

@@ -186,6 +186,9 @@ class Visitors:
         accepted = AcceptedRequest(record, Feed(status), tries=record.tries)
         if due is None:
             taken = await self._calls.begin(accepted, extension, facts, facts.rate, link)
+            if taken:
+                # its call has held the money, or is over: what is told to be accepted is written
+                await accepted.status.changed()
         else:
             taken = await self._calls.schedule(accepted, due, link)
         return Accepted(record.token) if taken else refuse(Reason.SIGNED_USED_UP)

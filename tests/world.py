@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from ipaddress import ip_address
 from itertools import count
@@ -47,7 +47,7 @@ from store.database import connect, migrate
 from store.errors import StoreError
 from tests.virtual import VirtualLoop
 
-__all__ = ["Far", "Peer", "Wire", "World", "play"]
+__all__ = ["Far", "Peer", "Wire", "World", "given_up_at_once", "play"]
 
 T = TypeVar("T")
 SERVER = ("192.0.2.1", 5060)
@@ -652,6 +652,22 @@ async def opened(
         await world.exchange.close()
         await world.database.close()
         shutil.rmtree(world.folder)
+
+
+@contextmanager
+def given_up_at_once(world: World) -> Iterator[None]:
+    """Inside, each call is cancelled in the moment in which it begins, before its first step."""
+    begin = world.exchange.begin
+
+    def given_up(call: Call, flow: Coroutine[Any, Any, Any]) -> None:
+        begin(call, flow)
+        assert call.cancel()
+
+    world.exchange.begin = given_up  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        world.exchange.begin = begin  # type: ignore[method-assign]
 
 
 def play(

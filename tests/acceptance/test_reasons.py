@@ -357,8 +357,7 @@ async def _reach(bench: Bench, rows: list[Case]) -> None:
     await bench.rest()
 
     await bench.ask(stopped, "b", 1, "")
-    await until(lambda: bench.invited(stopped), "INVITE")
-    await server.kill()
+    await server.kill()  # whether it rings already or not: it was accepted
     bench.reasons[stopped.id].append("server-restarted")
     await server.start()
     bench.check(rows)
@@ -367,8 +366,9 @@ async def _reach(bench: Bench, rows: list[Case]) -> None:
     bench.check(rows)
     await bench.rest()
 
+    before = bench.invited(stopped)
     await bench.ask(stopped, "", 0, "")
-    await until(lambda: bench.invited(stopped) == 2, "INVITE")
+    await until(lambda: bench.invited(stopped) > before, "INVITE")
     await server.stop()
     bench.reasons[stopped.id].append(stopped.reason)
     server.environment |= clock_ahead(61 * 60)

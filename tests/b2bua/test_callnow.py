@@ -34,6 +34,18 @@ async def confirmed(world: World, number: str = "5555555555") -> tuple[Far, Far]
     return owner, visitor
 
 
+def test_a_visitor_is_told_that_it_is_accepted_when_that_is_written() -> None:
+    """So that `kill -9` leaves no accepted request without a record (SPEC A12.12)."""
+    async def scenario(world: World) -> None:
+        phone = await john(world)
+        token = await world.callnow()
+        assert [(request.token, request.reason) for request in world.requests()] == [(token, "")]
+        (await phone.expects_call()).refuses(486)
+        await world.over()
+
+    play(scenario, fixture())
+
+
 def test_the_extension_is_rung_first_and_the_visitor_after_the_key() -> None:
     async def scenario(world: World) -> None:
         phone, trunk = await john(world), Peer(world, T1)

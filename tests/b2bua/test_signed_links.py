@@ -36,7 +36,7 @@ from store.values import DialPlan
 from tests.b2bua.test_callnow import john
 from tests.b2bua.test_callnow_rules import OTHER_PAGE, rules
 from tests.plans import fixture
-from tests.world import T1, Far, Peer, World, play
+from tests.world import T1, Far, Peer, World, given_up_at_once, play
 
 OPERATOR, CLIENT = Holder("operator", None), Holder("client", 1)
 IP, OTHER_IP = "198.51.100.7", "203.0.113.9"
@@ -255,9 +255,9 @@ def test_nobody_rung_is_no_use() -> None:
 def test_a_call_given_up_before_it_begins_is_no_use_and_has_one_record() -> None:
     async def scenario(world: World) -> None:
         phone = await john(world)
-        answer = await ask(world, token_of(await made(world)), number="5551112222")
-        assert isinstance(answer, Accepted)
-        assert await world.desk.cancel_visitor(answer.token)
+        link = token_of(await made(world))
+        with given_up_at_once(world):
+            assert isinstance(await ask(world, link, number="5551112222"), Accepted)
         await world.over()
         assert [row.reason for row in world.requests()] == ["cancelled"]
         assert world.exchange.unsettled == {}
