@@ -14,10 +14,12 @@ from b2bua.callback_admission import (
     firewall,
     needs_secret,
     number_to_ring,
+    proven_trigger,
     read_trigger,
     too_poor,
 )
 from b2bua.outcome import Outcome
+from b2bua.stir.verdict import Finding, Verdict
 from sip_stack.identity import Caller
 from store.directory import build
 from store.values import Account, AuthorisedCaller, CallbackSettings, DialPlan, Extension, Micros, Rate, Trunk
@@ -133,6 +135,8 @@ TRUSTED = Trunk(1, "R1", "192.0.2.1", trusted=True, number_format="national", co
 
 @pytest.mark.parametrize(("caller", "trunk", "trigger"), [
     pytest.param(Caller("Mary", "2025550100", True, False), TRUSTED, KNOWN, id="a national number"),
+    pytest.param(Caller("Mary", "(202) 555-0100", True, False), replace(TRUSTED, number_format="as-is"), KNOWN,
+                 id="one that only the dial plan can read"),
     pytest.param(Caller("Mary", "2025550100", False, False), replace(TRUSTED, trusted=False), STRANGER,
                  id="a stranger"),
     pytest.param(Caller("Mary", "2025550100", True, True), TRUSTED, HIDDEN, id="hidden"),
@@ -148,6 +152,7 @@ def test_read_trigger(caller: Caller, trunk: Trunk, trigger: Trigger) -> None:
     pytest.param(A, KNOWN, ("+12025550100", True), id="a: the caller's"),
     pytest.param(B, KNOWN, ("+12025550100", True), id="b: the caller's"),
     pytest.param(C, KNOWN, ("+12025550199", True), id="c: always the fixed one"),
+    pytest.param(replace(C, fixed_number="(202) 555-0199"), KNOWN, ("+12025550199", True), id="as it is typed"),
     pytest.param(B, replace(KNOWN, number="bob"), ("bob", False), id="no number"),
     pytest.param(B, replace(KNOWN, number="001002"), ("001002", False), id="an internal one"),
     pytest.param(B, replace(KNOWN, number="911"), ("911", False), id="an emergency number"),
@@ -155,6 +160,19 @@ def test_read_trigger(caller: Caller, trunk: Trunk, trigger: Trigger) -> None:
 ])  # fmt: skip
 def test_number_to_ring(settings: CallbackSettings, trigger: Trigger, number: tuple[str, bool]) -> None:
     assert number_to_ring(settings, trigger, PLAN, DIRECTORY) == number
+
+
+@pytest.mark.parametrize(("finding", "must", "trusted"), [
+    pytest.param(Finding.PASSED, False, True, id="proven"),
+    pytest.param(Finding.PASSED, True, True, id="proven, as it must be"),
+    pytest.param(Finding.NONE, False, True, id="nobody signed, nobody need"),
+    pytest.param(Finding.NONE, True, False, id="nobody signed, and must"),
+    *(pytest.param(each, must, False, id=f"{each}, must {must}") for must in (False, True)
+      for each in Finding if each.failed),
+])  # fmt: skip
+def test_what_a_signature_makes_of_a_trigger(finding: Finding, must: bool, trusted: bool) -> None:
+    assert proven_trigger(KNOWN, Verdict(finding), must=must) == replace(KNOWN, trusted=trusted)
+    assert proven_trigger(STRANGER, Verdict(finding), must=must) == STRANGER, "a signature makes nobody trusted"
 
 
 def test_only_a_believed_number_is_looked_up() -> None:
