@@ -35,6 +35,7 @@ def import_(
     table: Table, file: Annotated[Path, typer.Argument(help="CSV; its first line names the columns.")],
     separator: Separator = ",",
     keep: Annotated[bool, typer.Option("--keep", help="Leave the rates that are not in the file.")] = False,
+    plus: Annotated[bool, typer.Option("--plus", help="Put + before prefixes that have none.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only look what it would do.")] = False,
     config: ConfigOption = None, database: DatabaseOption = "",
 ) -> None:  # fmt: skip
@@ -42,7 +43,7 @@ def import_(
     with clear_errors():
         data = file.read_bytes()
     done = order(database, config, _at_line(file, lambda office: office.import_rates(
-        OPERATOR, table, data, separator=separator, keep=keep, dry_run=dry_run,
+        OPERATOR, table, data, separator=separator, keep=keep, plus=plus, dry_run=dry_run,
     )))  # fmt: skip
     typer.echo(
         f"{'would be ' if dry_run else ''}added {done.added}, changed {done.changed}, removed {done.removed}, "

@@ -144,9 +144,13 @@ class PriceDesk(Protocol):
         """The rates of a table whose prefix begins so."""
 
     async def import_rates(
-        self, who: Holder, table: str, data: bytes, *, separator: str = ",", keep: bool = False, dry_run: bool = False
-    ) -> RateImportView:
-        """Make a table what a CSV file says, whole or not at all; `keep`: leave rates that are not in it."""
+        self, who: Holder, table: str, data: bytes, *, separator: str = ",", keep: bool = False, plus: bool = False,
+        dry_run: bool = False,
+    ) -> RateImportView:  # fmt: skip
+        """Make a table what a CSV file says, whole or not at all.
+
+        `keep`: leave rates that are not in it; `plus`: put one before prefixes without.
+        """
 
     async def export_rates(self, who: Holder, table: str, *, separator: str = ",") -> bytes:
         """A table as CSV, as `import_rates` takes it."""

@@ -73,11 +73,15 @@ class PriceOffice:
         return [rate_view(rate, table) for rate in found[offset : offset + limit]]
 
     async def import_rates(
-        self, who: Holder, table: str, data: bytes, *, separator: str = ",", keep: bool = False, dry_run: bool = False
-    ) -> RateImportView:
-        """Make a table what a CSV file says, whole or not at all; `keep`: leave rates that are not in it."""
+        self, who: Holder, table: str, data: bytes, *, separator: str = ",", keep: bool = False, plus: bool = False,
+        dry_run: bool = False,
+    ) -> RateImportView:  # fmt: skip
+        """Make a table what a CSV file says, whole or not at all.
+
+        `keep`: leave rates that are not in it; `plus`: put one before prefixes without.
+        """
         _operator(who)
-        lines = await asyncio.to_thread(read_rates, data, table, separator)
+        lines = await asyncio.to_thread(read_rates, data, table, separator, plus=plus)
         while True:
             changes = await self.database.read(lambda conn: compare(conn, load(conn), table, lines, keep=keep))
             if dry_run or await self.database.run(partial(write_changes, changes=changes)):

@@ -124,7 +124,8 @@ def _check(directory: Directory, table: str, lines: Sequence[tuple[int, RateEntr
         if entry.interval and directory.interval(entry.interval) is None:
             raise bad_line(line, "interval", f'there is no interval "{entry.interval}"')
         if entry.prefix and reads == "e164" and not entry.prefix.startswith("+"):
-            raise bad_line(line, "prefix", f'"{entry.prefix}" matches nothing: numbers begin with + in mode e164')
+            reason = f'"{entry.prefix}" matches nothing: numbers begin with + in mode e164. Import it with plus'
+            raise bad_line(line, "prefix", reason)
         if reads == "as-dialled" and entry.prefix.startswith("+"):
             reason = f'"{entry.prefix}" matches nothing: numbers are without + in mode as-dialled'
             raise bad_line(line, "prefix", reason)

@@ -38,8 +38,11 @@ _PRICES = ("connection_fee", "first_cost", "increment_cost", "minimum", "cost")
 """At least one of them is said: what was cut off, or left out, is not free."""
 
 
-def read_rates(data: bytes, table: str, separator: str = ",") -> list[tuple[int, RateEntry]]:
-    """Each rate with its line; the first line names the columns.  Raises: NotDone with line, field and reason."""
+def read_rates(data: bytes, table: str, separator: str = ",", *, plus: bool = False) -> list[tuple[int, RateEntry]]:
+    """Each rate with its line; the first line names the columns.  Raises: NotDone with line, field and reason.
+
+    `plus` puts one before each prefix that has none: carriers write country codes without.
+    """
     if len(data) > MOST_BYTES:
         raise NotDone(f"The file is longer than {MOST_BYTES} bytes.")
     if len(separator) != 1 or separator in '"\r\n':
@@ -50,7 +53,7 @@ def read_rates(data: bytes, table: str, separator: str = ",") -> list[tuple[int,
         raise bad_line(data.count(b"\n", 0, broken.start) + 1, "", "the file is not UTF-8 text") from broken
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
-        return list(_entries(rows, table))
+        return list(_entries(rows, table, plus=plus))
     except csv.Error as broken:
         raise bad_line(rows.line_num, "", f"not well-formed: {broken}") from broken
 
@@ -60,7 +63,7 @@ def bad_line(line: int, field: str, reason: str) -> NotDone:
     return NotDone(f"Line {line}: {f'{field}: ' if field else ''}{reason}", field=field, line=line)
 
 
-def _entries(rows: Any, table: str) -> Iterator[tuple[int, RateEntry]]:
+def _entries(rows: Any, table: str, *, plus: bool) -> Iterator[tuple[int, RateEntry]]:
     names: Sequence[str] | None = None
     first: dict[tuple[str, ...], int] = {}
     for row in rows:
@@ -72,13 +75,22 @@ def _entries(rows: Any, table: str) -> Iterator[tuple[int, RateEntry]]:
             continue
         if len(cells) > len(names):
             raise bad_line(rows.line_num, "", f"{len(cells)} cells in a file of {len(names)} columns")
-        entry = _entry(rows.line_num, dict(zip(names, cells, strict=False)), table)
+        named = dict(zip(names, cells, strict=False))
+        if plus and named.get("prefix"):
+            named["prefix"] = _with_plus(rows.line_num, named["prefix"])
+        entry = _entry(rows.line_num, named, table)
         key = (entry.prefix, entry.interval, entry.valid_from)
         if (before := first.setdefault(key, rows.line_num)) != rows.line_num:
             raise bad_line(rows.line_num, "prefix", f'a second rate for "{entry.prefix}" (the first: line {before})')
         yield rows.line_num, entry
     if names is None:
         raise bad_line(1, "", "the file has no line")
+
+
+def _with_plus(line: int, prefix: str) -> str:
+    if prefix.startswith("0"):
+        raise bad_line(line, "prefix", f'"{prefix}" is no country code: none begins with 0')
+    return prefix if prefix.startswith("+") else f"+{prefix}"
 
 
 def _names(line: int, cells: Sequence[str]) -> Sequence[str]:

@@ -50,7 +50,7 @@ class PriceApi:
                       "Make a table what a CSV file says; the first bad line is told, and then nothing is done",
                       self._import, takes=CSV, gives=RateImportView, reserved=_ALL,
                       query=(_SEPARATOR, Query("keep", "leave the rates that are not in the file", "boolean"),
-                             _DRY_RUN)),
+                             Query("plus", "put + before prefixes that have none", "boolean"), _DRY_RUN)),
             Operation("GET", "/prices", "ExplainPrice", "How the price of a number comes about", self._explain,
                       gives=PriceView, reserved=_ALL,
                       query=(Query("number", "in any notation", required=True),
@@ -82,11 +82,12 @@ class PriceApi:
         return Response(data, headers={"Content-Disposition": name}, media_type=CSV + "; charset=utf-8")
 
     async def _import(self, request: Request, who: Holder) -> RateImportView:
-        keep, dry_run = bool(read_switch(request, "keep")), bool(read_switch(request, "dry_run"))
+        keep, plus, dry_run = (bool(read_switch(request, name)) for name in ("keep", "plus", "dry_run"))
         data = await read_body(request, CSV, MOST_RATE_BYTES)
         return await self._office.import_rates(
-            who, _table(request), data, separator=_query(request, "separator", ","), keep=keep, dry_run=dry_run
-        )
+            who, _table(request), data, separator=_query(request, "separator", ","), keep=keep, plus=plus,
+            dry_run=dry_run,
+        )  # fmt: skip
 
     async def _explain(self, request: Request, who: Holder) -> PriceView:
         number = _query(request, "number").strip()

@@ -142,6 +142,15 @@ def test_import_list_and_export(ringback: Ringback, tmp_path: Path) -> None:
     assert said.replace("\n", "") .startswith(f'ringback: {file}:3: first_cost: "dear" is no amount of money')
 
 
+def test_a_deck_without_plusses(ringback: Ringback, tmp_path: Path) -> None:
+    file = tmp_path / "deck.csv"
+    file.write_text("area code,cost\n49,0.01\n")
+    said = ringback("rate", "import", "carrier", str(file), fails=True)
+    assert '"49" matches nothing: numbers begin with + in mode e164. Import it with plus' in said.replace("\n", " ")
+    assert ringback("rate", "import", "carrier", str(file), "--plus") == "added 1, changed 0, removed 1, unchanged 0"
+    assert ringback("rate", "list", "carrier").splitlines()[1].startswith("+49 ")
+
+
 def test_applying_the_file_again_leaves_imported_tables_alone(ringback: Ringback, tmp_path: Path) -> None:
     file = tmp_path / "deck.csv"
     file.write_text("prefix,cost\n+1,0\n")

@@ -125,6 +125,15 @@ def test_the_first_bad_line_is_told_and_nothing_is_done(
     assert there(conn) == {"49": 10_000}
 
 
+def test_prefixes_get_their_plus_where_that_is_asked_for() -> None:
+    text = b"prefix,cost\n44,1\n'+45,1\n,1\n"
+    assert [entry.prefix for _, entry in read_rates(text, "t", plus=True)] == ["+44", "+45", ""]
+    assert [entry.prefix for _, entry in read_rates(text, "t")] == ["44", "+45", ""]
+    for wrong, says in ((b"0044,1\n", "none begins with 0"), (b"44,1\n+44,1\n", "the first: line 2")):
+        with pytest.raises(NotDone, match=says):
+            read_rates(b"prefix,cost\n" + wrong, "t", plus=True)
+
+
 def test_a_file_that_is_no_text() -> None:
     with pytest.raises(NotDone, match="Line 2: the file is not UTF-8 text"):
         read_rates(b"prefix\n\xff\xfe", "t")

@@ -41,6 +41,8 @@ async def test_rates_are_imported_seen_and_exported(database: Any, clock: Clock)
         assert [(each["prefix"], each["formula"]) for each in rates] == [
             ("44", "0.005 for the first 60 s, then 0.005 for every 60 s begun"),
         ]
+        await api.post("/api/v1/rate-tables/plus/rates/import?plus=true", content=DECK, headers=CSV)
+        assert [each["prefix"] for each in (await api.get("/api/v1/rate-tables/plus/rates")).json()] == ["+44"]
         out = await api.get("/api/v1/rate-tables/carrier/rates/export.csv")
         again = await api.post("/api/v1/rate-tables/carrier/rates/import", content=out.content, headers=CSV)
         assert again.json()["unchanged"] == 1
