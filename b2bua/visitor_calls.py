@@ -265,13 +265,7 @@ class VisitorCalls:
         self._told(accepted, Stage.SCHEDULED)
 
     async def _call_waiting(self, accepted: AcceptedRequest) -> None:
-        """Its time has come: judge it anew, and call, look again soon, or end it."""
-        try:
-            await self._judge_waiting(accepted)
-        except StoreError as error:  # it is looked at again
-            log.error("request=%s event=not-judged error=%s", accepted.record.token, error)
-
-    async def _judge_waiting(self, accepted: AcceptedRequest) -> None:
+        """Its time has come: judge it anew, and call, leave it for a later look, or end it.  Raises: StoreError."""
         exchange, record = self._exchange, accepted.record
         extension = exchange.directory.extensions.get(record.extension)
         if extension is None or exchange.directory.callnow(extension.callnow.id) is not extension:

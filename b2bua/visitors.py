@@ -153,7 +153,7 @@ class Visitors:
     ) -> Accepted | Refused:
         now, same = self._exchange.now(), {"page_id": request.page_id, "ip": request.source_ip, "number": number}
         if (seen := self._repeats.find(now, **same)) and (accepted := self._calls.find(seen)) is not None:
-            if request.at is None or request.at == accepted.due:
+            if request.at == accepted.asked_for and (request.at is None or request.at == accepted.due):
                 return Accepted(seen)
         if link is not None and not link.left:
             return refuse(Reason.SIGNED_USED_UP)

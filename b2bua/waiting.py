@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,14 +12,17 @@ from b2bua.admission import Reason
 from b2bua.call import Call
 from b2bua.desk import VisitorStatus
 from b2bua.feed import Feed
+from store.errors import StoreError
 from store.journal import RequestRecord
 from store.values import Micros
 
 __all__ = ["AcceptedRequest", "WaitingList"]
 
+log = logging.getLogger(__name__)
+
 _NAP_S = 15.0
 """A wall clock may be set: nobody sleeps longer at once."""
-AGAIN_S = 5.0
+_AGAIN_S = 5.0
 """How soon a request that could not be called yet is looked at again."""
 
 
@@ -44,6 +48,11 @@ class AcceptedRequest:
     """Why it was not called though its time had come."""
     look: float = 0.0
     """When it is looked at next."""
+
+    @property
+    def asked_for(self) -> float | None:
+        """The time that the visitor chose; None: he asked for a call at once."""
+        return None if self.record.tries else self.record.due
 
 
 class WaitingList:
@@ -87,11 +96,20 @@ class WaitingList:
             now = self._wall()
             for request in sorted(self._waiting.values(), key=lambda each: each.look):
                 if request.look <= now and request in self:
-                    request.look = now + AGAIN_S
-                    await self._dial(request)
+                    request.look = now + _AGAIN_S
+                    await self._try(request)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._nap_s()):
                     await self._changed.wait()
+
+    async def _try(self, request: AcceptedRequest) -> None:
+        """One that fails is looked at again, and spoils no other."""
+        try:
+            await self._dial(request)
+        except StoreError as error:
+            log.error("request=%s event=not-judged error=%s", request.record.token, error)
+        except Exception:
+            log.exception("request=%s event=bug", request.record.token)
 
     def _nap_s(self) -> float | None:
         """None: until something is added."""

@@ -7,11 +7,14 @@ from collections.abc import Callable
 
 import pytest
 
-from b2bua.desk import Accepted, Holder, Refused, Stage, VisitorRequest
+from b2bua.desk import Accepted, Holder, Refused, Stage, VisitorRequest, VisitorStatus
+from b2bua.feed import Feed
 from b2bua.outcome import Outcome
 from b2bua.stories import stories
+from b2bua.waiting import AcceptedRequest, WaitingList
 from store import ledger
 from store.database import connect
+from store.errors import StoreError
 from store.journal import RequestRecord
 from tests.b2bua.test_callnow import NO_CONFIRM, john
 from tests.plans import fixture
@@ -688,3 +691,49 @@ def test_why_says_what_it_waits_for_and_when_it_is_called() -> None:
         assert story.sentence.startswith("The owner of the extension pressed 3: it is called again later. It is called")
 
     play(scenario, fixture(SLOTS))
+
+
+def test_within_30_s_the_same_choice_is_one_request_and_another_is_another() -> None:
+    async def scenario(world: World) -> None:
+        phone = await john(world)
+        first, second = map(float, offered(world)[:2])
+        token = await chosen(world, first)
+        assert await chosen(world, first) == token
+        other = await choose(world, second)
+        assert isinstance(other, Refused)
+        assert other.reason == "number-waiting"
+        assert await world.callnow() != token, "now is another choice"
+        (await phone.expects_call()).refuses(486)
+        await world.over()
+        assert await world.desk.cancel_visitor(token)
+        assert await chosen(world, first) != token, "what was given up is not given again"
+
+    play(scenario, fixture(SLOTS))
+
+
+async def test_a_request_that_fails_is_looked_at_again_and_spoils_no_other() -> None:
+    looked: list[str] = []
+    done = asyncio.Event()
+
+    async def dial(request: AcceptedRequest) -> None:
+        looked.append(request.record.token)
+        request.look = 0.0
+        if request.record.token == "bug":
+            raise ZeroDivisionError
+        if request.record.token == "store":
+            raise StoreError("the database is locked")
+        waiting.remove(request)
+        if looked.count("bug") > 1:
+            done.set()
+        else:
+            waiting.add(AcceptedRequest(request.record, request.status, due=3.0))
+
+    waiting = WaitingList(lambda: 9.0, dial)
+    for n, token in enumerate(("bug", "store", "fine")):
+        record = RequestRecord(token, 0.0, "john_doe")
+        waiting.add(AcceptedRequest(record, Feed(VisitorStatus(Stage.SCHEDULED, "john_doe", "")), due=float(n)))
+    running = asyncio.create_task(waiting.run())
+    async with asyncio.timeout(5):
+        await done.wait()
+    running.cancel()
+    assert looked[:6] == ["bug", "store", "fine"] * 2

@@ -16,6 +16,8 @@ PROMPTS = 'language: there are no prompts in "klingon"; there are in en, ru'
 SOUND = 'callback of 001*900: {}: "{}": a sound begins with /, as in "/en/zero"'
 ODD = '"/../x": a part of it is no name of a folder or file'
 
+SLOT_MIN = "slot_min: 5 or more, and a whole number of them in a day, as 15, 20, 30 or 60; or 0"
+
 REFUSED: dict[str, list[tuple[Any, str]]] = {
     "server.realm": [("", "realm: expected text without quotes"), ('a"b', "realm: expected text without quotes")],
     "server.caller_quota": [(-1, "caller_quota: expected a whole number from 0 to 1000000"),
@@ -60,6 +62,7 @@ REFUSED: dict[str, list[tuple[Any, str]]] = {
     "extension.callnow.rules.prefix": [("x", "rules: prefix: expected digits, with + before them in E.164"),
                                        ("+44", f'callnow of 001*002: rules: prefix: "+44" {NO_PLUS}')],
     "extension.callnow.rules.name": [(" ", "rules: a rule needs number, prefix, name or no_name")],
+    "extension.callnow.slot_min": [(3, SLOT_MIN), (7, SLOT_MIN), (25, SLOT_MIN), (600, SLOT_MIN)],
     "extension.callnow.interval": [("nosuch", 'callnow of 001*002: there is no interval "nosuch"')],
     "extension.callback.fixed_number": [
         ("x", 'fixed_number: return_to "fixed" needs digits here, with + before them in E.164')],

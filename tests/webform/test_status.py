@@ -8,7 +8,7 @@ import re
 import httpx
 import pytest
 
-from b2bua.desk import Stage
+from b2bua.desk import Stage, VisitorStatus
 from tests.webform.conftest import until
 from tests.webform.desk import ScriptedDesk
 from tests.webform.public import MARY, PAGE
@@ -81,3 +81,17 @@ async def test_the_status_page_outlives_the_owner_s_page(client: httpx.AsyncClie
     url = (await client.post(PAGE, data=MARY)).headers["location"]
     del desk.pages["john_doe"]
     assert "Ringing the person you want to reach" in (await client.get(url)).text
+
+
+async def test_who_waits_is_told_when_and_the_page_is_asked_for_seldom(
+    client: httpx.AsyncClient, desk: ScriptedDesk
+) -> None:
+    desk.statuses["later"] = VisitorStatus(
+        Stage.SCHEDULED, "john_doe", "5555555555", due=1_795_185_000.0, told="at 16:30", zone="Europe/Bucharest"
+    )
+    html = (await client.get("/callnow/status/later")).text
+    assert '<h1 id="headline">We will call at 16:30</h1>' in html
+    assert "John Doe’s rings first, then yours. The time is that of Europe/Bucharest." in html
+    assert 'http-equiv="refresh" content="30"' in html
+    assert 'data-due="1795185000.0"' in html
+    assert 'id="cancel">' in html
