@@ -105,8 +105,17 @@ class VisitorCalls:
 
     async def facts(self, extension: Extension, number: str, at: float | None = None) -> Facts:
         """What is known of a call now, or at another time.  Raises: StoreError."""
-        return await read_facts(
+        facts = await read_facts(
             self._exchange, extension, number, lambda: self._at_stake(extension.callnow.id), at,
+        )
+        return replace(facts, on_phone=facts.on_phone or self._begins(extension))
+
+    def _begins(self, extension: Extension) -> bool:
+        """A call of its page is about to begin: it waits until a use of its link is counted."""
+        live = self._exchange.live
+        return any(
+            each.call is not None and each.call.outcome is None and each.call.id not in live
+            for each in self._requests.values() if each.record.extension == extension.number
         )
 
     async def schedule(self, accepted: AcceptedRequest, due: float, link: Link | None) -> bool:

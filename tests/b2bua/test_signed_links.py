@@ -40,6 +40,7 @@ from tests.world import T1, Far, Peer, World, given_up_at_once, play
 
 OPERATOR, CLIENT = Holder("operator", None), Holder("client", 1)
 IP, OTHER_IP = "198.51.100.7", "203.0.113.9"
+EVEN_ON_PHONE = ('id = "john_doe"', 'id = "john_doe"\nreject_while_on_phone = false')
 BAD = "This link does not work. Please ask whoever gave it to you for a new one."
 
 
@@ -164,7 +165,7 @@ def test_two_clicks_at_once_on_a_link_of_one_use_place_one_call() -> None:
         await world.over()
         assert world.desk.visitor_status(accepted.token).stage is Stage.NOT_AVAILABLE
 
-    play(scenario, fixture())
+    play(scenario, fixture(EVEN_ON_PHONE))
 
 
 def test_two_links_at_once_spend_no_more_than_the_money_of_the_day() -> None:
@@ -178,7 +179,7 @@ def test_two_links_at_once_spend_no_more_than_the_money_of_the_day() -> None:
         await world.over()
         assert sorted(await left(world)) == [("open", 1), ("used-up", 0)]
 
-    play(scenario, fixture(('id = "john_doe"', 'id = "john_doe"\nmoney_a_day = "0.12"')))
+    play(scenario, fixture((EVEN_ON_PHONE[0], f'{EVEN_ON_PHONE[1]}\nmoney_a_day = "0.12"')))
 
 
 def test_the_links_of_an_extension_go_with_it() -> None:
@@ -263,6 +264,22 @@ def test_a_call_given_up_before_it_begins_is_no_use_and_has_one_record() -> None
         assert world.exchange.unsettled == {}
         assert await left(world) == [("open", 1)]
         assert phone.invited == 0
+
+    play(scenario, fixture())
+
+
+def test_two_links_at_the_same_moment_ring_a_phone_once() -> None:
+    """SPEC 17: while a use of the one is counted, its call is as good as begun."""
+    async def scenario(world: World) -> None:
+        phone = await john(world)
+        links = [token_of(await made(world)) for _ in range(2)]
+        answers = await asyncio.gather(*(
+            ask(world, link, number=f"555111222{n}", ip=f"198.51.100.{n}") for n, link in enumerate(links)
+        ))
+        assert [answer.reason for answer in answers if isinstance(answer, Refused)] == ["on-phone"]
+        (await phone.expects_call()).refuses(486)
+        await world.over()
+        assert phone.invited == 1
 
     play(scenario, fixture())
 
