@@ -14,6 +14,7 @@ from store.values import Limit
 __all__ = ["format_moment", "interval_faults", "limit_of", "parse_moment", "zone_fault"]
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_LAST = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _EXAMPLES = {"hours": '"08:00-20:00"', "weekdays": '"Mon-Fri" or "Sat"', "days": '"1-25" or "31"'}
 
 
@@ -81,9 +82,12 @@ def interval_faults(entry: IntervalEntry) -> Iterator[tuple[str, str]]:
         yield "limits", f"limits: an interval has one to {MOST_LIMITS} limits"
     for limit in entry.limits:
         try:
-            limit_of(limit)
+            read = limit_of(limit)
         except ValueError as wrong:
             yield "limits", f"limits: {wrong}"
+            continue
+        if read.month and read.start_day and read.end_day and _LAST[read.month - 1] < read.start_day <= read.end_day:
+            yield "limits", f'limits: days: "{limit.days}" never comes in month {read.month}'
 
 
 def parse_moment(text: str, zone: str) -> float:

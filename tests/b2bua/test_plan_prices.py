@@ -49,6 +49,8 @@ def limits(text: str) -> str:
     pytest.param(limits('{ weekdays = "Mon-Funday" }'), 3,
                  'limits: weekdays: "Mon-Funday" is not as in "Mon-Fri" or "Sat"', id="weekday"),
     pytest.param(limits('{ days = "0-32" }'), 3, 'limits: days: "0-32" is not as in "1-25" or "31"', id="day"),
+    pytest.param(limits('{ days = "30-31", month = 2 }'), 3, 'limits: days: "30-31" never comes in month 2',
+                 id="a day that never comes"),
     pytest.param(limits("{ month = 13 }"), 3, "limits.month: expected a whole number <= 12", id="month"),
     pytest.param(limits('{ hour = "8-20" }'), 3, 'unknown key "hour"; did you mean "hours"?', id="a key of a limit"),
     pytest.param(limits(""), 3, "limits: an interval has one to 10 limits", id="no limit"),
