@@ -36,13 +36,16 @@ async def talking(world: World, number: str = MOBILE) -> tuple[Far, Far]:
 @pytest.mark.parametrize("after_s", [0.0, 0.0005])
 def test_who_gives_up_while_the_money_is_being_held_leaves_no_hold(after_s: float) -> None:
     async def scenario(world: World) -> None:
-        await john(world)
-        token = await world.callnow()
-        if after_s:
-            await asyncio.sleep(after_s)
-        assert await world.desk.cancel_visitor(token)
+        phone = await john(world)
+        asking = asyncio.ensure_future(world.callnow())
+        async for _ in world.exchange.moves.follow():
+            if world.exchange.live:
+                break
+        await asyncio.sleep(after_s)
+        assert next(iter(world.exchange.live.values())).cancel()
+        token = await asking
         assert (await world.over()).outcome is Outcome.CANCELLED
-        assert world.balance() == FULL
+        assert (phone.invited, world.balance()) == (0, FULL)
         assert [(r.token, r.reason) for r in world.requests()] == [(token, "cancelled")]
 
     play(scenario, fixture())
