@@ -12,7 +12,6 @@ from sqlalchemy import Connection
 
 from b2bua.audio import CODECS
 from b2bua.interrupt import Interrupt
-from b2bua.ladder import EXTENSION, RINGBACK, Kind
 from b2bua.leg import Leg
 from b2bua.leg_sound import LegSound
 from b2bua.outcome import MEDIA_FAULTS, CallError, CreditRefused, LegGone, MoneySpent, Outcome, refusal
@@ -20,6 +19,7 @@ from b2bua.payment import Paid, Purse
 from b2bua.record import call_record, leg_records
 from b2bua.stir.verdict import Verdict
 from b2bua.talk import Talk
+from b2bua.trace.ladder import EXTENSION, RINGBACK, Kind
 from media.engine import Engine
 from media.g711 import Codec
 from sip_stack.core import SipCore

@@ -7,14 +7,14 @@ from functools import partial
 
 from b2bua.ask import ask_number, ask_secrets, double_star, tell_credit
 from b2bua.call import Call
-from b2bua.callback_admission import firewall, needs_secret, too_poor
-from b2bua.caller_id import Shown, by_server
 from b2bua.dialling import Way, dial_extension, dial_out
-from b2bua.ladder import EXTENSION, PSTN
 from b2bua.leg import Leg
-from b2bua.numbers import BadNumber, read_number
 from b2bua.outcome import CallError, CreditRefused, LegGone, MoneySpent, NewNumber, NotAdmitted, Outcome
-from b2bua.routing import sell_rate
+from b2bua.rules.callback_admission import firewall, needs_secret, too_poor
+from b2bua.rules.caller_id import Shown, by_server
+from b2bua.rules.numbers import BadNumber, read_number
+from b2bua.rules.routing import sell_rate
+from b2bua.trace.ladder import EXTENSION, PSTN
 from b2bua.triggers import CallbackRequest, Served, admit, judge, note_ringing
 from store import lockouts
 from store.values import CallbackSettings

@@ -9,12 +9,12 @@ from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from b2bua.caller_id import Shown
-from b2bua.ladder import PSTN, RINGBACK
-from b2bua.numbers import from_trunk
 from b2bua.outcome import NotProven, Outcome
+from b2bua.rules.caller_id import Shown
+from b2bua.rules.numbers import from_trunk
 from b2bua.stir.attest import attestation, canonical, signed_number
 from b2bua.stir.verdict import Finding, Said, Verdict
+from b2bua.trace.ladder import PSTN, RINGBACK
 from sip_stack.headers import NameAddr
 from sip_stack.identity import Caller, is_hidden_user
 from sip_stack.message import Request

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from b2bua.ask import Accepted, ask_accept
 from b2bua.call import Call
-from b2bua.caller_id import Shown
 from b2bua.caller_proof import unmarked
 from b2bua.desk import Stage
 from b2bua.dialling import Way, dial_extension, dial_out
 from b2bua.leg import Leg
 from b2bua.outcome import CallError, Congested, LegGone, NoRoute, NotReached, Outcome
+from b2bua.rules.caller_id import Shown
 from b2bua.transfer import talk
 from store.values import Extension
 

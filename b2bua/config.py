@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
-from b2bua.admission import LimitNumbers
-from b2bua.code_admission import CodeLimits
-from b2bua.ladder import LadderLimits
+from b2bua.plan.toml_lines import key_lines, line_of
+from b2bua.rules.admission import LimitNumbers
+from b2bua.rules.code_admission import CodeLimits
 from b2bua.stir.service import StirFiles
-from b2bua.toml_lines import key_lines, line_of
+from b2bua.trace.ladder import LadderLimits
 
 __all__ = ["BadConfig", "Config", "Places", "listed", "own_address", "read_config", "split_address", "split_host"]
 

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import msgspec
 from sqlalchemy.engine import make_url
 
-from b2bua.call_ladder import CallLadder, live_ladder
 from b2bua.desk import Holder, NotDone
-from b2bua.ladder import address_text
-from b2bua.sip_trace import Filter, Seen, SipTrace
+from b2bua.trace.call_ladder import CallLadder, live_ladder
+from b2bua.trace.ladder import address_text
+from b2bua.trace.sip_trace import Filter, Seen, SipTrace
 from store.errors import StoreError
 
 if TYPE_CHECKING:
-    from b2bua.code_calls import CodeCalls
+    from b2bua.codes.calls import CodeCalls
     from b2bua.exchange import Exchange
 
 __all__ = [

@@ -8,9 +8,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Literal, Protocol
 
-from b2bua import office_desk
-from b2bua.link_desk import KeyRotation, LinkDesk, LinkView, MadeLink, NewLink, RotatedKey
-from b2bua.office_desk import (
+from b2bua.links.desk import KeyRotation, LinkDesk, LinkView, MadeLink, NewLink, RotatedKey
+from b2bua.office import desk as office_desk
+from b2bua.office.desk import (
     BlockedView,
     CallbackView,
     CallerChange,
@@ -34,7 +34,7 @@ from b2bua.office_desk import (
     StoryView,
     TypedCode,
 )
-from b2bua.price_desk import (
+from b2bua.prices.desk import (
     AppliedView,
     MarginsBy,
     MarginView,

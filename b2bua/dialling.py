@@ -7,20 +7,20 @@ from random import choice
 from typing import TYPE_CHECKING
 
 from b2bua.audio import CODECS
-from b2bua.caller_id import Shown, from_header, identity_headers, numbers_to_show, shown_on_trunk
 from b2bua.caller_proof import signature
-from b2bua.edge import FLOW_FAILED, by_phone, flow_is_lost, hop_of, routes_of
 from b2bua.extras import options_of
-from b2bua.ladder import EXTENSION, PSTN, RINGBACK
 from b2bua.leg import Leg
-from b2bua.numbers import called_on_trunk
 from b2bua.outcome import NoRoute, NotReached, Offline
 from b2bua.redirect import MOST_REDIRECTS, first_reached, read_target
 from b2bua.ringing import Ringing
-from b2bua.routing import route, sell_rate_by
-from b2bua.tariff import buy_rate
-from b2bua.trunk_identity import caller_headers
-from b2bua.trunk_requests import route_to, servers_of, trunk_uri
+from b2bua.rules.caller_id import Shown, from_header, identity_headers, numbers_to_show, shown_on_trunk
+from b2bua.rules.edge import FLOW_FAILED, by_phone, flow_is_lost, hop_of, routes_of
+from b2bua.rules.numbers import called_on_trunk
+from b2bua.rules.routing import route, sell_rate_by
+from b2bua.rules.tariff import buy_rate
+from b2bua.trace.ladder import EXTENSION, PSTN, RINGBACK
+from b2bua.trunks.identity import caller_headers
+from b2bua.trunks.requests import route_to, servers_of, trunk_uri
 from sip_stack.core import Hop
 from sip_stack.digest import Credentials
 from sip_stack.headers import NameAddr

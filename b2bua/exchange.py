@@ -16,16 +16,16 @@ from b2bua.call import Call
 from b2bua.feed import Feed
 from b2bua.gate import Gate
 from b2bua.intake import Intake
-from b2bua.ladder import LadderLimits, Ladders
 from b2bua.locations import Locations
 from b2bua.outcome import Outcome
+from b2bua.rules.tariff import monthly_fees
 from b2bua.secret_hash import verify_secret
 from b2bua.sounds import BadSound, find_sound
 from b2bua.stir.service import Stir
-from b2bua.tariff import monthly_fees
+from b2bua.trace.ladder import LadderLimits, Ladders
 from b2bua.triggers import Triggers
-from b2bua.trunk_requests import Locate
-from b2bua.trunks import Trunks
+from b2bua.trunks.live import Trunks
+from b2bua.trunks.requests import Locate
 from media.engine import Engine
 from media.prompt import BadClip, Pack
 from sip_stack.core import Hop, SipCore

@@ -11,7 +11,6 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from b2bua.admission import Limits
 from b2bua.call import Call
 from b2bua.desk import (
     Accepted,
@@ -31,7 +30,8 @@ from b2bua.desk import (
 from b2bua.exchange import Exchange
 from b2bua.explain import proof, sentence
 from b2bua.money import format_money
-from b2bua.visitors import Visitors
+from b2bua.rules.admission import Limits
+from b2bua.visitors.requests import Visitors
 from store import ledger
 from store.meta import ADMIN_TOKEN_HASH, read_meta, write_meta
 from store.values import Extension

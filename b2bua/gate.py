@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 
-from b2bua.sources import source_of
-from b2bua.throttle import WINDOW_S, Throttle
+from b2bua.rules.sources import source_of
+from b2bua.rules.throttle import WINDOW_S, Throttle
 from sip_stack.digest import Challenge, NonceMaker, Proof, parse_proof, proves
 from sip_stack.errors import PeerError
 from sip_stack.headers import NameAddr

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from b2bua.call import Call
-from b2bua.caller_id import Shown
 from b2bua.dialling import dial_extension
-from b2bua.ladder import EXTENSION
 from b2bua.leg import Leg
 from b2bua.outcome import Outcome
+from b2bua.rules.caller_id import Shown
+from b2bua.trace.ladder import EXTENSION
 from b2bua.transfer import talk
 from store.values import Extension
 

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 from b2bua.call import Call
 from b2bua.callback import callback
-from b2bua.callback_admission import number_to_ring, read_trigger
-from b2bua.caller_id import ANONYMOUS, Shown, equipment_of, line_of
 from b2bua.caller_proof import claims_of, marked, proven_first, verdict_of, without_mark
-from b2bua.edge import seen_by_edge
 from b2bua.extras import options_of
 from b2bua.inbound import inbound
-from b2bua.ladder import EXTENSION, PSTN
-from b2bua.numbers import BadNumber, NumberFault, from_trunk, is_emergency, read_number
 from b2bua.outbound import emergency, outbound
 from b2bua.outcome import Congested, Outcome
 from b2bua.referral import refer
 from b2bua.replacing import take_over
+from b2bua.rules.callback_admission import number_to_ring, read_trigger
+from b2bua.rules.caller_id import ANONYMOUS, Shown, equipment_of, line_of
+from b2bua.rules.edge import seen_by_edge
+from b2bua.rules.numbers import BadNumber, NumberFault, from_trunk, is_emergency, read_number
+from b2bua.trace.ladder import EXTENSION, PSTN
 from b2bua.triggers import MOST_RINGING, CallbackRequest, turned_away, written
-from b2bua.trunk_identity import caller_on_trunk
+from b2bua.trunks.identity import caller_on_trunk
 from sip_stack.core import ALLOW, SUPPORTED, Incoming
 from sip_stack.errors import PeerError
 from sip_stack.hop import WEBSOCKET

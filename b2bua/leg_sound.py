@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from b2bua.audio import Audio, place_for
-from b2bua.ladder import RINGBACK
 from b2bua.outcome import Congested
+from b2bua.trace.ladder import RINGBACK
 from media.engine import NoPort
 from media.events import Closed, Event, Key, Latched, Played, Silence, Stats
 from media.g711 import Codec

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from b2bua.call import Call
-from b2bua.caller_id import Shown
 from b2bua.dialling import Way, dial_out
 from b2bua.leg import Leg
 from b2bua.outcome import Outcome
+from b2bua.rules.caller_id import Shown
 from b2bua.transfer import talk
 
 __all__ = ["emergency", "outbound"]

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection
 
 from b2bua.interrupt import Interrupt
-from b2bua.meter import PLAIN, Foresight, Metered, first_hold, last_moment, moves, needs, next_step
 from b2bua.outcome import CreditRefused, MoneySpent, Outcome
-from b2bua.routing import sell_rate
-from b2bua.tariff import covers, free_pool
+from b2bua.rules.meter import PLAIN, Foresight, Metered, first_hold, last_moment, moves, needs, next_step
+from b2bua.rules.routing import sell_rate
+from b2bua.rules.tariff import covers, free_pool
 from store import ledger
 from store.errors import NoCredit, StoreError
 from store.values import Micros, Rate

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from b2bua.numbers import BadNumber, read_number
 from b2bua.outcome import CallError, NotReached
+from b2bua.rules.numbers import BadNumber, read_number
 from sip_stack.errors import BadMessage
 from sip_stack.grammar import param
 from sip_stack.message import Response

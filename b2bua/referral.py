@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from b2bua.call import Call
-from b2bua.caller_id import equipment_of, line_of
 from b2bua.replacing import leg_of, may_change
+from b2bua.rules.caller_id import equipment_of, line_of
 from b2bua.transfer import Change, TransferRequest, transfer
 from sip_stack.core import Incoming
 from sip_stack.errors import PeerError

@@ -10,9 +10,9 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from b2bua.config import BadConfig, Config, Places, listed, split_address
-from b2bua.edge import behind_proxies
 from b2bua.exchange import Exchange
-from b2bua.trunk_tls import TrunkContexts
+from b2bua.rules.edge import behind_proxies
+from b2bua.trunks.tls import TrunkContexts
 from sip_stack.core import SipCore
 from sip_stack.framing import Framer
 from sip_stack.hop import WEBSOCKET, Hop

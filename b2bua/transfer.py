@@ -13,11 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from b2bua.caller_id import ANONYMOUS, Shown
 from b2bua.dialling import Way, dial_extension, dial_out
 from b2bua.interrupt import Interrupt
-from b2bua.ladder import PSTN
 from b2bua.outcome import CallError, LegGone, Outcome
+from b2bua.rules.caller_id import ANONYMOUS, Shown
+from b2bua.trace.ladder import PSTN
 
 if TYPE_CHECKING:
     from b2bua.call import Call

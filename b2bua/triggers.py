@@ -11,11 +11,11 @@ from weakref import WeakValueDictionary
 
 from sqlalchemy import Connection
 
-from b2bua.callback_admission import Facts, Trigger, admit_callback, proven_trigger
-from b2bua.meter import WARNED
 from b2bua.outcome import NotAdmitted, Outcome
 from b2bua.payment import Paid, Purse
-from b2bua.routing import route, sell_rate
+from b2bua.rules.callback_admission import Facts, Trigger, admit_callback, proven_trigger
+from b2bua.rules.meter import WARNED
+from b2bua.rules.routing import route, sell_rate
 from b2bua.stir.verdict import Verdict
 from sip_stack.incoming import Incoming
 from store import callers, journal, ledger, lockouts

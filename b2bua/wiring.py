@@ -16,22 +16,22 @@ from pathlib import Path
 
 import uvicorn
 
-from b2bua.admission import Limits
-from b2bua.call_ladder import live_ladder
-from b2bua.code_calls import CodeCalls, NewCode
+from b2bua.codes.calls import CodeCalls, NewCode
 from b2bua.config import BadConfig, Config, ServerConfig, listed, split_address, split_host
 from b2bua.control import control
 from b2bua.exchange import Exchange
 from b2bua.front import DemoControls, FrontDesk
 from b2bua.gate import Gate
-from b2bua.hep import HepSender
-from b2bua.office import BackOffice
+from b2bua.office.office import BackOffice
 from b2bua.random_ids import RandomIds
+from b2bua.rules.admission import Limits
 from b2bua.secret_hash import hash_secret
-from b2bua.sip_trace import SipTrace
 from b2bua.sip_transports import SipTransports, media_places, resolver
 from b2bua.stir.service import BadFiles, Stir
-from b2bua.trunk_requests import Locate
+from b2bua.trace.call_ladder import live_ladder
+from b2bua.trace.hep import HepSender
+from b2bua.trace.sip_trace import SipTrace
+from b2bua.trunks.requests import Locate
 from media.engine import MediaEngine
 from media.prompt import Pack
 from sip_stack.core import SipCore

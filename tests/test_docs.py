@@ -15,15 +15,12 @@ import msgspec
 import pytest
 from typer.models import OptionInfo
 
-from b2bua.admission import Reason
-from b2bua.apply import apply
-from b2bua.cli import app
-from b2bua.code_admission import CodeRefusal
+from b2bua.cli.main import app
 from b2bua.config import Config, LimitsConfig, MediaConfig, ServerConfig, StirConfig, WebConfig, read_config
 from b2bua.money import format_money
-from b2bua.numbers import NumberFault
 from b2bua.outcome import Outcome
-from b2bua.plan import (
+from b2bua.plan.apply import apply
+from b2bua.plan.entries import (
     AccountEntry,
     CallbackEntry,
     CallerEntry,
@@ -38,7 +35,10 @@ from b2bua.plan import (
     RouteEntry,
     TrunkEntry,
 )
-from b2bua.plan_reader import parse
+from b2bua.plan.reader import parse
+from b2bua.rules.admission import Reason
+from b2bua.rules.code_admission import CodeRefusal
+from b2bua.rules.numbers import NumberFault
 from store.database import transact
 from store.journal import RESTARTED, RINGING, SCHEDULED
 from store.values import CallerId, DialPlan, Micros

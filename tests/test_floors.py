@@ -16,7 +16,9 @@ BELOW = {
 }
 """Each floor and what of ours it may import; beside these only EXCEPTIONS."""
 EXCEPTIONS = {("b2bua/wiring.py", "webform.app"), ("webform", "b2bua.desk")}
-PURE = ("sip_stack", "media", "store")
+PURE = ("sip_stack", "media", "store", "b2bua/rules")
+RULES_KNOW = ("b2bua.rules.", "b2bua.outcome", "b2bua.desk", "b2bua.stir.verdict")
+"""What decisions may know of the product: each other, and words for what they decide about."""
 WORLDLY = {"asyncio", "socket", "time", "random", "secrets"}
 SHELL = {
     "sip_stack/transport.py", "sip_stack/streams.py", "sip_stack/connection.py", "sip_stack/resolver.py",
@@ -50,6 +52,12 @@ def test_each_floor_imports_only_the_floors_below() -> None:
 def test_sockets_clock_and_chance_are_in_the_shell_only() -> None:
     found = {(file, name.split(".")[0]) for floor in PURE for file, name in imports(floor)}
     assert [f"{file} imports {name}" for file, name in sorted(found) if name in WORLDLY and file not in SHELL] == []
+
+
+def test_decisions_know_no_calls() -> None:
+    names = [(file, name) for file, name in imports("b2bua/rules") if name.startswith("b2bua.")]
+    assert len(names) > 10
+    assert [f"{file} imports {name}" for file, name in names if not name.startswith(RULES_KNOW)] == []
 
 
 def test_the_product_imports_no_test_and_no_peer() -> None:

@@ -22,14 +22,14 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, Insert, event
 
-from b2bua.apply import apply
 from b2bua.audio import Audio
 from b2bua.call import Call
 from b2bua.desk import Accepted, Refused, VisitorRequest
 from b2bua.exchange import Exchange
 from b2bua.front import FrontDesk
 from b2bua.gate import Gate
-from b2bua.plan_reader import parse
+from b2bua.plan.apply import apply
+from b2bua.plan.reader import parse
 from b2bua.secret_hash import verify_secret
 from media.events import Event, Key
 from media.inline import InlineEngine, InlineNetwork

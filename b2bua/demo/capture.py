@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from b2bua.pcap import FILE, datagram, record
+from b2bua.trace.pcap import FILE, datagram, record
 
 __all__ = ["Capture"]
 

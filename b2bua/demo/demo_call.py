@@ -22,7 +22,7 @@ from b2bua.demo.start import Demo, DemoSettings, start_demo
 from b2bua.demo.table import Row, row_of
 from b2bua.money import format_money
 from b2bua.outcome import Outcome
-from b2bua.text_ladder import heading, text_line
+from b2bua.trace.text_ladder import heading, text_line
 
 __all__ = ["QUICK", "SETTLED_S", "Facts", "demo_call", "differences"]
 

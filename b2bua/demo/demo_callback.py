@@ -16,9 +16,9 @@ from b2bua.demo.capture import Capture
 from b2bua.demo.demo_call import QUICK, SETTLED_S
 from b2bua.demo.start import Demo, DemoSettings, start_demo
 from b2bua.desk import Holder
-from b2bua.office import BackOffice
+from b2bua.office.office import BackOffice
 from b2bua.outcome import Outcome
-from b2bua.text_ladder import heading, text_line
+from b2bua.trace.text_ladder import heading, text_line
 from media.recording import Recording
 
 __all__ = ["Facts", "demo_callback", "faults"]

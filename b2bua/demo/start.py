@@ -15,7 +15,6 @@ from secrets import token_hex
 from string import Template
 
 from b2bua import wiring
-from b2bua.apply import apply
 from b2bua.config import BadConfig, Config, LimitsConfig, MediaConfig, ServerConfig
 from b2bua.demo.agent import Timing
 from b2bua.demo.controls import Controls
@@ -23,8 +22,9 @@ from b2bua.demo.loopback import Datagram, LoopbackTransport, locate_here
 from b2bua.demo.phone import Phone
 from b2bua.demo.pstn import Pstn
 from b2bua.demo.sound import SoundEngine
-from b2bua.plan import ExtensionEntry, Plan
-from b2bua.plan_reader import parse
+from b2bua.plan.apply import apply
+from b2bua.plan.entries import ExtensionEntry, Plan
+from b2bua.plan.reader import parse
 from sip_stack.core import Hop
 from sip_stack.digest import Credentials
 from store.database import transact

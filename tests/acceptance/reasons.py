@@ -9,10 +9,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from b2bua.admission import Reason
-from b2bua.code_admission import CodeRefusal
-from b2bua.numbers import NumberFault
 from b2bua.outcome import Outcome
+from b2bua.rules.admission import Reason
+from b2bua.rules.code_admission import CodeRefusal
+from b2bua.rules.numbers import NumberFault
 
 __all__ = [
     "CODE_REFUSALS", "FAULTS", "NEUTRAL", "OUTCOMES", "REASONS", "Asks", "Calls", "Case", "Proves", "Rings", "Told",

@@ -18,7 +18,7 @@ from time import time
 import httpx
 from sqlalchemy import Connection, or_, select
 
-from b2bua.link_token import make_token
+from b2bua.links.token import make_token
 from store import ledger
 from store.database import transact
 from store.journal import WAITING

@@ -11,9 +11,9 @@ from secrets import token_hex
 import pytest
 
 from b2bua import wiring
-from b2bua.apply import apply
 from b2bua.config import Config, MediaConfig, ServerConfig
-from b2bua.plan_reader import parse
+from b2bua.plan.apply import apply
+from b2bua.plan.reader import parse
 from sip_stack.resolver import Resolver
 from sipp_scenarios.trace import digest_is_right
 from store import journal

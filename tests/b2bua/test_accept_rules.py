@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from b2bua.accept_rules import accept_rule_faults, verdict
+from b2bua.rules.accept_rules import accept_rule_faults, verdict
 from store.values import AcceptRule, CallNowSettings
 
 BOSS = AcceptRule("accept", number="5551111111")

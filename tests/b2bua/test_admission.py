@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b2bua.admission import (
+from b2bua.desk import Refused
+from b2bua.rules.admission import (
     DAY,
     MAX_NAME,
     NOT_AVAILABLE,
@@ -25,8 +26,7 @@ from b2bua.admission import (
     refuse,
     refuse_number,
 )
-from b2bua.desk import Refused
-from b2bua.numbers import BadNumber, NumberFault
+from b2bua.rules.numbers import BadNumber, NumberFault
 from store.values import AcceptRule, CallNowSettings, Micros, Rate
 
 RATE = Rate("555", connection_fee=Micros(120_000))

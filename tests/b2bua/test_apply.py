@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select, text
 
-from b2bua.apply import apply, parse
-from b2bua.plan import BadPlan
+from b2bua.plan.apply import apply, parse
+from b2bua.plan.entries import BadPlan
+from b2bua.rules.tariff import table_rate
 from b2bua.secret_hash import verify_secret
-from b2bua.tariff import table_rate
 from store import callers, ledger
 from store.bindings import Binding, load_bindings, save_binding
 from store.database import connect, migrate

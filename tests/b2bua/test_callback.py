@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from b2bua.ladder import Ladder
 from b2bua.outcome import Outcome
+from b2bua.trace.ladder import Ladder
 from store import callers, journal
 from tests.callback import CALLER, MOBILE, Caller, callback_plan
 from tests.world import PHONE, Far, Peer, World, play

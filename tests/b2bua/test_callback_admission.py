@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from b2bua.callback_admission import (
+from b2bua.outcome import Outcome
+from b2bua.rules.callback_admission import (
     Facts,
     Trigger,
     admit_callback,
@@ -18,7 +19,6 @@ from b2bua.callback_admission import (
     read_trigger,
     too_poor,
 )
-from b2bua.outcome import Outcome
 from b2bua.stir.verdict import Finding, Verdict
 from sip_stack.identity import Caller
 from store.directory import build

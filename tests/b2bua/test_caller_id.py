@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from b2bua.caller_id import (
+from b2bua.rules.caller_id import (
     Shown,
     by_server,
     caller_id_faults,

@@ -9,7 +9,17 @@ from decimal import Decimal
 import openpyxl
 import pytest
 
-from b2bua.caller_sheet import COLUMNS, MOST_BYTES, MOST_LINES, BadSheet, Cell, SheetLine, read_sheet, to_csv, to_xlsx
+from b2bua.office.caller_sheet import (
+    COLUMNS,
+    MOST_BYTES,
+    MOST_LINES,
+    BadSheet,
+    Cell,
+    SheetLine,
+    read_sheet,
+    to_csv,
+    to_xlsx,
+)
 from store.values import Micros
 
 ROWS: list[list[Cell]] = [

@@ -9,9 +9,9 @@ import pytest
 
 from b2bua.desk import Accepted, Holder, Refused, Stage, VisitorRequest, VisitorStatus
 from b2bua.feed import Feed
+from b2bua.office.stories import stories
 from b2bua.outcome import Outcome
-from b2bua.stories import stories
-from b2bua.waiting import AcceptedRequest, WaitingList
+from b2bua.visitors.waiting import AcceptedRequest, WaitingList
 from store import ledger
 from store.database import connect
 from store.errors import StoreError

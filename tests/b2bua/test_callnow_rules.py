@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from b2bua.admission import NOT_AVAILABLE
 from b2bua.desk import Stage
 from b2bua.outcome import Outcome
+from b2bua.rules.admission import NOT_AVAILABLE
 from store.blocked import Blocked, list_blocked
 from tests.b2bua.test_callnow import ANNOUNCE, confirmed, john
 from tests.plans import fixture

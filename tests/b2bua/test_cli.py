@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from b2bua.cli import app
+from b2bua.cli.main import app
 from tests.plans import fixture
 
 

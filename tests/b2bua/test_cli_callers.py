@@ -14,10 +14,10 @@ import pytest
 from sqlalchemy import Connection
 from typer.testing import CliRunner, Result
 
-from b2bua.apply import apply as apply_plan
-from b2bua.apply import parse
-from b2bua.cli import app
+from b2bua.cli.main import app
 from b2bua.desk import LadderRow
+from b2bua.plan.apply import apply as apply_plan
+from b2bua.plan.apply import parse
 from b2bua.secret_hash import verify_secret
 from store import journal, ledger
 from store.callers import find_caller

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from b2bua.apply import apply as apply_plan
-from b2bua.apply import parse
-from b2bua.cli import app
+from b2bua.cli.main import app
+from b2bua.plan.apply import apply as apply_plan
+from b2bua.plan.apply import parse
 from store.database import transact
 from store.links import keys
 from tests.plans import fixture

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from b2bua.apply import apply, parse
-from b2bua.cli import app
+from b2bua.cli.main import app
+from b2bua.plan.apply import apply, parse
 from store import tables
 from store.database import transact
 from store.directory import load

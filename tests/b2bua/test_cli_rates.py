@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from b2bua.cli import app
+from b2bua.cli.main import app
 
 Ringback = Callable[..., str]
 GUIDE = (Path(__file__).parents[2] / "docs" / "rates.md").read_text()

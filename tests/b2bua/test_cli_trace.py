@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from b2bua.call_ladder import kept_ladder
-from b2bua.cli import app
-from b2bua.cli_trace import shown
+from b2bua.cli.main import app
+from b2bua.cli.trace import shown
 from b2bua.control import TraceLine
 from b2bua.desk import Holder, LadderRow
-from b2bua.pcap import FILE
+from b2bua.trace.call_ladder import kept_ladder
+from b2bua.trace.pcap import FILE
 from store import journal
 from store.database import transact
 from store.values import Micros

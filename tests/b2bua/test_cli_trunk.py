@@ -13,8 +13,8 @@ from secrets import token_hex
 import pytest
 from typer.testing import CliRunner
 
-from b2bua import trunk_probe
-from b2bua.cli import app
+from b2bua.cli.main import app
+from b2bua.trunks import probe as trunk_probe
 from media import sdp
 from sip_stack.core import Hop, Incoming, SipCore
 from sip_stack.digest import ha1, parse_proof, proves

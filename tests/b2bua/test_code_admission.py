@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from b2bua.code_admission import CodeFacts, CodeLimits, CodeRefusal, admit_code_call, code_fault
+from b2bua.rules.code_admission import CodeFacts, CodeLimits, CodeRefusal, admit_code_call, code_fault
 from store.codes import TRIES, Code
 from store.values import CallerId, Rate
 

@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 
 from b2bua.call import Call
-from b2bua.code_admission import CodeLimits
-from b2bua.code_calls import CodeCalls, NewCode
+from b2bua.codes.calls import CodeCalls, NewCode
 from b2bua.desk import Holder, NotDone
 from b2bua.outcome import Outcome
+from b2bua.rules.code_admission import CodeLimits
 from store import codes, journal, ledger
 from store.blocked import BlockedBy, block, blocked_by
 from store.codes import Code

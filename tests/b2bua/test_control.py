@@ -15,7 +15,7 @@ import pytest
 from b2bua import wiring
 from b2bua.config import Config, MediaConfig, ServerConfig
 from b2bua.control import AskTrace, NoServer, TraceLine, ask_ladder, ask_trace, control_path
-from b2bua.ladder import address_text
+from b2bua.trace.ladder import address_text
 from sip_stack.hop import Hop
 from tests.acceptance.server import until
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from b2bua.edge import behind_proxies, by_phone, flow_is_lost, hop_of, routes_of, seen_by_edge
+from b2bua.rules.edge import behind_proxies, by_phone, flow_is_lost, hop_of, routes_of, seen_by_edge
 from sip_stack.hop import Hop
 from sip_stack.message import Request
 from sip_stack.outbound import Flow

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b2bua.admission import Reason
-from b2bua.code_admission import CodeRefusal
 from b2bua.explain import SENTENCES, cost_lines, cost_parts, sentence
-from b2bua.numbers import NumberFault
 from b2bua.outcome import Outcome
+from b2bua.rules.admission import Reason
+from b2bua.rules.code_admission import CodeRefusal
+from b2bua.rules.numbers import NumberFault
 from store.journal import RESTARTED, RINGING, SCHEDULED
 from store.rates import charge, price
 from store.values import Micros, Rate

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from b2bua.desk import Holder, LegView, MarginsBy
-from b2bua.office import BackOffice
+from b2bua.office.office import BackOffice
+from b2bua.office.stories import stories
 from b2bua.outcome import Outcome
-from b2bua.stories import stories
 from store import journal
 from store.tables import holds
 from tests.plans import fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from b2bua.fence import Fence, crossed
+from b2bua.rules.fence import Fence, crossed
 from store.values import CallNowSettings, Micros, Rate
 
 CHEAP = Rate("", first_cost=Micros(100), increment_cost=Micros(100))

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from b2bua.apply import apply
 from b2bua.outcome import Outcome
-from b2bua.plan_reader import parse
+from b2bua.plan.apply import apply
+from b2bua.plan.reader import parse
 from store import ledger
 from store.database import connect
 from store.rates import price

@@ -9,8 +9,8 @@ from struct import pack, unpack_from
 
 import pytest
 
-from b2bua.hep import HepSender, packet
-from b2bua.sip_trace import CallOfWire, Seen
+from b2bua.trace.hep import HepSender, packet
+from b2bua.trace.sip_trace import CallOfWire, Seen
 from sip_stack.hop import Hop
 from tests.acceptance.server import until
 

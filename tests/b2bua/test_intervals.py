@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from b2bua.intervals import Limit, TimeInterval, is_open, next_opening, told_opening
+from b2bua.rules.intervals import Limit, TimeInterval, is_open, next_opening, told_opening
 
 SYDNEY, BUCHAREST, NEW_YORK = "Australia/Sydney", "Europe/Bucharest", "America/New_York"
 MON, TUE, WED, THU, FRI, SAT, SUN = range(7)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from b2bua.ladder import EXTENSION, PSTN, RINGBACK, Ladder, LadderLimits, Ladders
+from b2bua.trace.ladder import EXTENSION, PSTN, RINGBACK, Ladder, LadderLimits, Ladders
 from sip_stack.hop import Hop
 
 INVITE = b"INVITE sip:b@h SIP/2.0\r\nCall-ID: 1\r\n\r\nv=0"

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from b2bua.intervals import Limit, TimeInterval, is_open
-from b2bua.later import (
+from b2bua.outcome import Outcome
+from b2bua.rules.intervals import Limit, TimeInterval, is_open
+from b2bua.rules.later import (
     MOST_SLOTS,
     next_try,
     quarantined_until,
@@ -17,7 +18,6 @@ from b2bua.later import (
     told_moment,
     tried_again,
 )
-from b2bua.outcome import Outcome
 from store.values import CallNowSettings
 
 BUCHAREST, SYDNEY = "Europe/Bucharest", "Australia/Sydney"

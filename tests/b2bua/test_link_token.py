@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b2bua.link_token import TokenFault, make_token, read_token
+from b2bua.links.token import TokenFault, make_token, read_token
 
 KEYS = {1: b"", 2: b"k" * 32, 300: b"m" * 32}
 ID = "00ff5e7a9b01"

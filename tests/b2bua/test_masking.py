@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from b2bua.masking import masked
+from b2bua.trace.masking import masked
 
 HEAD = b"INVITE sip:b@h SIP/2.0\r\n"
 DIGEST = b'Digest username="u", realm="r", nonce="n1", uri="sip:h", response="%b", cnonce="c", nc=00000001, qop=auth'

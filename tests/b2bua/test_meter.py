@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from b2bua.meter import (
+from b2bua.rules.meter import (
     PLAIN,
     WARNED,
     FirstHold,

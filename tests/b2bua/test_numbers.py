@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b2bua.numbers import (
+from b2bua.rules.numbers import (
     SENTENCES,
     BadNumber,
     NumberFault,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from b2bua.desk import LadderRow
-from b2bua.pcap import FILE, capture, datagram, record
+from b2bua.trace.pcap import FILE, capture, datagram, record
 from tests.peers.tshark import dissect, needs_tshark
 
 INVITE = (

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from b2bua.apply import parse
-from b2bua.callback_settings import settings_of
-from b2bua.plan import BadPlan, CallbackEntry, CallNowEntry, Money
+from b2bua.plan.apply import parse
+from b2bua.plan.callback_settings import settings_of
+from b2bua.plan.entries import BadPlan, CallbackEntry, CallNowEntry, Money
 from store.values import CallbackSettings, CallerId, DialPlan
 
 FIXTURE = (Path(__file__).parents[1] / "fixture.toml").read_text()

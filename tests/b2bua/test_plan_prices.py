@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from b2bua.apply import apply
-from b2bua.intervals import is_open
-from b2bua.plan import BadPlan
-from b2bua.plan_reader import parse
-from b2bua.tariff import table_rate
+from b2bua.plan.apply import apply
+from b2bua.plan.entries import BadPlan
+from b2bua.plan.reader import parse
+from b2bua.rules.intervals import is_open
+from b2bua.rules.tariff import table_rate
 from store.database import connect, migrate
 from store.directory import load
 from store.values import ChargingPlan, Limit, Micros, TimeInterval

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
-from b2bua.apply import apply
 from b2bua.desk import NotDone
-from b2bua.plan import RateEntry
-from b2bua.plan_prices import rate_key, rate_values
-from b2bua.plan_reader import parse
-from b2bua.rate_book import compare, table_rates, write_changes
-from b2bua.rate_sheet import COLUMNS, read_rates, write_rates
+from b2bua.plan.apply import apply
+from b2bua.plan.entries import RateEntry
+from b2bua.plan.prices import rate_key, rate_values
+from b2bua.plan.reader import parse
+from b2bua.prices.rate_book import compare, table_rates, write_changes
+from b2bua.prices.rate_sheet import COLUMNS, read_rates, write_rates
 from store.database import connect, migrate
 from store.directory import config_version, load
 from store.values import Micros, Rate

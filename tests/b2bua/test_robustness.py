@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from b2bua.apply import apply
 from b2bua.call import Call
 from b2bua.desk import Stage
-from b2bua.ladder import LadderLimits, Ladders
 from b2bua.leg import Leg
 from b2bua.outcome import Outcome
-from b2bua.plan_reader import parse
+from b2bua.plan.apply import apply
+from b2bua.plan.reader import parse
+from b2bua.trace.ladder import LadderLimits, Ladders
 from media.events import Event, Key
 from media.g711 import ALAW_TO_ULAW, ULAW_TO_ALAW
 from media.verbs import Close

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from b2bua.routing import route, sell_rate, sell_rate_by
+from b2bua.rules.routing import route, sell_rate, sell_rate_by
 from store.directory import Directory, build
 from store.values import Account, ChargingPlan, Limit, Micros, Rate, Route, TimeInterval, Trunk
 

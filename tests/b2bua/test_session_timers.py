@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from b2bua.apply import apply
 from b2bua.outcome import Outcome
-from b2bua.plan_reader import BadPlan, parse
+from b2bua.plan.apply import apply
+from b2bua.plan.reader import BadPlan, parse
 from sip_stack.message import parse as parse_sip
 from sip_stack.options import InviteOptions
 from store.database import connect

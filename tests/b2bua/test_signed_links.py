@@ -10,8 +10,6 @@ from unittest.mock import ANY
 import pytest
 from sqlalchemy import Connection, select, update
 
-from b2bua.admission import NOT_AVAILABLE
-from b2bua.apply import apply, parse
 from b2bua.desk import (
     Accepted,
     Holder,
@@ -27,8 +25,10 @@ from b2bua.desk import (
     Stage,
     VisitorRequest,
 )
-from b2bua.office import BackOffice
-from b2bua.signed_links import Noted, wanted_number
+from b2bua.links.signed_links import Noted, wanted_number
+from b2bua.office.office import BackOffice
+from b2bua.plan.apply import apply, parse
+from b2bua.rules.admission import NOT_AVAILABLE
 from store.database import connect
 from store.directory import raise_version
 from store.tables import callnow, links

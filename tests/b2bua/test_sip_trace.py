@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from b2bua.sip_trace import CallOfWire, Filter, Seen, SipTrace
+from b2bua.trace.sip_trace import CallOfWire, Filter, Seen, SipTrace
 from sip_stack.hop import Hop
 from tests.b2bua.test_callnow import confirmed
 from tests.plans import fixture

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from b2bua import wiring
-from b2bua.apply import apply
 from b2bua.config import BadConfig, Config, MediaConfig, ServerConfig
-from b2bua.plan_reader import parse
+from b2bua.plan.apply import apply
+from b2bua.plan.reader import parse
 from sip_stack.hop import Hop
 from store.database import transact
 from tests.acceptance.ports import SIP, free_port

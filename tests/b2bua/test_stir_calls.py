@@ -10,15 +10,15 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from b2bua.caller_id import Shown
 from b2bua.caller_proof import marked, unmarked, without_mark
 from b2bua.desk import Holder
+from b2bua.office.stories import stories
 from b2bua.outcome import Outcome
+from b2bua.rules.caller_id import Shown
 from b2bua.stir.certificates import Signer
 from b2bua.stir.passport import Passport, is_signed_by, read_identity, read_token, sign
 from b2bua.stir.service import Stir, StirFiles
 from b2bua.stir.verdict import Finding, Verdict
-from b2bua.stories import stories
 from sip_stack import identity as identities
 from sip_stack.message import Request, parse
 from store import journal

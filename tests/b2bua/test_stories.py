@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from b2bua.call_ladder import kept_ladder, live_ladder
 from b2bua.desk import Holder, Refused, StoryView, VisitorRequest
-from b2bua.stories import forms, stories
+from b2bua.office.stories import forms, stories
+from b2bua.trace.call_ladder import kept_ladder, live_ladder
 from store import journal, ledger
 from store.values import DialPlan, Micros, Rate
 from tests.callback import CALLER, CB, MOBILE, Caller, callback_plan

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b2bua.tariff import covers, dearest, free_pool, monthly_fees, relative
+from b2bua.rules.tariff import covers, dearest, free_pool, monthly_fees, relative
 from store.directory import build
 from store.ledger import FreePool
 from store.rates import price

@@ -3,7 +3,7 @@
 import pytest
 
 from b2bua.desk import LadderRow
-from b2bua.text_ladder import heading, text_line
+from b2bua.trace.text_ladder import heading, text_line
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from b2bua.throttle import ONE_SOURCE, ONE_USER, WINDOW_S, Throttle
+from b2bua.rules.throttle import ONE_SOURCE, ONE_USER, WINDOW_S, Throttle
 
 JOHN, JANE = "001*002", "001*003"
 OFFICE, HOME = "192.0.2.7", "198.51.100.1"

@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from b2bua.toml_lines import Path, key_lines, line_of
+from b2bua.plan.toml_lines import Path, key_lines, line_of
 
 TEXT = '''\
 title = "a # no comment"   # [[account]] in a comment

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from b2bua.plan import TrunkEntry
-from b2bua.trunk_checks import split_host, trunk_faults
+from b2bua.plan.entries import TrunkEntry
+from b2bua.plan.trunk_checks import split_host, trunk_faults
 
 DIGITS = "expected up to 24 digits, * and #, with or without + before them"
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from b2bua.caller_id import Shown
-from b2bua.trunk_identity import caller_headers, caller_on_trunk
+from b2bua.rules.caller_id import Shown
+from b2bua.trunks.identity import caller_headers, caller_on_trunk
 from sip_stack.identity import Caller
 from sip_stack.message import Request, parse
 from store.values import CallerHeader, Trunk

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from b2bua.trunk_rules import Health, Step, after_register, back_off_s, contact_user, is_alive, refresh_s
+from b2bua.trunks.rules import Health, Step, after_register, back_off_s, contact_user, is_alive, refresh_s
 from sip_stack.message import Response
 from store.values import Trunk
 

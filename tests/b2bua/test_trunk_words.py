@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from b2bua.trunk_words import _TABLES, Meaning, Question, meaning
+from b2bua.trunks.words import _TABLES, Meaning, Question, meaning
 from sip_stack.message import REASONS
 
 

@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from b2bua.apply import apply
 from b2bua.desk import TrunkState
 from b2bua.outcome import Outcome
-from b2bua.plan_reader import parse
-from b2bua.trunk_rules import contact_user
+from b2bua.plan.apply import apply
+from b2bua.plan.reader import parse
+from b2bua.trunks.rules import contact_user
 from sip_stack.core import Hop, Incoming
 from sip_stack.digest import ha1, parse_proof, proves
 from sip_stack.errors import PeerError
@@ -183,9 +183,9 @@ def test_a_refusal_is_logged_and_tried_seldom(
         await trunk.until(requests + 1)
         assert trunk.pauses()[-1] == 900
 
-    with caplog.at_level(logging.ERROR, "b2bua.trunks"):
+    with caplog.at_level(logging.ERROR, "b2bua.trunks.live"):
         play(scenario, registering())
-    assert [record.getMessage() for record in caplog.records if record.name == "b2bua.trunks"] == [
+    assert [record.getMessage() for record in caplog.records if record.name == "b2bua.trunks.live"] == [
         f"trunk=R1 event=registration-refused status={status} reason={REASONS[status]!r} next_s=900"
     ]
 

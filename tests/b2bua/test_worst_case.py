@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from b2bua.worst_case import Worst, worst_of_day, worst_of_link
+from b2bua.rules.worst_case import Worst, worst_of_day, worst_of_link
 from store.directory import build
 from store.values import Account, CallNowSettings, ChargingPlan, Extension, Micros, Rate, Trunk
 

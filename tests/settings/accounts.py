@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from b2bua.cli_common import OPERATOR
+from b2bua.cli.common import OPERATOR
 from b2bua.desk import NewCaller, NotDone
 from sip_stack.digest import parse_challenge
 from tests.settings.probes import asked, charged, dialled, user

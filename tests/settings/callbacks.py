@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from b2bua.cli_common import OPERATOR
+from b2bua.cli.common import OPERATOR
 from media.prompt import wav_bytes
 from tests.b2bua.test_callback import by_info
 from tests.settings.accounts import FULL, one_more_caller

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from b2bua.toml_lines import Path
+from b2bua.plan.toml_lines import Path
 from tests.plans import fixture
 from tests.settings.known import Setting
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import MISSING, fields
 from typing import Any, get_type_hints
 
-from b2bua.plan_reader import ENTRIES, SERVER, table_class
+from b2bua.plan.reader import ENTRIES, SERVER, table_class
 
 __all__ = ["SETTINGS", "Setting"]
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from msgspec import Meta
 
-from b2bua.plan import Money
+from b2bua.plan.entries import Money
 
 __all__ = ["HUGE", "nonsense", "takes_any_text"]
 

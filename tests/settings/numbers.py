@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from b2bua.cli_common import OPERATOR
+from b2bua.cli.common import OPERATOR
 from tests.settings.pages import MORNING
 from tests.settings.probes import dialled, rang_in, trunk
 from tests.settings.row import Row

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from b2bua.cli_common import OPERATOR
+from b2bua.cli.common import OPERATOR
 from tests.settings.pages import MORNING
 from tests.settings.probes import asked, charged
 from tests.settings.row import Probe, Row

@@ -13,7 +13,7 @@ import httpx
 
 from b2bua.desk import Accepted, VisitorRequest
 from b2bua.money import format_money, parse_money
-from b2bua.office import BackOffice
+from b2bua.office.office import BackOffice
 from sip_stack.options import PLAIN
 from store import callers, ledger
 from tests.world import PHONE, SECOND_PHONE, T1, T2, Far, Peer, World

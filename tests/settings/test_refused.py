@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from b2bua.apply import apply
-from b2bua.plan import BadPlan
-from b2bua.plan_reader import parse
+from b2bua.plan.apply import apply
+from b2bua.plan.entries import BadPlan
+from b2bua.plan.reader import parse
 from store.database import connect, migrate
 from tests.settings.files import Changes, path_of, written
 from tests.settings.known import SETTINGS

@@ -12,7 +12,7 @@ from typing import Any
 
 from b2bua.desk import TrunkState
 from b2bua.stir.service import Stir, StirFiles
-from b2bua.trunk_tls import TrunkContexts
+from b2bua.trunks.tls import TrunkContexts
 from sip_stack.core import Hop
 from sip_stack.digest import ha1, parse_proof, proves
 from tests.b2bua.test_stir_calls import LEAF, X5U, Web

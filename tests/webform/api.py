@@ -13,9 +13,9 @@ import httpx
 from sqlalchemy import Connection, func, select
 from starlette.applications import Starlette
 
-from b2bua.apply import apply, parse
 from b2bua.desk import Holder
-from b2bua.office import BackOffice
+from b2bua.office.office import BackOffice
+from b2bua.plan.apply import apply, parse
 from b2bua.secret_hash import hash_secret
 from store import codes, journal
 from store.database import Database, transact

@@ -18,8 +18,8 @@ from sqlalchemy import func, select
 from starlette.applications import Starlette
 
 from b2bua.desk import LadderRow
-from b2bua.pcap import capture
 from b2bua.secret_hash import verify_secret
+from b2bua.trace.pcap import capture
 from media.prompt import wav_bytes
 from store import journal, tables
 from store.callers import find_caller

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from b2bua.apply import apply, parse
+from b2bua.plan.apply import apply, parse
 from store.blocked import block
 from store.database import Database
 from tests.webform.api import OPERATOR, TENANT, api_app, as_holder, opened

@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from b2bua.code_call import CodeCallRequest
-from b2bua.code_calls import NewCode
-from b2bua.code_confirm import approve_by_code, take_try
+from b2bua.codes.call import CodeCallRequest
+from b2bua.codes.calls import NewCode
+from b2bua.codes.confirm import approve_by_code, take_try
 from b2bua.desk import Holder, NotDone, TypedCode
 from store import codes
 from store.codes import Code

@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
 from b2bua.desk import CallbackView, Holder, LadderRow
-from b2bua.plan import CallbackEntry
+from b2bua.plan.entries import CallbackEntry
 from store import journal
 from store.values import CallbackSettings
 from tests.webform.api import LIST, OPERATOR, api_app, as_holder, leave_spoken, opened

@@ -1,0 +1,1 @@
+"""Calls that speak a code, which proves a number (SPEC 39)."""

@@ -1,0 +1,1 @@
+"""Signed links to CallNow pages (SPEC A12.7)."""

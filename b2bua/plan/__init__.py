@@ -1,0 +1,1 @@
+"""`ringback apply`: a file of accounts, phones, trunks and prices, read, checked and carried out."""

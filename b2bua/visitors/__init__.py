@@ -1,0 +1,1 @@
+"""CallNow requests of visitors, from the form to their one end."""

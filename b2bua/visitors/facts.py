@@ -1,0 +1,89 @@
+"""What is known of a page and a number when a request is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection
+
+from b2bua.exchange import Exchange
+from b2bua.rules.admission import Facts
+from b2bua.rules.intervals import told_opening
+from b2bua.rules.later import LONGEST_WAIT_S, VISITOR_CALLED, quarantined_until
+from b2bua.rules.routing import route, sell_rate
+from b2bua.rules.tariff import free_pool
+from store import journal, ledger
+from store.blocked import BlockedBy, blocked_by
+from store.directory import Directory
+from store.values import Extension, Micros, TimeInterval
+
+__all__ = ["hours_of", "opening_of", "read_facts", "zone_of"]
+
+_DAY_S = 86400.0
+
+
+def hours_of(directory: Directory, extension: Extension) -> TimeInterval | None:
+    """When its page is open (SPEC 16); None: anytime, one without limits: never, as nobody knows its interval."""
+    name = extension.callnow.interval
+    if not name:
+        return None
+    return directory.interval(name, extension.account_id) or TimeInterval(name, directory.zone)
+
+
+def zone_of(directory: Directory, extension: Extension | None) -> str:
+    """The time zone of its owner."""
+    hours = hours_of(directory, extension) if extension is not None else None
+    return directory.zone if hours is None else hours.zone
+
+
+def opening_of(directory: Directory, extension: Extension, at: float) -> str | None:
+    """When its page takes requests again; None: it does, empty: nobody knows (SPEC 16, H14)."""
+    hours = hours_of(directory, extension)
+    if hours is None or hours.limits:
+        return None if hours is None else told_opening(hours, at)
+    return ""
+
+
+async def read_facts(
+    exchange: Exchange, extension: Extension, number: str, at_stake: Callable[[], dict[str, Micros]],
+    at: float | None = None,
+) -> Facts:
+    """Of a call now, or at another time; `at_stake`: what the link's live calls may cost.  Raises: StoreError."""
+    directory, settings, now = exchange.directory, extension.callnow, exchange.wall()
+    account, called = directory.accounts[extension.account_id], now if at is None else at
+    pool = free_pool(directory, account, number, called)
+    before = at_stake()
+
+    def known(conn: Connection) -> tuple[Micros | None, Micros, bool, BlockedBy | None, float | None]:
+        available = ledger.balance(conn, account.id).available
+        free = pool is not None and ledger.free_left(conn, account.id, pool) > 0
+        spent = journal.spent_since(conn, settings.id, now - _DAY_S)
+        return available, spent, free, blocked_by(conn, number, extension.id), _quarantine(conn, extension, number, now)
+
+    available, spent, free, blocked, until = await exchange.database.read(known)
+    # a call that ended meanwhile may not be in `spent` yet
+    staked = sum((at_stake() | before).values())
+    return Facts(
+        on_phone=exchange.on_the_phone(extension),
+        registered=bool(exchange.locations.of(extension.number)),
+        routed=bool(route(directory, number, called)),
+        rate=sell_rate(directory, account, number, called),
+        available=available,
+        spent_today=Micros(spent + staked),
+        number=number,
+        free=free,
+        blocked=blocked,
+        closed=opening_of(directory, extension, called) is not None,
+        quarantined=until is not None and until > called,
+    )
+
+
+def _quarantine(conn: Connection, extension: Extension, number: str, now: float) -> float | None:
+    """Until when the number is left in peace, where the page does that."""
+    settings = extension.callnow
+    if not settings.quarantine_after:
+        return None
+    since, most = now - LONGEST_WAIT_S, settings.quarantine_after
+    return quarantined_until(
+        journal.ends_of(conn, extension.number, number, VISITOR_CALLED, since, most), settings,
+    )
