@@ -82,8 +82,13 @@ reject_while_on_phone = false
 {''.join(_PAGE)}
 
 [[interval]]
+name = "always"
+limits = [{{ hours = "00:00-24:00" }}]
+
+[[interval]]
 name = "never"
-limits = [{{ month = 4, days = "31" }}]
+limits = [{{ month = 2, days = "29" }}]
+without = ["always"]
 
 [[route]]
 trunk = "R1"
