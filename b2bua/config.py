@@ -66,7 +66,7 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recent_calls: Annotated[int, Meta(ge=0, le=10_000)] = 200
     """Ended calls that stay on the pages and in memory, with their ladders."""
     ladder_messages: Annotated[int, Meta(ge=0, le=10_000)] = 400
-    ladder_plain: Annotated[int, Meta(ge=0, le=100_000)] = 400
+    ladder_plain: Annotated[int, Meta(ge=0, le=100_000)] = 250
     ladder_mb: Annotated[int, Meta(ge=0, le=1024)] = 16
     hep: str = ""
     """A Homer server that is sent every SIP message, `192.0.2.5:9060` or `homer.example:9060`; none where empty."""

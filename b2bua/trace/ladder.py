@@ -26,7 +26,7 @@ class LadderLimits:
 
     messages: int = 400
     """Rows of one call; 0: there are no ladders."""
-    plain: int = 400
+    plain: int = 250
     """Of so many plain calls, the newest, messages are kept whole: calls held for hours are many."""
     mb: int = 16
     """Of all calls together; beyond it the oldest keep the first lines of their messages."""
