@@ -32,12 +32,18 @@ from media.verbs import (
 )
 from media.wheel import Wheel
 
-__all__ = ["Switch"]
+__all__ = ["Switch", "on_grid"]
 
 VOICE = "en/demo-voice"
 _GRID_S = 0.05
 """Chores of many ports fall together on this grid, so that an engine without sound wakes 20 times a second at most."""
 log = logging.getLogger(__name__)
+
+
+def on_grid(due: float, now: float) -> float:
+    """The first moment of the grid that is not before `due`, and later than `now` however sums are rounded, in s."""
+    moment = ceil(max(due, now) / _GRID_S) * _GRID_S
+    return moment if moment > now else moment + _GRID_S
 
 
 class Switch:
@@ -93,7 +99,7 @@ class Switch:
             if not self._stale(when, id):
                 port = self.ports[id]
                 port.next_chore = float("inf")
-                self._arm(port, ceil(port.chores(now) / _GRID_S) * _GRID_S)
+                self._arm(port, on_grid(port.chores(now), now))
 
     def _obey(self, verb: Verb, port: Port, now: float) -> None:
         match verb:

@@ -35,8 +35,8 @@ def test_it_succeeds_although_much_is_lost(kind: str, loss: float) -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_it_succeeds_by_the_hundred_although_much_is_lost(kind: str, loss: float) -> None:
-    figure = measure(kind, loss, 250 if kind == "CallNow calls" else 1000, seed=1000)  # prompts are sound to reckon
+def test_it_succeeds_a_thousand_times_although_much_is_lost(kind: str, loss: float) -> None:
+    figure = measure(kind, loss, 1000, seed=1000)
     assert figure.share >= figure.must
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from media.bridge import on_grid
 from media.events import Closed, Key, Latched, Played, Recorded, Silence, Stats
 from media.g711 import ULAW_TO_ALAW, encode
 from media.handle import NoPort
@@ -663,3 +664,11 @@ def test_a_packet_that_cannot_be_sent_is_counted_and_the_numbers_go_on() -> None
     stream.relay(memoryview(bytearray(172)), 172, 0, 7, 7, 9, 0.04)
     stream.relay(memoryview(bytearray(172)), 172, 0, 7, 7, 9, 0.04)
     assert (stream.refused, stream.sequence) == (2, 102)
+
+
+@pytest.mark.parametrize(
+    ("due", "now"), [(0.45000000000000007, 0.45), (1.7500000000000002, 1.75), (0.45, 0.45), (0.2, 0.45), (0.46, 0.45)]
+)
+def test_a_chore_comes_again_later_than_now_however_sums_are_rounded(due: float, now: float) -> None:
+    """Due again in the same moment it would be done for ever, and nothing else."""
+    assert now < on_grid(due, now) < max(due, now) + 0.1
