@@ -199,7 +199,6 @@ class VisitorCalls:
             if not used:
                 accepted.call = None
                 self._undo(accepted)
-                call.forget()
         return used
 
     def _written(self, conn: Connection, accepted: AcceptedRequest, extension: Extension, call: Call) -> None:

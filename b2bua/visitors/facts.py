@@ -39,9 +39,9 @@ def zone_of(directory: Directory, extension: Extension | None) -> str:
 def opening_of(directory: Directory, extension: Extension, at: float) -> str | None:
     """When its page takes requests again; None: it does, empty: nobody knows (SPEC 16, H14)."""
     hours = hours_of(directory, extension)
-    if hours is None or hours.limits:
-        return None if hours is None else told_opening(hours, at)
-    return ""
+    if hours is None:
+        return None
+    return told_opening(hours, at) if hours.limits else ""
 
 
 async def read_facts(

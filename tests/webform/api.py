@@ -22,8 +22,8 @@ from store.database import Database, transact
 from store.directory import load
 from store.tables import requests
 from store.tokens import new_token
-from tests.webform.conftest import BASE, Clock, client_of, tone_for
 from tests.webform.desk import ScriptedDesk
+from tests.webform.ground import BASE, Clock, client_of, tone_for
 from webform.app import create_app
 
 __all__ = ["LIST", "OPERATOR", "TENANT", "api_app", "as_holder", "filled_plan", "leave_spoken", "opened"]

@@ -27,18 +27,12 @@ from store.database import Database
 from store.directory import config_version, load
 from store.tokens import revoke_token
 from store.values import Micros
-from tests.webform.api import LIST, OPERATOR, TENANT, api_app, as_holder, opened
-from tests.webform.conftest import Clock, client_of, served, until
+from tests.webform.api import LIST, OPERATOR, TENANT, api_app, as_holder
+from tests.webform.ground import Clock, client_of, served, until
 
 CALLBACK = "/api/v1/extensions/001*900/callback"
 A = "5551111111"
 NOW = "2026-11-21T03:40:00Z"
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with opened(tmp_path) as database:
-        yield database
 
 
 @pytest.fixture

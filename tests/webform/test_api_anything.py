@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.webform.api import OPERATOR, api_app, as_holder, opened
-from tests.webform.conftest import Clock
+from tests.webform.ground import Clock
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20)

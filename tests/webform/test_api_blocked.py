@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import httpx
 import pytest
 
 from b2bua.plan.apply import apply, parse
 from store.blocked import block
 from store.database import Database
-from tests.webform.api import OPERATOR, TENANT, api_app, as_holder, opened
-from tests.webform.conftest import Clock
+from tests.webform.ground import Clock
 
 BLOCKED = "/api/v1/blocked-numbers"
 JOHN = {"number": "555-222-3333", "extension": "001002"}
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with opened(tmp_path) as database:
-        yield database
-
-
-@pytest.fixture
-async def operator(database: Database, clock: Clock) -> AsyncIterator[httpx.AsyncClient]:
-    async with as_holder(api_app(database, clock), OPERATOR) as client:
-        yield client
-
-
-@pytest.fixture
-async def tenant(database: Database, clock: Clock) -> AsyncIterator[httpx.AsyncClient]:
-    async with as_holder(api_app(database, clock), TENANT) as client:
-        yield client
 
 
 async def test_an_owner_blocks_a_number_for_a_page(tenant: httpx.AsyncClient, clock: Clock) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from pathlib import Path
 
 import httpx
 import pytest
@@ -18,19 +17,13 @@ from store.codes import Code
 from store.database import Database
 from store.directory import load
 from store.values import CallerId, Extension
-from tests.webform.api import OPERATOR, TENANT, api_app, as_holder, leave_spoken, opened
-from tests.webform.conftest import Clock
+from tests.webform.api import OPERATOR, TENANT, api_app, as_holder, leave_spoken
+from tests.webform.ground import Clock
 
 SHOWN = "/api/v1/extensions/001*002/public-caller-id"
 CODE, CALL = f"{SHOWN}/code", f"{SHOWN}/code-call"
 DIGITS, NUMBER = "407216", "5551234567"
 WHO = Holder("tenant", 1)
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> Database:
-    async with opened(tmp_path) as database:
-        yield database  # type: ignore[misc]
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from b2bua.plan.entries import CallbackEntry
 from store import journal
 from store.values import CallbackSettings
 from tests.webform.api import LIST, OPERATOR, api_app, as_holder, leave_spoken, opened
-from tests.webform.conftest import Clock, client_of, served
+from tests.webform.ground import Clock, client_of, served
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "api.md").read_text()

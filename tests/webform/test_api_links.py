@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import httpx
 import pytest
 
 from store.database import Database
-from tests.webform.api import OPERATOR, TENANT, api_app, as_holder, opened
-from tests.webform.conftest import BASE, Clock
+from tests.webform.api import api_app, as_holder
+from tests.webform.ground import BASE, Clock
 
 LINKS = "/api/v1/extensions/001*002/links"
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with opened(tmp_path) as database:
-        yield database
-
-
-@pytest.fixture
-async def operator(database: Database, clock: Clock) -> AsyncIterator[httpx.AsyncClient]:
-    async with as_holder(api_app(database, clock), OPERATOR) as client:
-        yield client
-
-
-@pytest.fixture
-async def tenant(database: Database, clock: Clock) -> AsyncIterator[httpx.AsyncClient]:
-    async with as_holder(api_app(database, clock), TENANT) as client:
-        yield client
 
 
 async def states(client: httpx.AsyncClient, query: str = "") -> list[str]:

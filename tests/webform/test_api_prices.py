@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from store.directory import load
-from tests.webform.api import OPERATOR, TENANT, api_app, as_holder, opened
-from tests.webform.conftest import Clock
+from tests.webform.api import OPERATOR, TENANT, api_app, as_holder
+from tests.webform.ground import Clock
 
 CSV = {"Content-Type": "text/csv"}
 TOML = {"Content-Type": "application/toml"}
@@ -23,12 +22,6 @@ limits = [{ hours = "22:00-06:00" }]
 name = "gold"
 free_minutes = 5
 """
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> Any:
-    async with opened(tmp_path) as found:
-        yield found
 
 
 async def test_rates_are_imported_seen_and_exported(database: Any, clock: Clock) -> None:

@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import httpx
 import pytest
 
 from store.database import Database
 from store.directory import load
 from store.values import CallerId
-from tests.webform.api import OPERATOR, TENANT, api_app, as_holder, opened
-from tests.webform.conftest import Clock
 
 SHOWN = "/api/v1/extensions/001*002/public-caller-id"
 DEFAULTS = {
     "name_by": "server", "name": "", "number_by": "server", "number": "", "approved": False, "numbers": [],
     "default": "", "identity_headers": False, "anonymous": False,
 }  # fmt: skip
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> Database:
-    async with opened(tmp_path) as database:
-        yield database  # type: ignore[misc]
-
-
-@pytest.fixture
-async def operator(database: Database, clock: Clock) -> httpx.AsyncClient:
-    async with as_holder(api_app(database, clock), OPERATOR) as client:
-        yield client  # type: ignore[misc]
-
-
-@pytest.fixture
-async def tenant(database: Database, clock: Clock) -> httpx.AsyncClient:
-    async with as_holder(api_app(database, clock), TENANT) as client:
-        yield client  # type: ignore[misc]
 
 
 async def kept(database: Database) -> CallerId:

@@ -14,8 +14,8 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 from starlette.applications import Starlette
 
 from b2bua.desk import LadderRow, LinkPass, Refused, Stage, VisitorStatus
-from tests.webform.conftest import served, until
 from tests.webform.desk import CALL, JOHN, LADDER, SLOTS, ScriptedDesk
+from tests.webform.ground import served, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # one browser for all tests here
 

@@ -9,8 +9,8 @@ import pytest
 from starlette.applications import Starlette
 
 from b2bua.desk import Refused, VisitorRequest
-from tests.webform.conftest import BASE, client_of, tone_for
 from tests.webform.desk import SLOTS, ScriptedDesk
+from tests.webform.ground import BASE, client_of, tone_for
 from tests.webform.public import MARY, PAGE, beside, hidden, set_page
 from webform.app import create_app
 from webform.captcha import LIFE_S, PER_SOURCE

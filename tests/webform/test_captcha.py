@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from media.prompt import Pack
-from tests.webform.conftest import Clock, tone_for
+from tests.webform.ground import Clock, tone_for
 from webform.captcha import DIGITS, LIFE_S, PER_SOURCE, SHOWINGS, Challenges, TooManyChallenges, draw, speak
 
 

@@ -13,8 +13,8 @@ import pytest
 from starlette.applications import Starlette
 
 from b2bua.desk import LadderRow
-from tests.webform.conftest import BASE, Clock, client_of, served, tone_for
 from tests.webform.desk import CALL, LADDER, ScriptedDesk
+from tests.webform.ground import BASE, Clock, client_of, served, tone_for
 from webform.app import create_app
 from webform.guard import SESSION_S
 

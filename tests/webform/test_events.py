@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.webform.conftest import until
+from tests.webform.ground import until
 from webform.events import Streams, frame
 
 

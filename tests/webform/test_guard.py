@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tests.webform.conftest import Clock
+from tests.webform.ground import Clock
 from webform.guard import COOKIE, SESSION_S, SessionKeeper, client_ip, is_cross_site, is_robot, networks, source_of
 
 

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from tests.webform.conftest import client_of, tone_for
 from tests.webform.desk import ScriptedDesk
+from tests.webform.ground import client_of, tone_for
 from tests.webform.public import MARY, PAGE
 from webform.app import create_app
 

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from b2bua.desk import Stage, VisitorStatus
-from tests.webform.conftest import until
 from tests.webform.desk import ScriptedDesk
+from tests.webform.ground import until
 from tests.webform.public import MARY, PAGE
 
 

@@ -7,8 +7,8 @@ import asyncio
 import httpx
 import pytest
 
-from tests.webform.conftest import Clock, until
 from tests.webform.desk import ScriptedDesk
+from tests.webform.ground import Clock, until
 from tests.webform.public import MARY, PAGE, beside, hidden, set_page
 from webform.captcha import LIFE_S, Challenges
 
