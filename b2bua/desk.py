@@ -40,6 +40,7 @@ from b2bua.prices.desk import (
     MarginView,
     PriceDesk,
     PriceView,
+    RateCloneView,
     RateImportView,
     RateTableView,
     RateView,
@@ -51,8 +52,8 @@ __all__ = [
     "CallerView", "CodeCallView", "DemoCallback", "DemoState", "Desk", "ExtensionView", "Holder", "ImportView",
     "KeyRotation", "LadderRow", "LegView", "LinkDesk", "LinkPass", "LinkView", "MadeLink", "MarginView", "MarginsBy",
     "NewBlocked", "NewCaller", "NewLink", "NewRecharge", "NotDone", "Office", "PriceDesk", "PriceView", "Progress",
-    "PublicCallerIdChange", "PublicCallerIdView", "PublicNumberView", "QuotaView", "RateImportView", "RateTableView",
-    "RateView", "RechargeView", "Refused", "RotatedKey", "SlotChoice", "SlotDay", "Stage", "StoryView",
+    "PublicCallerIdChange", "PublicCallerIdView", "PublicNumberView", "QuotaView", "RateCloneView", "RateImportView",
+    "RateTableView", "RateView", "RechargeView", "Refused", "RotatedKey", "SlotChoice", "SlotDay", "Stage", "StoryView",
     "TrunkPriceView", "TrunkState", "TypedCode", "VisitorRequest", "VisitorStatus",
 ]  # fmt: skip
 

@@ -15,6 +15,7 @@ from b2bua.desk import (
     NotDone,
     PriceDesk,
     PriceView,
+    RateCloneView,
     RateImportView,
     RateTableView,
     RateView,
@@ -51,6 +52,10 @@ class PriceApi:
                       self._import, takes=CSV, gives=RateImportView, reserved=_ALL,
                       query=(_SEPARATOR, Query("keep", "leave the rates that are not in the file", "boolean"),
                              Query("plus", "put + before prefixes that have none", "boolean"), _DRY_RUN)),
+            Operation("POST", _TABLE + "/clone", "CloneRates",
+                      "Copy the rates of another table that this one does not have; those it has stay as they are",
+                      self._clone, gives=RateCloneView, reserved=_ALL,
+                      query=(Query("source", "the other table", required=True), _DRY_RUN)),
             Operation("GET", "/prices", "ExplainPrice", "How the price of a number comes about", self._explain,
                       gives=PriceView, reserved=_ALL,
                       query=(Query("number", "in any notation", required=True),
@@ -88,6 +93,13 @@ class PriceApi:
             who, _table(request), data, separator=_query(request, "separator", ","), keep=keep, plus=plus,
             dry_run=dry_run,
         )  # fmt: skip
+
+    async def _clone(self, request: Request, who: Holder) -> RateCloneView:
+        source = _query(request, "source")
+        if not source:
+            raise NotDone("source: which table?", field="source")
+        dry_run = bool(read_switch(request, "dry_run"))
+        return await self._office.clone_rates(who, source, _table(request), dry_run=dry_run)
 
     async def _explain(self, request: Request, who: Holder) -> PriceView:
         number = _query(request, "number").strip()

@@ -51,6 +51,18 @@ def import_(
     )
 
 
+@app.command()
+def clone(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="The table whose rates are copied.")],
+    table: Annotated[str, typer.Argument(metavar="TO", help="The table that gets those it does not have.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only look what it would do.")] = False,
+    config: ConfigOption = None, database: DatabaseOption = "",
+) -> None:  # fmt: skip
+    """Copy the rates of one table that another does not have; those it has stay as they are."""
+    done = order(database, config, lambda office: office.clone_rates(OPERATOR, source, table, dry_run=dry_run))
+    typer.echo(f"{'would be ' if dry_run else ''}added {done.added}, kept {done.kept}")
+
+
 def _at_line(file: Path, what: Callable[[BackOffice], Awaitable[T]]) -> Callable[[BackOffice], Awaitable[T]]:
     """A bad line is told as `FILE:LINE: sentence`."""
 

@@ -12,8 +12,8 @@ from typing import Literal, Protocol
 from b2bua.office.desk import Holder
 
 __all__ = [
-    "AppliedView", "MarginView", "MarginsBy", "PriceDesk", "PriceView", "RateImportView", "RateTableView", "RateView",
-    "TalkPrice", "TrunkPriceView",
+    "AppliedView", "MarginView", "MarginsBy", "PriceDesk", "PriceView", "RateCloneView", "RateImportView",
+    "RateTableView", "RateView", "TalkPrice", "TrunkPriceView",
 ]  # fmt: skip
 
 MarginsBy = Literal["trunk", "account", "extension", "day"]
@@ -58,6 +58,16 @@ class RateImportView:
     changed: int
     removed: int
     unchanged: int
+    dry_run: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RateCloneView:
+    """What cloning a table of rates did to another, or would do."""
+
+    added: int
+    kept: int
+    """Rates that both have, by prefix, interval and date: those of the target stay as they are."""
     dry_run: bool
 
 
@@ -151,6 +161,9 @@ class PriceDesk(Protocol):
 
         `keep`: leave rates that are not in it; `plus`: put one before prefixes without.
         """
+
+    async def clone_rates(self, who: Holder, source: str, table: str, *, dry_run: bool = False) -> RateCloneView:
+        """Copy the rates of `source` that `table` does not have; what it has stays as it is."""
 
     async def export_rates(self, who: Holder, table: str, *, separator: str = ",") -> bytes:
         """A table as CSV, as `import_rates` takes it."""

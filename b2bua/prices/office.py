@@ -23,13 +23,14 @@ from b2bua.prices.desk import (
     MarginsBy,
     MarginView,
     PriceView,
+    RateCloneView,
     RateImportView,
     RateTableView,
     RateView,
 )
 from b2bua.prices.explain import account_of, explain, rate_view
 from b2bua.prices.margins import margins
-from b2bua.prices.rate_book import compare, rate_tables, table_rates, write_changes
+from b2bua.prices.rate_book import RateChanges, compare, compare_tables, rate_tables, table_rates, write_changes
 from b2bua.prices.rate_sheet import read_rates, write_rates
 from b2bua.rules.tariff import free_pool
 from store import ledger
@@ -82,10 +83,21 @@ class PriceOffice:
         """
         _operator(who)
         lines = await asyncio.to_thread(read_rates, data, table, separator, plus=plus)
+        changes = await self._changed(lambda conn: compare(conn, load(conn), table, lines, keep=keep), dry_run)
+        return changes.view(dry_run)
+
+    async def clone_rates(self, who: Holder, source: str, table: str, *, dry_run: bool = False) -> RateCloneView:
+        """Copy the rates of `source` that `table` does not have; what it has stays as it is."""
+        _operator(who)
+        changes = await self._changed(lambda conn: compare_tables(conn, load(conn), source, table), dry_run)
+        return changes.clone_view(dry_run)
+
+    async def _changed(self, compared: Callable[[Connection], RateChanges], dry_run: bool) -> RateChanges:
+        """What was compared, and has been written unless it is a rehearsal."""
         while True:
-            changes = await self.database.read(lambda conn: compare(conn, load(conn), table, lines, keep=keep))
+            changes = await self.database.read(compared)
             if dry_run or await self.database.run(partial(write_changes, changes=changes)):
-                return changes.view(dry_run)
+                return changes
 
     async def export_rates(self, who: Holder, table: str, *, separator: str = ",") -> bytes:
         """A table as CSV, as `import_rates` takes it."""

@@ -1,4 +1,4 @@
-"""Tables of rates in the database: what is in them, and a whole file into one, every line or none (SPEC 73)."""
+"""Tables of rates in the database: what is in them, and a file, or another table, into one, all or none (SPEC 73)."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select, update
 
 from b2bua.desk import NotDone
 from b2bua.plan.entries import RateEntry
 from b2bua.plan.prices import rate_key, rate_values
-from b2bua.prices.desk import RateImportView, RateTableView
+from b2bua.prices.desk import RateCloneView, RateImportView, RateTableView
 from b2bua.prices.rate_sheet import bad_line
 from store.directory import DEFAULT_ZONE, Directory, config_version, raise_version
 from store.meta import TIME_ZONE, read_meta
 from store.tables import rates
 from store.values import Rate
 
-__all__ = ["RateChanges", "compare", "known_table", "rate_tables", "table_rates", "write_changes"]
+__all__ = ["RateChanges", "compare", "compare_tables", "known_table", "rate_tables", "table_rates", "write_changes"]
 
 _KEY = ("prefix", "interval", "valid_from")
 
@@ -62,7 +62,7 @@ def table_rates(directory: Directory, table: str, prefix: str = "") -> list[Rate
 
 @dataclass(frozen=True, slots=True)
 class RateChanges:
-    """What makes a table what a file says."""
+    """What makes a table what a file, or another table, says."""
 
     version: int
     """Of the configuration that was compared with."""
@@ -75,6 +75,10 @@ class RateChanges:
         """How much that is."""
         return RateImportView(len(self.added), len(self.changed), len(self.removed), self.unchanged, dry_run)
 
+    def clone_view(self, dry_run: bool) -> RateCloneView:
+        """The same of a table cloned into another: nothing of the other is changed or removed."""
+        return RateCloneView(len(self.added), self.unchanged, dry_run)
+
 
 def compare(
     conn: Connection, directory: Directory, table: str, lines: Sequence[tuple[int, RateEntry]], *, keep: bool
@@ -82,10 +86,7 @@ def compare(
     """What to change; with `keep`, what is not in the lines stays.  Raises: NotDone."""
     _check(directory, table, lines)
     zone = read_meta(conn, TIME_ZONE) or DEFAULT_ZONE
-    before = {
-        tuple(row[name] for name in _KEY): row
-        for row in conn.execute(select(rates).where(rates.c.rate_table == table)).mappings()
-    }
+    before = _rows(conn, table)
     wanted = {rate_key(entry, zone)[1:]: rate_values(entry, zone) for _, entry in lines}
     added = [{**dict(zip(_KEY, key, strict=True)), **values, "rate_table": table}
              for key, values in wanted.items() if key not in before]  # fmt: skip
@@ -96,6 +97,27 @@ def compare(
     removed = [] if keep else [row["id"] for key, row in before.items() if key not in wanted]
     unchanged = len(wanted) - len(added) - len(changed)
     return RateChanges(config_version(conn), added, changed, removed, unchanged)
+
+
+def compare_tables(conn: Connection, directory: Directory, source: str, table: str) -> RateChanges:
+    """What of `source` is missing in `table`; what it has stays as it is.  Raises: NotDone."""
+    known_table(directory, source)
+    _check_name(table)
+    if source == table:
+        raise NotDone(f"Both are the rate table {table}.", field="source")
+    reads, before, theirs = _reading(directory, table), _rows(conn, table), _rows(conn, source)
+    added = [{name: value for name, value in row.items() if name != "id"} | {"rate_table": table}
+             for key, row in theirs.items() if key not in before]  # fmt: skip
+    for row in added:
+        if reason := _unread(reads, row["prefix"]):
+            raise NotDone(f"Rate table {source}: {reason}.", field="source")
+    return RateChanges(config_version(conn), added, [], [], len(theirs) - len(added))
+
+
+def _rows(conn: Connection, table: str) -> dict[tuple[Any, ...], RowMapping]:
+    """The rates of a table by prefix, interval and date."""
+    found = conn.execute(select(rates).where(rates.c.rate_table == table).order_by(rates.c.prefix)).mappings()
+    return {tuple(row[name] for name in _KEY): row for row in found}
 
 
 def write_changes(conn: Connection, changes: RateChanges) -> bool:
@@ -117,18 +139,27 @@ def write_changes(conn: Connection, changes: RateChanges) -> bool:
 
 
 def _check(directory: Directory, table: str, lines: Sequence[tuple[int, RateEntry]]) -> None:
-    if not table.strip() or len(table) > 255:
-        raise NotDone("table: a rate table needs a name", field="table")
+    _check_name(table)
     reads = _reading(directory, table)
     for line, entry in lines:
         if entry.interval and directory.interval(entry.interval) is None:
             raise bad_line(line, "interval", f'there is no interval "{entry.interval}"')
-        if entry.prefix and reads == "e164" and not entry.prefix.startswith("+"):
-            reason = f'"{entry.prefix}" matches nothing: numbers begin with + in mode e164. Import it with plus'
-            raise bad_line(line, "prefix", reason)
-        if reads == "as-dialled" and entry.prefix.startswith("+"):
-            reason = f'"{entry.prefix}" matches nothing: numbers are without + in mode as-dialled'
-            raise bad_line(line, "prefix", reason)
+        if reason := _unread(reads, entry.prefix):
+            raise bad_line(line, "prefix", reason + (". Import it with plus" if reads == "e164" else ""))
+
+
+def _check_name(table: str) -> None:
+    if not table.strip() or len(table) > 255:
+        raise NotDone("table: a rate table needs a name", field="table")
+
+
+def _unread(reads: str, prefix: str) -> str:
+    """Why no number can begin with a prefix; empty where one can."""
+    if prefix and reads == "e164" and not prefix.startswith("+"):
+        return f'"{prefix}" matches nothing: numbers begin with + in mode e164'
+    if reads == "as-dialled" and prefix.startswith("+"):
+        return f'"{prefix}" matches nothing: numbers are without + in mode as-dialled'
+    return ""
 
 
 def _reading(directory: Directory, table: str) -> str:

@@ -159,6 +159,20 @@ def test_applying_the_file_again_leaves_imported_tables_alone(ringback: Ringback
     assert "imported  1" in ringback("rate", "list")
 
 
+def test_a_table_is_cloned_into_another(ringback: Ringback, tmp_path: Path) -> None:
+    file = tmp_path / "deck.csv"
+    file.write_text("prefix,cost\n+44,0.005\n+1202,9\n")
+    ringback("rate", "import", "second", str(file))
+    assert ringback("rate", "clone", "standard", "second", "--dry-run") == "would be added 3, kept 1"
+    assert "second    2" in ringback("rate", "list")
+    assert ringback("rate", "clone", "standard", "second") == "added 3, kept 1"
+    listed = ringback("rate", "list", "second").splitlines()[1:]
+    assert [line.split()[0] for line in listed] == ["(any)", "(any)", "+1202", "+44", "+614"]
+    assert "9.00 for the first 60 s" in listed[2]
+    assert "There is no rate table third." in ringback("rate", "clone", "third", "second", fails=True)
+    assert "Both are the rate table second." in ringback("rate", "clone", "second", "second", fails=True)
+
+
 def test_margins_before_any_call(ringback: Ringback) -> None:
     assert ringback("rate", "margins", "--by", "day").splitlines() == [
         "day  calls  minutes  sold  bought  margin    cost unknown",

@@ -15,7 +15,7 @@ from b2bua.plan.apply import apply
 from b2bua.plan.entries import RateEntry
 from b2bua.plan.prices import rate_key, rate_values
 from b2bua.plan.reader import parse
-from b2bua.prices.rate_book import compare, table_rates, write_changes
+from b2bua.prices.rate_book import compare, compare_tables, table_rates, write_changes
 from b2bua.prices.rate_sheet import COLUMNS, read_rates, write_rates
 from store.database import connect, migrate
 from store.directory import config_version, load
@@ -157,6 +157,73 @@ def test_where_accounts_dial_in_two_ways_a_trunk_has_prices_for_both(conn: Conne
         take(conn, "prefix,first_cost\n44,1\n", "e")
     with pytest.raises(NotDone, match=r'"\+44" matches nothing'):
         take(conn, "prefix,first_cost\n+44,1\n", "at-12")
+
+
+def clone(conn: Connection, source: str, table: str) -> list[int]:
+    changes = compare_tables(conn, load(conn), source, table)
+    assert write_changes(conn, changes)
+    done = changes.clone_view(False)
+    return [done.added, done.kept]
+
+
+DATED = "prefix,interval,valid_from,valid_until,cost,description,connection_fee,minimum,maximum\n"
+
+
+def test_a_clone_adds_what_is_missing_and_keeps_what_is_there(conn: Connection) -> None:
+    take(conn, HEAD + "44,60,0.01,60,0.01\n45,1,0.5,7,0.0005\n,60,1,60,1\n")
+    take(conn, HEAD + "45,60,0.09,60,0.09\n", "target")
+    before = config_version(conn)
+    assert clone(conn, "carrier", "target") == [2, 1]
+    assert there(conn, "target") == {"": 1_000_000, "44": 10_000, "45": 90_000}
+    assert config_version(conn) == before + 1
+    assert clone(conn, "carrier", "target") == [0, 3]
+    assert config_version(conn) == before + 1, "nothing has changed: nobody need load anything"
+    assert there(conn) == {"": 1_000_000, "44": 10_000, "45": 500}, "the source is only read"
+
+
+def test_a_clone_into_a_new_table_is_the_same_in_all_its_columns(conn: Connection) -> None:
+    take(conn, DATED + "44,night,2026-12-01,2027-01-01,0.1,UK,0.2,0.3,9\n44,,,,0.4,,,,\n")
+    assert clone(conn, "carrier", "new") == [2, 0]
+    assert table_rates(load(conn), "new") == table_rates(load(conn), "carrier")
+
+
+def test_interval_and_date_tell_the_rates_of_a_prefix_apart(conn: Connection) -> None:
+    take(conn, DATED + "44,night,,,1,,,,\n44,,2026-12-01,,2,,,,\n44,,,,3,,,,\n")
+    take(conn, DATED + "44,,2026-12-01,,7,,,,\n44,night,2026-12-01,,8,,,,\n", "target")
+    assert clone(conn, "carrier", "target") == [2, 1]
+    assert sorted(rate.increment_cost // 1_000_000 for rate in table_rates(load(conn), "target")) == [1, 3, 7, 8]
+
+
+@pytest.mark.parametrize(("source", "table", "says"), [
+    pytest.param("nowhere", "at-12", "There is no rate table nowhere.", id="no source"),
+    pytest.param("at-12", "at-12", "Both are the rate table at-12.", id="into itself"),
+    pytest.param("at-12", " ", "table: a rate table needs a name", id="no name"),
+    pytest.param("at-12", "x" * 256, "table: a rate table needs a name", id="a name too long"),
+    pytest.param("at-12", "e", 'Rate table at-12: "00" matches nothing: numbers begin with + in mode e164.',
+                 id="prefixes that no number of the target begins with"),
+])
+def test_a_clone_that_cannot_be(conn: Connection, source: str, table: str, says: str) -> None:
+    apply(conn, parse(FIXTURE + '[[account]]\nname = "other"\nrate_table = "e"\n', "f.toml"), 0.0, "", str)
+    before = config_version(conn)
+    with pytest.raises(NotDone) as refused:
+        clone(conn, source, table)
+    assert refused.value.sentence == says
+    assert (config_version(conn), "e" in load(conn).rate_tables) == (before, False)
+
+
+def test_a_code_that_the_target_has_may_be_of_either_mode(conn: Connection) -> None:
+    apply(conn, parse(FIXTURE + '[[account]]\nname = "other"\nrate_table = "e"\n', "f.toml"), 0.0, "", str)
+    take(conn, "prefix,cost\n+44,1\n,2\n")
+    assert clone(conn, "carrier", "e") == [2, 0]
+    assert clone(conn, "e", "carrier") == [0, 2]
+
+
+def test_who_compared_tables_that_are_no_more_the_same_compares_again(conn: Connection) -> None:
+    take(conn, HEAD + "44,60,0.01,60,0.01\n")
+    late = compare_tables(conn, load(conn), "carrier", "target")
+    take(conn, HEAD + "44,60,0.02,60,0.02\n", "target")
+    assert not write_changes(conn, late)
+    assert there(conn, "target") == {"44": 20_000}
 
 
 money = st.integers(0, 10**9).map(Micros)

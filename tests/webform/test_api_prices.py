@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -45,6 +46,36 @@ async def test_rates_are_imported_seen_and_exported(database: Any, clock: Clock)
         assert (bad.status_code, bad.json()["line"], bad.json()["field"]) == (422, 3, "increment_cost")
 
 
+async def test_a_table_is_cloned_into_another(database: Any, clock: Clock) -> None:
+    async with as_holder(api_app(database, clock), OPERATOR) as api:
+        path = "/api/v1/rate-tables"
+        await api.post(f"{path}/carrier/rates/import", content=DECK + "45,0.1,0.1\n", headers=CSV)
+        await api.post(f"{path}/new/rates/import", content="prefix,first_cost\n45,7\n", headers=CSV)
+        dry = await api.post(f"{path}/new/rates/clone?source=carrier&dry_run=true")
+        assert (dry.status_code, dry.json()) == (200, {"added": 1, "kept": 1, "dry_run": True})
+        assert len((await api.get(f"{path}/new/rates")).json()) == 1
+        done = await api.post(f"{path}/new/rates/clone?source=carrier")
+        assert done.json() == {"added": 1, "kept": 1, "dry_run": False}
+        rates = (await api.get(f"{path}/new/rates")).json()
+        assert [(each["prefix"], each["first_cost"]) for each in rates] == [("44", "0.005"), ("45", "7.00")]
+        for query, status, says in (
+            ("source=nowhere", 404, "There is no rate table nowhere."), ("", 422, "source: which table?"),
+            ("source=new", 422, "Both are the rate table new."), ("source=carrier&dry_run=perhaps", 422, "dry_run"),
+        ):  # fmt: skip
+            refused = await api.post(f"{path}/new/rates/clone?{query}")
+            assert refused.status_code == status
+            assert says in refused.json()["error"]
+
+
+async def test_two_clones_at_once_add_each_rate_once(database: Any, clock: Clock) -> None:
+    async with as_holder(api_app(database, clock), OPERATOR) as api:
+        path = "/api/v1/rate-tables"
+        await api.post(f"{path}/carrier/rates/import", content=DECK, headers=CSV)
+        both = await asyncio.gather(*(api.post(f"{path}/new/rates/clone?source=carrier") for _ in range(2)))
+        assert sorted(each.json()["added"] for each in both) == [0, 1]
+        assert len((await api.get(f"{path}/new/rates")).json()) == 1
+
+
 async def test_a_price_is_explained(database: Any, clock: Clock) -> None:
     async with as_holder(api_app(database, clock), OPERATOR) as api:
         any_number = "prefix,first_interval_s,first_cost,increment_s,increment_cost\n,30,0.10,30,0.10\n"
@@ -74,7 +105,8 @@ async def test_configuration_is_applied_or_refused_with_line_and_field(database:
 
 @pytest.mark.parametrize(("method", "path"), [
     ("GET", "/rate-tables"), ("GET", "/rate-tables/at-12/rates"), ("GET", "/rate-tables/at-12/rates/export.csv"),
-    ("POST", "/rate-tables/at-12/rates/import"), ("GET", "/prices?number=5551234567"), ("GET", "/margins"),
+    ("POST", "/rate-tables/at-12/rates/import"), ("POST", "/rate-tables/x/rates/clone?source=at-12"),
+    ("GET", "/prices?number=5551234567"), ("GET", "/margins"),
     ("POST", "/configuration"),
 ])  # fmt: skip
 async def test_a_tenant_sees_and_changes_none_of_it(database: Any, clock: Clock, method: str, path: str) -> None:
