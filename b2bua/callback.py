@@ -14,6 +14,7 @@ from b2bua.rules.callback_admission import firewall, needs_secret, too_poor
 from b2bua.rules.caller_id import Shown, by_server
 from b2bua.rules.numbers import BadNumber, read_number
 from b2bua.rules.routing import sell_rate
+from b2bua.rules.spelling import abroad
 from b2bua.trace.ladder import EXTENSION, PSTN
 from b2bua.triggers import CallbackRequest, Served, admit, judge, note_ringing
 from store import lockouts
@@ -154,7 +155,8 @@ async def _dial(want: CallbackRequest, call: Call, back: Leg, typed: str) -> Leg
         number = read_number(typed, want.account.dial_plan)  # emergency, premium and short numbers never (H20, A12.2)
     except BadNumber as bad:
         raise NotAdmitted(Outcome.NOT_ALLOWED) from bad
-    reason = firewall(want.settings, number, sell_rate(exchange.directory, want.account, number, exchange.wall()))
+    rate = sell_rate(exchange.directory, want.account, number, exchange.wall())
+    reason = firewall(want.settings, number, rate, abroad(number, want.account.dial_plan))
     if reason is not None:
         raise NotAdmitted(reason)
     if too_poor(want.settings, await call.purse.left()):

@@ -16,6 +16,7 @@ from b2bua.payment import Paid, Purse
 from b2bua.rules.callback_admission import Facts, Trigger, admit_callback, proven_trigger
 from b2bua.rules.meter import WARNED
 from b2bua.rules.routing import route, sell_rate
+from b2bua.rules.spelling import abroad
 from b2bua.stir.verdict import Verdict
 from sip_stack.incoming import Incoming
 from store import callers, journal, ledger, lockouts
@@ -168,6 +169,7 @@ def _facts(want: CallbackRequest, call: Call) -> Callable[[Connection], Facts]:
             rate=rate,
             callable=want.callable,
             routed=routed,
+            abroad=abroad(want.number, want.account.dial_plan),
         )
 
     return read

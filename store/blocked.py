@@ -36,10 +36,13 @@ def unblock(conn: Connection, number: str, extension_id: int | None) -> bool:
     return bool(conn.execute(delete(blocked).where(*_is(number, extension_id))).rowcount)
 
 
-def blocked_by(conn: Connection, number: str, extension_id: int) -> BlockedBy | None:
-    """Who does not want this number to be called by this extension's page; a block of all pages before its own."""
+def blocked_by(conn: Connection, numbers: tuple[str, ...], extension_id: int) -> BlockedBy | None:
+    """Who does not want a number to be called by this extension's page; a block of all pages before its own.
+
+    `numbers`: the spellings in which it may have been blocked.
+    """
     here = or_(blocked.c.extension_id == extension_id, blocked.c.extension_id.is_(None))
-    found = select(blocked.c.by).where(blocked.c.number == number, here)
+    found = select(blocked.c.by).where(blocked.c.number.in_(numbers), here)
     by: BlockedBy | None = conn.execute(found.order_by(blocked.c.extension_id.is_not(None))).scalars().first()
     return by
 

@@ -67,16 +67,16 @@ def forget(conn: Connection, call_id: str, *, unspoken: bool = False) -> None:
     ))
 
 
-def pending(conn: Connection, number: str) -> bool:
-    """A call that speaks a code to this number is under way, whoever asked for it."""
+def pending(conn: Connection, numbers: tuple[str, ...]) -> bool:
+    """A call that speaks a code to a number, in any of its spellings, is under way, whoever asked for it."""
     return conn.execute(select(requests.c.token).where(
-        requests.c.kind == "code", requests.c.number == number, requests.c.reason == "",
+        requests.c.kind == "code", requests.c.number.in_(numbers), requests.c.reason == "",
     )).first() is not None
 
 
-def calls_of_number(conn: Connection, number: str, since: float) -> int:
-    """How many such calls have rung a number since then, or are about to: for anybody."""
-    return conn.execute(_RANG.where(requests.c.number == number, requests.c.at >= since)).scalar_one()
+def calls_of_number(conn: Connection, numbers: tuple[str, ...], since: float) -> int:
+    """How many such calls have rung a number since then, or are about to: for anybody, in any of its spellings."""
+    return conn.execute(_RANG.where(requests.c.number.in_(numbers), requests.c.at >= since)).scalar_one()
 
 
 def calls_of_account(conn: Connection, account_id: int, since: float) -> int:

@@ -187,11 +187,14 @@ def waiting_requests(conn: Connection) -> list[RequestRecord]:
 
 
 def ends_of(
-    conn: Connection, extension: str, number: str, reasons: Iterable[str], since: float, limit: int,
+    conn: Connection, extension: str, numbers: tuple[str, ...], reasons: Iterable[str], since: float, limit: int,
 ) -> list[tuple[str, float]]:
-    """How and when requests of a page for a number ended, of those asked since then that ended so; newest first."""
+    """How and when requests of a page for a number, in any of its spellings, ended; newest first.
+
+    Of those asked since then that ended so.
+    """
     found = select(requests.c.reason, requests.c.ended).where(
-        requests.c.extension == extension, requests.c.at >= since, requests.c.number == number,
+        requests.c.extension == extension, requests.c.at >= since, requests.c.number.in_(numbers),
         requests.c.kind == "callnow",
         requests.c.reason.in_([*reasons]), requests.c.ended.is_not(None),
     ).order_by(requests.c.ended.desc()).limit(limit)

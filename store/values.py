@@ -35,9 +35,11 @@ class DialPlan:
     strip: tuple[str, ...] = ()
     """`as-dialled`: prefixes removed where at least 10 digits stay, for example `+1`."""
     refused: tuple[str, ...] = ()
-    """Numbers refused when they begin so: `as-dialled` the digits, `112`, `1900`; `e164`, beside what phonenumbers
-    knows, `+40` or the national digits of `country`, `809`."""
+    """Numbers refused when they begin so, `+40` in E.164, or else: `as-dialled` the digits, `112`, `1900`, `e164` the
+    national digits of `country`, `809`."""
     min_digits: int = 6
+    premium: tuple[str, ...] = ()
+    """Of the premium-rate numbers those that phones of the account may call, written as `refused` is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from b2bua.outcome import Outcome
 from b2bua.rules.code_admission import CodeFacts, CodeLimits, CodeRefusal, admit_code_call, nothing_to_prove
 from b2bua.rules.numbers import BadNumber, NumberFault, read_number
 from b2bua.rules.routing import route, sell_rate
+from b2bua.rules.spelling import spellings
 from store import codes, journal
 from store.blocked import block, blocked_by
 from store.values import Account, CallerId, Extension, Micros
@@ -105,12 +106,12 @@ class CodeCalls:
         exchange, extension, number = self._exchange, wanted.extension, call.to
         at, directory, account_id = exchange.wall(), exchange.directory, wanted.account.id
         rate = sell_rate(directory, wanted.account, number, at)
-        routed = bool(route(directory, number, at))
+        routed, kept = bool(route(directory, number, at)), spellings(number, wanted.account.dial_plan)
 
         def job(conn: Connection) -> CodeRefusal | None:
             reason = admit_code_call(CodeFacts(
-                blocked_by(conn, number, extension.id), routed, rate, codes.pending(conn, number),
-                codes.calls_of_number(conn, number, at - _DAY_S),
+                blocked_by(conn, kept, extension.id), routed, rate, codes.pending(conn, kept),
+                codes.calls_of_number(conn, kept, at - _DAY_S),
                 codes.calls_of_account(conn, account_id, at - _HOUR_S),
                 codes.calls_of_account(conn, account_id, at - _DAY_S),
             ), self._limits)  # fmt: skip

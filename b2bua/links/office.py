@@ -16,6 +16,7 @@ from b2bua.money import format_money
 from b2bua.office.jobs import extension_of, iso
 from b2bua.rules.fence import crossed
 from b2bua.rules.numbers import BadNumber, read_number
+from b2bua.rules.spelling import abroad
 from b2bua.rules.worst_case import Worst, worst_of_link
 from store import links
 from store.directory import Directory, load
@@ -128,7 +129,7 @@ def _fixed_number(directory: Directory, owner: Extension, typed: str) -> str:
         number = read_number(typed, plan, extensions=directory.internal_numbers)
     except BadNumber as bad:
         raise NotDone(bad.sentence, field="number") from bad
-    if crossed(owner.callnow, number, None) is not None:
+    if crossed(owner.callnow, number, None, abroad(number, plan)) is not None:
         raise NotDone(f"The page of {owner.number} may not call this number.", field="number")
     return number
 

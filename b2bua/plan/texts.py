@@ -55,9 +55,7 @@ def dial_plan_faults(plan: DialPlan) -> Iterator[tuple[str, str]]:
     """Key and sentence of what a dial plan cannot have."""
     if fault := country_fault(plan.country):
         yield "country", fault
-    for key, prefixes in (("strip", plan.strip), ("refused", plan.refused)):
+    for key, prefixes in (("strip", plan.strip), ("refused", plan.refused), ("premium", plan.premium)):
         for prefix in prefixes:
             if not re.fullmatch(r"\+?[0-9]+", prefix):
                 yield key, f'"{prefix}" is no prefix: write digits, with or without + before them'
-            elif key == "refused" and plan.mode == "as-dialled" and prefix.startswith("+"):
-                yield key, f'"{prefix}" matches nothing: numbers of mode "as-dialled" are compared without +'

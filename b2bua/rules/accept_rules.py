@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Literal
 
 from store.values import AcceptRule, CallNowSettings
@@ -10,19 +10,24 @@ from store.values import AcceptRule, CallNowSettings
 __all__ = ["accept_rule_faults", "verdict"]
 
 
-def verdict(settings: CallNowSettings, name: str, number: str) -> Literal["accept", "confirm", "refuse"]:
-    """What the first rule that fits says; where none does, what the check box says (SPEC 18)."""
+def verdict(
+    settings: CallNowSettings, name: str, number: str, spellings: Collection[str] = (), abroad: Collection[str] = ()
+) -> Literal["accept", "confirm", "refuse"]:
+    """What the first rule that fits says; where none does, what the check box says (SPEC 18).
+
+    `spellings`: other ones of the number, `abroad`: what follows its international prefix (b2bua.rules.spelling).
+    """
     for rule in settings.rules:
-        if _fits(rule, name, number):
+        if _fits(rule, name, (number, *spellings), (number, *abroad)):
             return rule.do
     return "confirm" if settings.confirm else "accept"
 
 
-def _fits(rule: AcceptRule, name: str, number: str) -> bool:
+def _fits(rule: AcceptRule, name: str, numbers: Collection[str], forms: Collection[str]) -> bool:
     given = " ".join(name.split()).casefold()
     return (
-        rule.number in ("", number)
-        and number.startswith(rule.prefix)
+        rule.number in ("", *numbers)
+        and any(form.startswith(rule.prefix) for form in forms)
         and " ".join(rule.name.split()).casefold() in ("", given)
         and not (rule.no_name and given)
     )

@@ -138,6 +138,10 @@ class Facts:
     """By this link, its live calls' holds included."""
     number: str = ""
     """As the account's dial plan keeps it."""
+    spellings: tuple[str, ...] = ()
+    """Others in which it may have been kept."""
+    abroad: tuple[str, ...] = ()
+    """What may follow its international prefix."""
     free: bool = False
     """Free minutes are left for it."""
     closed: bool = False
@@ -172,7 +176,7 @@ def admit_callnow(settings: CallNowSettings, name: str, facts: Facts) -> Reason 
         return Reason.NUMBER_BLOCKED if facts.blocked == "owner" else Reason.OPTED_OUT
     if facts.quarantined:
         return Reason.QUARANTINED
-    if verdict(settings, name, facts.number) == "refuse":
+    if verdict(settings, name, facts.number, facts.spellings, facts.abroad) == "refuse":
         return Reason.REFUSED_BY_RULE
     if settings.paused:
         return Reason.PAUSED
@@ -186,7 +190,7 @@ def admit_callnow(settings: CallNowSettings, name: str, facts: Facts) -> Reason 
         return Reason.NO_ROUTE
     if facts.rate is None:
         return Reason.NO_RATE
-    if (fence := crossed(settings, facts.number, facts.rate)) is not None:
+    if (fence := crossed(settings, facts.number, facts.rate, facts.abroad)) is not None:
         return _FENCED[fence]
     if not facts.free and facts.available is not None and facts.available < first_hold(facts.rate).least:
         return Reason.NO_CREDIT

@@ -57,6 +57,8 @@ class Facts:
     callable: bool
     """The number to ring is none that is never called: emergency, premium, short, unreadable (SPEC A12.2, H20)."""
     routed: bool
+    abroad: tuple[str, ...] = ()
+    """What may follow the international prefix of the number to ring."""
 
 
 def read_trigger(caller: Caller, trunk: Trunk, plan: DialPlan, directory: Directory) -> Trigger:
@@ -116,7 +118,7 @@ def _unwanted(settings: CallbackSettings, trigger: Trigger, row: AuthorisedCalle
 def _uncallable(settings: CallbackSettings, number: str, facts: Facts) -> Outcome | None:
     if not facts.callable:
         return Outcome.NOT_ALLOWED
-    if settings.return_to != "authorised" and (reason := firewall(settings, number, facts.rate)):
+    if settings.return_to != "authorised" and (reason := firewall(settings, number, facts.rate, facts.abroad)):
         return reason  # an authorised number was let in by name
     if facts.rate is None and settings.pay_call_back != "no":
         return Outcome.NO_RATE
@@ -140,9 +142,11 @@ def too_poor(settings: CallbackSettings, available: Micros | None) -> bool:
     return available is not None and (available <= 0 or available < settings.least_credit)
 
 
-def firewall(settings: CallbackSettings, number: str, rate: Rate | None) -> Outcome | None:
-    """Why a number that could be called is not (SPEC A12.2)."""
-    fence = crossed(settings, number, rate)
+def firewall(
+    settings: CallbackSettings, number: str, rate: Rate | None, abroad: tuple[str, ...] = ()
+) -> Outcome | None:
+    """Why a number that could be called is not (SPEC A12.2); `abroad`: what follows its international prefix."""
+    fence = crossed(settings, number, rate, abroad)
     if fence is None:
         return Outcome.NO_RATE if rate is None else None
     return Outcome.PRICE_TOO_HIGH if fence is Fence.PRICE else Outcome.NOT_ALLOWED

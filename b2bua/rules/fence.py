@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 from typing import Protocol
 
@@ -35,9 +36,12 @@ class Fences(Protocol):
         """None: no limit."""
 
 
-def crossed(settings: Fences, number: str, rate: Rate | None) -> Fence | None:
-    """The first fence in a number's way; no price is looked at where there is none."""
-    if number.startswith(settings.forbidden):
+def crossed(settings: Fences, number: str, rate: Rate | None, abroad: Iterable[str] = ()) -> Fence | None:
+    """The first fence in a number's way; no price is looked at where there is none.
+
+    `abroad`: what follows its international prefix, where it has one (b2bua.rules.spelling).
+    """
+    if any(form.startswith(settings.forbidden) for form in (number, *abroad)):
         return Fence.FORBIDDEN
     if settings.allowed and not number.startswith(settings.allowed):
         return Fence.NOT_ALLOWED

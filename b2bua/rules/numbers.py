@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from enum import StrEnum
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
+from b2bua.rules.spelling import abroad, understood
 from store.values import DialPlan, Trunk
 
 __all__ = ["BadNumber", "NumberFault", "called_on_trunk", "from_trunk", "is_emergency", "read_number", "to_trunk"]
@@ -61,7 +62,8 @@ def read_number(
     """The number to rate and dial: `+` and digits in E.164, or the digits themselves where the plan is as-dialled.
 
     `extensions` holds the internal numbers, with and without their `*`. `phone`: a phone of the tenant dials, which
-    may reach premium and short numbers where it has rates and routes. Raises: BadNumber.
+    may reach short numbers, and the premium numbers that the plan names, where there are rates and routes.
+    Raises: BadNumber.
     """
     number = _bare(typed)
     if "*" in number or number in extensions:
@@ -71,7 +73,7 @@ def read_number(
     if len(number.lstrip("+")) > MAX_DIGITS:
         raise BadNumber(NumberFault.TOO_LONG)
     if plan.mode == "as-dialled":
-        return _as_dialled(number, plan)
+        return _as_dialled(number, plan, phone)
     return _e164(number, plan, country or plan.country, phone)
 
 
@@ -87,16 +89,22 @@ def _plain(character: str) -> str:
     return character if digit is None else str(digit)
 
 
-def _as_dialled(number: str, plan: DialPlan) -> str:
+def _as_dialled(number: str, plan: DialPlan, phone: bool) -> str:
     digits = number.removeprefix("+")
     kept = _stripped(number, plan)
-    # the typed form too: +1 900 ... must not pass as 900 ...
-    if _begins(digits, plan) or _begins(kept, plan):
+    # the typed form too: +1 900 ... must not pass as 900 ..., nor 00 1 900 ...
+    written = {digits, kept, *abroad(digits, plan), *abroad(kept, plan)}
+    known = [parsed for parsed in (understood(form, plan) for form in {number, kept}) if parsed is not None]
+    forms = written | {phonenumbers.format_number(parsed, PhoneNumberFormat.E164) for parsed in known}
+    if _begins(forms, plan.refused):
         raise BadNumber(NumberFault.REFUSED)
     if any(phonenumbers.is_emergency_number(form, plan.country) for form in {digits, kept}):
         raise BadNumber(NumberFault.EMERGENCY)  # SPEC H20: whatever the table of the tenant leaves out
     if len(kept) < plan.min_digits:
         raise BadNumber(NumberFault.TOO_SHORT)
+    reached = phone and _begins(forms, plan.premium)
+    if not reached and PhoneNumberType.PREMIUM_RATE in map(phonenumbers.number_type, known):
+        raise BadNumber(NumberFault.PREMIUM)  # SPEC A12.2: always, likewise
     return kept
 
 
@@ -116,20 +124,20 @@ def _e164(number: str, plan: DialPlan, country: str, phone: bool) -> str:
     except NumberParseException as fault:
         raise BadNumber(_UNREADABLE.get(fault.error_type, NumberFault.IMPOSSIBLE)) from fault
     national = phonenumbers.national_significant_number(parsed)
-    special = _special(parsed, national)
-    if special is not None and not (phone and special in (NumberFault.PREMIUM, NumberFault.SHORT_CODE)):
-        raise BadNumber(special)
     e164 = phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
     at_home = parsed.country_code == phonenumbers.country_code_for_region(plan.country)
     forms = (e164, national) if at_home else (e164,)
-    if any(_begins(form, plan) for form in forms):
+    special = _special(parsed, national)
+    reached = phone and (special is NumberFault.SHORT_CODE or _begins(forms, plan.premium))
+    if special is not None and not (reached and special in (NumberFault.PREMIUM, NumberFault.SHORT_CODE)):
+        raise BadNumber(special)
+    if _begins(forms, plan.refused):
         raise BadNumber(NumberFault.REFUSED)
     return e164
 
 
-def _begins(form: str, plan: DialPlan) -> bool:
-    """As a number that the plan refuses."""
-    return form.startswith(plan.refused)
+def _begins(forms: Iterable[str], prefixes: tuple[str, ...]) -> bool:
+    return bool(prefixes) and any(form.startswith(prefixes) for form in forms)
 
 
 def _special(parsed: PhoneNumber, national: str) -> NumberFault | None:

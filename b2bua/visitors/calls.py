@@ -21,10 +21,11 @@ from b2bua.rules.accept_rules import verdict
 from b2bua.rules.admission import AWAY, Facts, Limits, Reason, admit_callnow
 from b2bua.rules.later import LONGEST_WAIT_S, next_try, told_moment, tried_again
 from b2bua.rules.meter import price, talk_limit
-from b2bua.visitors.facts import hours_of, read_facts, zone_of
+from b2bua.visitors.facts import hours_of, read_facts, same_for, zone_of
 from b2bua.visitors.waiting import AcceptedRequest, WaitingList
 from store import journal
 from store.blocked import block
+from store.directory import Directory
 from store.errors import StoreError
 from store.links import Link, find_link, give_back
 from store.values import Extension, Micros, Rate
@@ -67,8 +68,9 @@ class VisitorCalls:
         known = await exchange.database.read(lambda conn: journal.recent_requests(conn, since))
         for record in reversed(known):
             if record.kind == "callnow" and (record.call_id or record.due) and record.ip:
-                self._limits.note(record.at, ip=record.ip, number=record.number, page_id=record.page_id, due=record.due)
-        for accepted in await exchange.database.read(_waiting):
+                number = same_for(exchange.directory, record)
+                self._limits.note(record.at, ip=record.ip, number=number, page_id=record.page_id, due=record.due)
+        for accepted in await exchange.database.read(lambda conn: _waiting(conn, exchange.directory)):
             self._wait(accepted, accepted.record.due or 0.0)
         exchange.keep(self._run())
 
@@ -140,7 +142,7 @@ class VisitorCalls:
     def _undo(self, accepted: AcceptedRequest) -> None:
         """Nothing is left of the request."""
         record = accepted.record
-        self._limits.undo(record.at, ip=record.ip, number=record.number, page_id=record.page_id, due=record.due)
+        self._limits.undo(record.at, ip=record.ip, number=accepted.same, page_id=record.page_id, due=record.due)
         self._requests.pop(record.token, None)
 
     async def begin(
@@ -184,8 +186,9 @@ class VisitorCalls:
             accepted.due, accepted.by_owner = due, True
 
         call.on_hold, call.on_outcome = opened, closed
-        confirm, tell = verdict(settings, record.name, record.number) == "confirm", partial(self._told, accepted)
-        want = CallNowRequest(extension, record.name, record.number, limit_s, confirm, tell, put_off)
+        said = verdict(settings, record.name, record.number, facts.spellings, facts.abroad)
+        tell = partial(self._told, accepted)
+        want = CallNowRequest(extension, record.name, record.number, limit_s, said == "confirm", tell, put_off)
         exchange.begin(call, callnow(want, call))
         exchange.keep(self._follow(call, accepted, extension))
         return True
@@ -230,7 +233,7 @@ class VisitorCalls:
         try:
             await call.ended()
         finally:
-            number = accepted.record.number
+            number = accepted.same
             self._limits.done(number)
             accepted.call = None
             due = self._due_again(accepted, extension, call)
@@ -259,7 +262,7 @@ class VisitorCalls:
             log.error("request=%s event=not-cancelled error=%s", token, error)
             self._wait(accepted, due)
             return False
-        self._limits.release(due, number=accepted.record.number, page_id=accepted.record.page_id)
+        self._limits.release(due, number=accepted.same, page_id=accepted.record.page_id)
         accepted.due = None
         self._told(accepted, Stage.CANCELLED)
         return True
@@ -287,7 +290,7 @@ class VisitorCalls:
         if accepted.by_owner:  # he wants it, whatever the hours of his page
             facts = replace(facts, closed=False)
         reason = admit_callnow(extension.callnow, record.name, facts)
-        if reason is None and not self._limits.begin(record.number):
+        if reason is None and not self._limits.begin(accepted.same):
             reason = Reason.NUMBER_PENDING
         if reason is None and facts.rate is not None:
             await self.begin(accepted, extension, facts, facts.rate)
@@ -307,7 +310,7 @@ class VisitorCalls:
             lambda conn: journal.wait_again(conn, token, journal.SCHEDULED, due, tries, Micros(0))
         )
         if (before := accepted.due) is not None and self.waiting.remove(accepted):
-            number, page_id = accepted.record.number, accepted.record.page_id
+            number, page_id = accepted.same, accepted.record.page_id
             self._limits.release(before, number=number, page_id=page_id)
             self._limits.note_call(self._exchange.wall(), due, number=number, page_id=page_id)
             accepted.tries, accepted.by_owner = tries, False
@@ -323,10 +326,10 @@ class VisitorCalls:
             self._told(accepted, Stage.NOT_AVAILABLE)
             log.info("page=%s event=waited reason=%s", accepted.record.page_id, reason)
 
-    def owner_put_off(self, extension: Extension, number: str) -> bool:
+    def owner_put_off(self, extension: Extension, same: str) -> bool:
         """Whether he wants to be asked for this number later."""
         waiting = self.waiting.of_extension(extension.number)
-        return any(each.by_owner and each.record.number == number for each in waiting)
+        return any(each.by_owner and each.same == same for each in waiting)
 
     def next_try(self, extension: Extension, asked: float) -> float | None:
         """When a request of that time is tried again, as its owner is not reached now."""
@@ -334,7 +337,7 @@ class VisitorCalls:
         return next_try(hours, self._exchange.wall(), extension.callnow.try_after_s, asked + LONGEST_WAIT_S)
 
 
-def _waiting(conn: Connection) -> list[AcceptedRequest]:
+def _waiting(conn: Connection, directory: Directory) -> list[AcceptedRequest]:
     """What waited when the server ended; a number that a link fixed is not shown to who holds the link."""
     found = []
     for record in journal.waiting_requests(conn):
@@ -342,7 +345,8 @@ def _waiting(conn: Connection) -> list[AcceptedRequest]:
         shown = masked_number(record.number) if link is not None and link.number else record.number
         status = Feed(VisitorStatus(Stage.SCHEDULED, record.page_id, shown))
         by_owner = record.reason == journal.PUT_OFF
-        found.append(AcceptedRequest(record, status, by_owner=by_owner, tries=record.tries, rang=bool(record.call_id)))
+        same, rang = same_for(directory, record), bool(record.call_id)
+        found.append(AcceptedRequest(record, same, status, by_owner=by_owner, tries=record.tries, rang=rang))
     return found
 
 

@@ -36,6 +36,7 @@ from b2bua.rules.admission import (
     refuse,
 )
 from b2bua.rules.later import slots, told_day, told_hour
+from b2bua.rules.spelling import same_number
 from b2bua.visitors.calls import VisitorCalls
 from b2bua.visitors.facts import hours_of, opening_of, zone_of
 from b2bua.visitors.waiting import AcceptedRequest
@@ -101,12 +102,12 @@ class Visitors:
         number = wanted_number(request, plan, internal, link.number if link else "")
         if isinstance(number, Refused):
             return self._refused(request, extension, request.number, number, link)
-        same = (request.page_id, request.source_ip, number)
+        same = (request.page_id, request.source_ip, same_number(number, plan))
         while (first := self._asking.get(same)) is not None:  # a double click waits for what the first one gets
             await asyncio.wait([first])
         self._asking[same] = asyncio.get_running_loop().create_future()
         try:
-            answer = await self._answer(request, extension, number, link)
+            answer = await self._answer(request, extension, number, same[2], link)
         except StoreError as error:
             log.error("page=%s event=not-admitted error=%s", request.page_id, error)
             answer = Refused(Outcome.SERVER_ERROR, NOT_AVAILABLE, 409)
@@ -149,31 +150,31 @@ class Visitors:
         return self._refused(request, owner, number, answer, link)
 
     async def _answer(
-        self, request: VisitorRequest, extension: Extension, number: str, link: Link | None
+        self, request: VisitorRequest, extension: Extension, number: str, same: str, link: Link | None
     ) -> Accepted | Refused:
-        now, same = self._exchange.now(), {"page_id": request.page_id, "ip": request.source_ip, "number": number}
-        if (seen := self._repeats.find(now, **same)) and (accepted := self._calls.find(seen)) is not None:
+        now, first = self._exchange.now(), {"page_id": request.page_id, "ip": request.source_ip, "number": same}
+        if (seen := self._repeats.find(now, **first)) and (accepted := self._calls.find(seen)) is not None:
             if request.at == accepted.asked_for and (request.at is None or request.at == accepted.due):
                 return Accepted(seen)
         if link is not None and not link.left:
             return refuse(Reason.SIGNED_USED_UP)
-        answer = await self._admit(request, extension, number, link)
+        answer = await self._admit(request, extension, number, same, link)
         if isinstance(answer, Accepted):
-            self._repeats.remember(now, answer.token, **same)
+            self._repeats.remember(now, answer.token, **first)
         return answer
 
     async def _admit(
-        self, request: VisitorRequest, extension: Extension, number: str, link: Link | None
+        self, request: VisitorRequest, extension: Extension, number: str, same: str, link: Link | None
     ) -> Accepted | Refused:
         if request.at is not None and request.at not in self._free_slots(extension):
             return refuse(Reason.SLOT_GONE)
         facts = await self._calls.facts(extension, number, request.at)
-        due, reason = self._when(request, extension, facts)
+        due, reason = self._when(request, extension, facts, same)
         if reason is not None or facts.rate is None:
             return refuse(reason or Reason.NO_RATE)
         now, settings = self._exchange.wall(), extension.callnow
         reached = self._limits.take(
-            now, ip=request.source_ip, number=number, page_id=settings.id, calls_a_day=settings.calls_a_day, due=due,
+            now, ip=request.source_ip, number=same, page_id=settings.id, calls_a_day=settings.calls_a_day, due=due,
         )  # fmt: skip
         if reached is not None:
             return refuse(reached.reason, reached.retry_after_s)
@@ -183,7 +184,7 @@ class Visitors:
         )  # fmt: skip
         shown = masked_number(number) if link is not None and link.number else number
         status = VisitorStatus(Stage.SCHEDULED, request.page_id, shown)
-        accepted = AcceptedRequest(record, Feed(status), tries=record.tries)
+        accepted = AcceptedRequest(record, same, Feed(status), tries=record.tries)
         if due is None:
             taken = await self._calls.begin(accepted, extension, facts, facts.rate, link)
             if taken:
@@ -193,12 +194,14 @@ class Visitors:
             taken = await self._calls.schedule(accepted, due, link)
         return Accepted(record.token) if taken else refuse(Reason.SIGNED_USED_UP)
 
-    def _when(self, request: VisitorRequest, extension: Extension, facts: Facts) -> tuple[float | None, Reason | None]:
+    def _when(
+        self, request: VisitorRequest, extension: Extension, facts: Facts, same: str
+    ) -> tuple[float | None, Reason | None]:
         """When it is called, None for now, and the reason why it is not called at all."""
         due, reason = request.at, None
         if due is None:
             reason = admit_callnow(extension.callnow, request.name, facts)
-            if reason is None and self._calls.owner_put_off(extension, facts.number):
+            if reason is None and self._calls.owner_put_off(extension, same):
                 reason = Reason.NUMBER_WAITING
             if reason in AWAY and extension.callnow.tries:
                 due = self._calls.next_try(extension, self._exchange.wall())
@@ -206,14 +209,14 @@ class Visitors:
             reason = Reason.SLOT_GONE
         if due is None or reason is Reason.SLOT_GONE:
             return None, reason
-        later = admit_later(extension.callnow, request.name, facts) or self._too_many_waiting(extension, facts.number)
+        later = admit_later(extension.callnow, request.name, facts) or self._too_many_waiting(extension, same)
         return due, later
 
-    def _too_many_waiting(self, extension: Extension, number: str) -> Reason | None:
+    def _too_many_waiting(self, extension: Extension, same: str) -> Reason | None:
         waiting = self._calls.waiting
         if sum(1 for _ in waiting.of_extension(extension.number)) >= extension.callnow.most_waiting:
             return Reason.LINK_WAITING
-        if self._limits.too_many_waiting(sum(1 for _ in waiting.of_number(number))):
+        if self._limits.too_many_waiting(sum(1 for _ in waiting.of_number(same))):
             return Reason.NUMBER_WAITING
         return None
 

@@ -32,6 +32,8 @@ class AcceptedRequest:
 
     record: RequestRecord
     """As it was asked for; `at`, `due` and `tries` of the record are those of that moment."""
+    same: str
+    """The number as limits know it: one for all its spellings."""
     status: Feed[VisitorStatus]
     call: Call | None = None
     at_stake: Micros = Micros(0)
@@ -85,9 +87,9 @@ class WaitingList:
         """Those of one page."""
         return (each for each in self._waiting.values() if each.record.extension == number)
 
-    def of_number(self, number: str) -> Iterator[AcceptedRequest]:
+    def of_number(self, same: str) -> Iterator[AcceptedRequest]:
         """Those of one visitor's number, on whichever page."""
-        return (each for each in self._waiting.values() if each.record.number == number)
+        return (each for each in self._waiting.values() if each.same == same)
 
     async def run(self) -> None:
         """Until cancelled."""

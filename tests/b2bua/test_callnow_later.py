@@ -726,12 +726,12 @@ async def test_a_request_that_fails_is_looked_at_again_and_spoils_no_other() -> 
         if looked.count("bug") > 1:
             done.set()
         else:
-            waiting.add(AcceptedRequest(request.record, request.status, due=3.0))
+            waiting.add(AcceptedRequest(request.record, request.same, request.status, due=3.0))
 
     waiting = WaitingList(lambda: 9.0, dial)
     for n, token in enumerate(("bug", "store", "fine")):
         record = RequestRecord(token, 0.0, "john_doe")
-        waiting.add(AcceptedRequest(record, Feed(VisitorStatus(Stage.SCHEDULED, "john_doe", "")), due=float(n)))
+        waiting.add(AcceptedRequest(record, "", Feed(VisitorStatus(Stage.SCHEDULED, "john_doe", "")), due=float(n)))
     running = asyncio.create_task(waiting.run())
     async with asyncio.timeout(5):
         await done.wait()

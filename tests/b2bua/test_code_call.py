@@ -216,7 +216,7 @@ def test_nine_at_whatever_moment_ends_it_and_the_number_is_never_called_again(af
         assert call.outcome is Outcome.CODE_UNWANTED
         assert [request.reason for request in world.requests()] == ["code-unwanted"]
         assert kept(world) is None
-        assert world.read(lambda conn: blocked_by(conn, WANTED, 2)) == "visitor", "for everybody"
+        assert world.read(lambda conn: blocked_by(conn, (WANTED,), 2)) == "visitor", "for everybody"
         again = await refused(world)
         assert (again.status, again.field) == (422, "number")
         assert [request.reason for request in world.requests()] == ["number-opted-out", "code-unwanted"]
@@ -572,8 +572,8 @@ def test_a_crash_while_it_rings_is_one_reason_and_still_counts() -> None:
             call = journal.find_call(conn, request.call_id)
             assert call is not None
             assert (call.kind, call.to) == ("code", WANTED)
-            assert codes.calls_of_number(conn, WANTED, 0.0) == codes.calls_of_account(conn, 1, 0.0) == 1
-            assert not codes.pending(conn, WANTED)
+            assert codes.calls_of_number(conn, (WANTED,), 0.0) == codes.calls_of_account(conn, 1, 0.0) == 1
+            assert not codes.pending(conn, (WANTED,))
             begun.rollback()
         far.hangs_up()
         await world.over()

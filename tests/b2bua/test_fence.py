@@ -26,3 +26,12 @@ LATER = Rate("", first_interval_s=60, first_cost=Micros(0), increment_s=6, incre
 ])  # fmt: skip
 def test_crossed(settings: CallNowSettings, rate: Rate | None, fence: Fence | None) -> None:
     assert crossed(settings, "5551234", rate) is fence
+
+
+@pytest.mark.parametrize(("settings", "fence"), [
+    pytest.param(CallNowSettings(forbidden=("1809",)), Fence.FORBIDDEN, id="forbidden behind an international prefix"),
+    pytest.param(CallNowSettings(allowed=("1809",)), Fence.NOT_ALLOWED, id="allowed only as it is dialled"),
+    pytest.param(CallNowSettings(forbidden=("00",)), Fence.FORBIDDEN, id="all that is international"),
+])  # fmt: skip
+def test_a_number_with_an_international_prefix(settings: CallNowSettings, fence: Fence) -> None:
+    assert crossed(settings, "0018095551234", None, ("18095551234",)) is fence

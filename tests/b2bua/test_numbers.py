@@ -132,19 +132,22 @@ def test_e164_refusals(typed: str, country: str, reason: NumberFault) -> None:
 
 
 @pytest.mark.parametrize(("typed", "country", "number"), [
-    pytest.param("1-900-555-1234", "US", "+19005551234", id="premium"),
-    pytest.param("+44 909 879 0000", "US", "+449098790000", id="premium of another country"),
+    pytest.param("1-900-555-1234", "US", "+19005551234", id="premium, named nationally"),
+    pytest.param("+44 909 879 0000", "US", "+449098790000", id="premium of another country, named"),
     pytest.param("411", "US", "+1411", id="a short code"),
     pytest.param("116123", "DE", "+49116123", id="a short code as long as a number"),
     pytest.param("(202) 555-0100", "US", "+12025550100", id="any other number as everybody"),
 ])
-def test_a_phone_of_the_tenant_reaches_what_has_rates_and_routes(typed: str, country: str, number: str) -> None:
-    assert read_number(typed, E164, country, phone=True) == number
+def test_a_phone_of_the_tenant_reaches_more(typed: str, country: str, number: str) -> None:
+    assert read_number(typed, DialPlan(premium=("900555", "+44909")), country, phone=True) == number
 
 
 @pytest.mark.parametrize(("typed", "country", "refused", "reason"), [
     pytest.param("911", "US", (), NumberFault.EMERGENCY, id="emergency calls are no plain calls"),
-    pytest.param("1-900-555-1234", "US", ("900",), NumberFault.REFUSED, id="premium, refused by the tenant"),
+    pytest.param("1-900-555-1234", "US", ("900",), NumberFault.REFUSED, id="premium, named and refused"),
+    pytest.param("1-900-666-1234", "US", (), NumberFault.PREMIUM, id="premium, not named"),
+    pytest.param("+44 909 879 0000", "US", (), NumberFault.PREMIUM, id="premium of another country"),
+    pytest.param("+49 900 555 1234", "US", (), NumberFault.PREMIUM, id="the named digits abroad"),
     pytest.param("411", "US", ("411",), NumberFault.REFUSED, id="a short code refused by the tenant"),
     pytest.param("555-0100", "US", (), NumberFault.TOO_SHORT, id="without its area code"),
     pytest.param("001*002", "US", (), NumberFault.INTERNAL, id="internal"),
@@ -152,8 +155,9 @@ def test_a_phone_of_the_tenant_reaches_what_has_rates_and_routes(typed: str, cou
 def test_what_a_phone_of_the_tenant_cannot_call_either(
     typed: str, country: str, refused: tuple[str, ...], reason: NumberFault
 ) -> None:
+    plan = DialPlan(refused=refused, premium=("900555",))
     with pytest.raises(BadNumber) as fault:
-        read_number(typed, DialPlan(refused=refused), country, extensions=INTERNAL, phone=True)
+        read_number(typed, plan, country, extensions=INTERNAL, phone=True)
     assert fault.value.reason == reason
 
 

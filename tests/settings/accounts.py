@@ -85,6 +85,8 @@ ROWS = [
         given=E164),
     Row("account.dial_plan.strip", ["+1"], [], dialled(user, "+15555555555"), ("5555555555", 403)),
     Row("account.dial_plan.refused", ["1900"], ["555"], dialled(user), (LOCAL, 403), given={"caller": []}),
+    Row("account.dial_plan.premium", [], ["1900"], dialled(user, "19005551234"), (403, "19005551234"),
+        given={"account.dial_plan.refused": [], "rate[3]": {"table": "at-12", "prefix": "1"}}),
     Row("account.dial_plan.min_digits", 6, 11, dialled(user), (LOCAL, 403), given={"caller": []}),
     Row("account.rate_table", "at-12", "other", charged(1), ("0.10", "1.00"), given={"rate[3]": DEAR}),
     Row("account.charging_plan", "", "gold", charged(1), ("0.50", "1.00"),

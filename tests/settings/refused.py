@@ -34,8 +34,9 @@ REFUSED: dict[str, list[tuple[Any, str]]] = {
                                 ([""], PREFIX.format("dial_plan.strip", ""))],
     "account.dial_plan.refused": [
         (["1-900"], PREFIX.format("dial_plan.refused", "1-900")), ([""], PREFIX.format("dial_plan.refused", "")),
-        (["+1900"], 'dial_plan.refused: "+1900" matches nothing: numbers of mode "as-dialled" are compared without +'),
     ],
+    "account.dial_plan.premium": [(["x"], PREFIX.format("dial_plan.premium", "x")),
+                                  ([""], PREFIX.format("dial_plan.premium", ""))],
     "account.charging_plan": [("nosuch", 'charging_plan: there is no charging plan "nosuch"')],
     "extension.number": [("john", 'number: expected digits and *, as in "001*002"')],
     "extension.account": [("nobody", 'account: there is no account "nobody"')],

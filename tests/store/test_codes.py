@@ -74,6 +74,6 @@ def test_calls_count_that_rang_somebody_or_are_about_to(conn: Connection) -> Non
     request("d", "555", "001*002", AT + 30, "number-day", rang=False)
     request("e", "555", "001*002", AT + 40, "talked", rang=True, kind="callnow")
     request("f", "556", "001*002", AT + 50, "", rang=False)
-    assert [codes.calls_of_number(conn, "555", since) for since in (AT, AT + 1, AT + 21)] == [2, 1, 0]
+    assert [codes.calls_of_number(conn, ("555",), since) for since in (AT, AT + 1, AT + 21)] == [2, 1, 0]
     assert [codes.calls_of_account(conn, account, AT) for account in (1, 2, 3)] == [2, 1, 0]
-    assert [codes.pending(conn, number) for number in ("555", "556")] == [False, True]
+    assert [codes.pending(conn, ("00" + number, number)) for number in ("555", "556")] == [False, True]

@@ -120,7 +120,7 @@ def test_an_empty_database_is_an_empty_directory(conn: Connection) -> None:
 
 
 def test_load_reads_back_every_field(conn: Connection) -> None:
-    plan = DialPlan("as-dialled", "RO", ("+1",), ("112",), 5)
+    plan = DialPlan("as-dialled", "RO", ("+1",), ("112",), 5, ("+1900",))
     rate = Rate("555", "local", Micros(1), 2, Micros(3), 4, Micros(5), Micros(6), Micros(7))
     line = Trunk(
         1, "R1", "192.0.2.1", 5061, "u", "p", True, ("192.0.2.0/24",), "national", "GB", ("PCMA",), 9, "direct",
@@ -140,7 +140,8 @@ def test_load_reads_back_every_field(conn: Connection) -> None:
     write(conn, tables.accounts, id=1, name="top", currency="EUR", plan="postpaid", call_api=True, dial_plan={},
           rate_table="gold", credit_limit=5)
     write(conn, tables.accounts, id=2, name="client", currency="EUR", plan="prepaid", call_api=True, parent_id=1,
-          dial_plan={"mode": "as-dialled", "country": "RO", "strip": ["+1"], "refused": ["112"], "min_digits": 5},
+          dial_plan={"mode": "as-dialled", "country": "RO", "strip": ["+1"], "refused": ["112"], "min_digits": 5,
+                     "premium": ["+1900"]},
           rate_table="gold", caller_quota=6)
     write(conn, tables.accounts, id=3, name="~caller-3", kind="caller", plan="unlimited", call_api=False, parent_id=2,
           dial_plan={})

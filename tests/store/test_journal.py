@@ -90,7 +90,7 @@ def test_how_the_requests_of_a_page_for_a_number_ended(conn: Connection) -> None
     wanted = {"talked", "visitor-busy", "visitor-no-answer"}
 
     def ends(since: float, limit: int, extension: str = "001*002") -> list[tuple[str, float]]:
-        return journal.ends_of(conn, extension, "5551", wanted, since, limit)
+        return journal.ends_of(conn, extension, ("5551",), wanted, since, limit)
 
     assert ends(0.0, 9) == [("visitor-no-answer", 14.0), ("visitor-busy", 13.0), ("talked", 10.0)]
     assert ends(0.0, 2) == [("visitor-no-answer", 14.0), ("visitor-busy", 13.0)]
