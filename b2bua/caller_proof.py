@@ -53,7 +53,7 @@ def claims_of(stir: Stir | None, request: Request, caller: Caller, number: str, 
         return None
     if trunk.verify == "note" and "Identity" not in request.fields:
         return None
-    called = {canonical(from_trunk(request.to.uri.user, trunk), trunk), canonical(number, trunk)} - {""}
+    called = {canonical(from_trunk(request.to.uri.number, trunk), trunk), canonical(number, trunk)} - {""}
     orig = canonical(from_trunk(caller.user, trunk), trunk)
     return Said(tuple(request.fields.get("Identity", ())), orig, frozenset(called), _date(request.get("Date")))
 

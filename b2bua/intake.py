@@ -29,6 +29,7 @@ from sip_stack.errors import PeerError
 from sip_stack.hop import WEBSOCKET
 from sip_stack.identity import Caller, privacy_of, wants_anonymity
 from sip_stack.incoming_invite import IncomingInvite
+from sip_stack.uri import Uri
 from store import journal
 from store.values import Account, Extension, Trunk
 
@@ -207,7 +208,7 @@ class Intake:
     def _from_phone(self, incoming: Incoming, extension: Extension) -> None:
         exchange, max_forwards = self._exchange, incoming.request.max_forwards - 1
         account = exchange.directory.accounts[extension.account_id]
-        dialled = self.read(incoming.request.uri.user, account)
+        dialled = self.read(incoming.request.uri, account)
         me, number = extension.number, dialled.number
         equipment = equipment_of(incoming.request.from_, extension, account.dial_plan)
         kind = "internal" if dialled.extension else "outbound"
@@ -224,10 +225,10 @@ class Intake:
 
         self._take(incoming, call, EXTENSION, extension, flow)
 
-    def read(self, dialled: str, account: Account) -> Dialled:
+    def read(self, uri: Uri, account: Account) -> Dialled:
         """What a phone dialled.  Raises: PeerError for a number that is not called."""
-        exchange, plan = self._exchange, account.dial_plan
-        digits = re.sub(r"[-.() ]", "", dialled)
+        exchange, plan, dialled = self._exchange, account.dial_plan, uri.number
+        digits = re.sub(r"[-.() ]", "", uri.user)  # 911 is one in the context +1 too (RFC 3966 5.1.5)
         if exchange.emergencies and digits.isdecimal() and digits.isascii() and is_emergency(digits, plan):
             return Dialled(digits, emergency=True)  # whatever extension has that number
         called = exchange.directory.extension(dialled)

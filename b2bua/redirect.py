@@ -56,7 +56,7 @@ def read_target(uri: Uri, owner: Extension, directory: Directory) -> Found:
 
     Premium and emergency numbers are not called: it is a stranger who would have them called.
     """
-    dialled = uri.userinfo if uri.scheme == "tel" else uri.user
+    dialled = uri.number
     called = directory.extension(dialled)
     if called is None:
         account = directory.accounts[owner.account_id]

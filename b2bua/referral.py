@@ -14,6 +14,7 @@ from sip_stack.errors import PeerError
 from sip_stack.identity import wants_anonymity
 from sip_stack.message import Request
 from sip_stack.refer import Replaces, Subscription, read_refer, subscribes
+from sip_stack.uri import Uri
 from store.values import Extension
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def refer(leg: Leg, incoming: Incoming) -> None:
     if wanted.replaces is not None:
         _join(leg, wanted.replaces, report)
     else:
-        _call(leg, wanted.uri.user, extension, incoming.request, report)
+        _call(leg, wanted.uri, extension, incoming.request, report)
 
 
 def _who_may(leg: Leg, incoming: Incoming) -> Extension:
@@ -74,7 +75,7 @@ def _accept(leg: Leg, incoming: Incoming) -> Callable[[int], None]:
     return report
 
 
-def _call(leg: Leg, dialled: str, extension: Extension, asked: Request, report: Callable[[int], None]) -> None:
+def _call(leg: Leg, dialled: Uri, extension: Extension, asked: Request, report: Callable[[int], None]) -> None:
     """A blind transfer: the target is called as the phone itself would call it, privately where its own call was."""
     exchange, stays = leg.call.exchange, leg.partner
     assert stays is not None

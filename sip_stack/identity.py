@@ -59,4 +59,4 @@ def caller_of(request: Request, *, trusted: bool) -> Caller:
         if dialled:
             shown, asserted = dialled[0], True
     hidden = wants_anonymity(request) or is_hidden_user(shown.uri.user)
-    return Caller(shown.display or request.from_.display, shown.uri.user, asserted, hidden)
+    return Caller(shown.display or request.from_.display, shown.uri.number, asserted, hidden)

@@ -21,6 +21,8 @@ _SIP = re.compile(
     r"(?:\?([^\s<>\"\x00-\x1f\x7f]*+))?"
 )
 _TEL = re.compile(r"\+?[0-9A-Fa-f*#().-]+")
+_GLOBAL_CONTEXT = re.compile(r"\+[0-9().-]*[0-9][0-9().-]*")
+_LOCAL_DIGITS = re.compile(r"[0-9().-]+")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _USER_SAFE = "-_.!~*'()&=+$,;?/"
 
@@ -40,6 +42,33 @@ class Uri(NamedTuple):
         """The user part, percent-decoded, without password and user parameters."""
         user = self.userinfo
         return user if user.isalnum() else _user(user)  # most are digits or a name: nothing to look for
+
+    @property
+    def number(self) -> str:
+        """The user part as a telephone number, of a tel URI or one with `user=phone` (RFC 3966 5.1.5).
+
+        A local number with a global context is read as the digits of both; whether they are a number (`+1` and `911`
+        are none) its reader must see. In the context of a domain, or none, it is as it is.
+        """
+        if self.host and ";" not in self.userinfo:
+            return self.user
+        local = self.user
+        context = _GLOBAL_CONTEXT.fullmatch(self._context())
+        if context is None or not _LOCAL_DIGITS.fullmatch(local):
+            return local
+        return "+" + "".join(each for each in context[0] + local if each.isdigit())
+
+    def _context(self) -> str:
+        """The phone-context; empty where there is none."""
+        params = self.params
+        if self.host:
+            if (param(params, "user") or "").lower() != "phone":
+                return ""
+            try:
+                params = parse_params(self.userinfo[self.userinfo.index(";") :])
+            except BadMessage:  # a user part that is no telephone-subscriber
+                return ""
+        return percent_decode(param(params, "phone-context") or "")
 
     @property
     def transport(self) -> str:

@@ -79,7 +79,7 @@ def equipment_of(from_: NameAddr, extension: Extension, plan: DialPlan) -> Shown
 
     Its own extension number is no number for the public.
     """
-    user = from_.uri.user
+    user = from_.uri.number
     own = user in (extension.number, extension.number.replace("*", ""))  # as a keypad dials it
     if own or not _PUBLIC.fullmatch(user):
         return Shown(from_.display, "")

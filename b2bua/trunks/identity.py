@@ -37,7 +37,7 @@ def caller_on_trunk(request: Request, trunk: Trunk) -> Caller:
         return plain
     private = (param(said.params, "privacy") or "off").lower() != "off"  # RPID: full, name, uri
     hidden = plain.hidden or private or is_hidden_user(said.uri.user)
-    return Caller(said.display or plain.name, said.uri.user, True, hidden)
+    return Caller(said.display or plain.name, said.uri.number, True, hidden)
 
 
 def _said(request: Request, name: str) -> NameAddr | None:

@@ -169,7 +169,7 @@ class Trunks:
     def number_called(self, request: Request) -> str:
         """Whom an INVITE of a trunk is for: a registrar puts our Contact in its Request-URI, the number is in To."""
         contact = request.uri.user in self._by_contact
-        return request.to.uri.user if contact else request.uri.user
+        return request.to.uri.number if contact else request.uri.number
 
     def admits(self, trunk: Trunk) -> bool:
         """Whether one more call may begin there now; it counts as begun."""

@@ -8,8 +8,11 @@ import weakref
 
 import pytest
 
+from b2bua.intake import Dialled
 from b2bua.outcome import Outcome
 from sip_stack.core import Hop
+from sip_stack.errors import PeerError
+from sip_stack.uri import parse_uri
 from store import journal
 from tests.plans import fixture
 from tests.world import PHONE, SECOND_PHONE, SERVER, T1, Peer, World, play
@@ -387,9 +390,9 @@ def test_rule_51_identity_headers_are_ours_and_leave_by_trunks_only(switched_on:
 @pytest.mark.parametrize(
     ("dialled", "sent"),
     [
-        pytest.param("19005551234", "+19005551234", id="premium, with a rate"),
+        pytest.param("19005551234", "+19005551234", id="premium, named, with a rate"),
         pytest.param("411", "+1411", id="a short code, with a rate"),
-        pytest.param("+44909879000", "", id="premium, without one"),
+        pytest.param("+449098790000", "", id="premium, named, without a rate"),
     ],
 )
 def test_what_phones_may_call_is_what_has_a_rate(dialled: str, sent: str) -> None:
@@ -411,10 +414,39 @@ def test_what_phones_may_call_is_what_has_a_rate(dialled: str, sent: str) -> Non
     play(scenario, E164)
 
 
+@pytest.mark.parametrize(("uri", "number", "emergency"), [
+    pytest.param("tel:555-0101;phone-context=+1-202", "+12025550101", False, id="a local number in its context"),
+    pytest.param("sip:5550101;phone-context=+1202@h;user=phone", "+12025550101", False, id="in a SIP URI"),
+    pytest.param("tel:2025550101;phone-context=example.com", "+12025550101", False, id="of a domain: as it is dialled"),
+    pytest.param("tel:911;phone-context=+1", "911", True, id="RFC 3966 5.1.5: an emergency number in its country"),
+    pytest.param("sip:9-1-1;phone-context=+1@h;user=phone", "911", True, id="in a SIP URI"),
+])
+def test_what_phones_dial_in_a_context(uri: str, number: str, emergency: bool) -> None:
+    async def scenario(world: World) -> None:
+        account = world.exchange.directory.accounts[1]
+        assert world.exchange.intake.read(parse_uri(uri), account) == Dialled(number, emergency=emergency)
+
+    play(scenario, E164)
+
+
+@pytest.mark.parametrize(("uri", "status"), [
+    pytest.param("tel:9005551234;phone-context=+1", 403, id="premium in its context"),
+    pytest.param("tel:1;phone-context=+1", 403, id="no number"),
+])
+def test_what_phones_cannot_dial_in_a_context(uri: str, status: int) -> None:
+    async def scenario(world: World) -> None:
+        with pytest.raises(PeerError) as refused:
+            world.exchange.intake.read(parse_uri(uri), world.exchange.directory.accounts[1])
+        assert refused.value.status == status
+
+    play(scenario, E164.replace("premium = ", "refused = "))
+
+
 E164 = """
 [[account]]
 name = "client"
 credit = "10.00"
+dial_plan = { premium = ["+1900555", "+44909"] }
 [[extension]]
 number = "001*002"
 account = "client"

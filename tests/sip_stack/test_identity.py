@@ -15,6 +15,8 @@ ALICE = '"Alice" <sip:5551@h>;tag=1'
     pytest.param({"From": [ALICE], "P-Asserted-Identity": ['"Bob" <tel:+5552>']}, True, Caller("Bob", "+5552",
                  True, False),
                  id="asserted by a trusted peer"),
+    pytest.param({"From": [ALICE], "P-Asserted-Identity": ["<tel:5552;phone-context=+44>"]}, True,
+                 Caller("Alice", "+445552", True, False), id="a local number in its context"),
     pytest.param({"From": [ALICE], "P-Asserted-Identity": ["<sip:5552@h>"]}, True, Caller("Alice", "5552", True, False),
                  id="asserted without a name: From's is shown"),
     pytest.param({"From": [ALICE], "P-Asserted-Identity": ["<sip:5552@h>"]}, False, Caller("Alice", "5551", False,

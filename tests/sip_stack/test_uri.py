@@ -50,6 +50,32 @@ def test_user(userinfo: str, user: str) -> None:
     assert Uri("sip", userinfo, "h").user == user
 
 
+@pytest.mark.parametrize(("text", "number"), [
+    pytest.param("sip:5551234@h", "5551234", id="no context"),
+    pytest.param("sip:john;x=1@h;user=phone", "john", id="a name"),
+    pytest.param("tel:7042;phone-context=example.com", "7042", id="RFC 3966 6: the context of a domain"),
+    pytest.param("tel:863-1234;phone-context=+1-914-555", "+19145558631234", id="RFC 3966 6: a global context"),
+    pytest.param("tel:5550123;phone-context=+1-201", "+12015550123", id="visual separators are none of the number"),
+    pytest.param("tel:5550123;PHONE-CONTEXT=+1201", "+12015550123", id="in any case"),
+    pytest.param("tel:+12015550123;phone-context=+44", "+12015550123", id="a global number has no context"),
+    pytest.param("tel:*67;phone-context=+1", "*67", id="a service code is none of the context's numbers"),
+    pytest.param("tel:5550123;phone-context=+", "5550123", id="a context without digits"),
+    pytest.param("tel:5550123;phone-context=+1x", "5550123", id="neither domain nor number"),
+    pytest.param("tel:5550123;phone-context", "5550123", id="empty"),
+    pytest.param("tel:5550123;isub=1;phone-context=+1201", "+12015550123", id="behind another parameter"),
+    pytest.param("sip:5550123;phone-context=+1201@h;user=phone", "+12015550123", id="a telephone-subscriber in SIP"),
+    pytest.param("sips:5550123;phone-context=%2B1201@h;user=PHONE", "+12015550123", id="percent-encoded"),
+    pytest.param("sip:7042;phone-context=example.com@h;user=phone", "7042", id="of a domain, in SIP"),
+    pytest.param("sip:5550123;phone-context=+1201@h", "5550123", id="without user=phone it says nothing"),
+    pytest.param("sip:5550123;phone-context=+1201@h;user=ip", "5550123", id="no telephone-subscriber"),
+    pytest.param("sip:5550123@h;user=phone;phone-context=+1201", "5550123", id="the URI's own parameter"),
+    pytest.param("sip:5550123;=1;phone-context=+1201@h;user=phone", "5550123", id="parameters that are none"),
+    pytest.param("tel:911;phone-context=+1", "+1911", id="RFC 3966 5.1.5: need not be a number"),
+])
+def test_a_local_number_is_read_in_its_global_context(text: str, number: str) -> None:
+    assert parse_uri(text).number == number
+
+
 @pytest.mark.parametrize(
     ("text", "transport"), [("sip:h;transport=UDP", "UDP"), ("sip:h;Transport=tcp", "TCP"), ("sip:h", "")]
 )
