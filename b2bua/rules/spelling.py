@@ -23,10 +23,10 @@ _COMMON = "00"
 
 @cache
 def _prefixes(country: str) -> tuple[re.Pattern[str], ...]:
-    """The international prefix of a country, with its choices of a carrier, and the common one."""
+    """The usual international prefix of a country, those with its choices of a carrier, and the common one."""
     known = PhoneMetadata.metadata_for_region(country)
-    own = known.international_prefix if known is not None else None
-    patterns = dict.fromkeys((own or _COMMON, _COMMON))
+    own = (known.preferred_international_prefix, known.international_prefix) if known is not None else ()
+    patterns = dict.fromkeys(filter(None, (*own, _COMMON)))
     return tuple(re.compile(rf"(?:{each})(?=[1-9])") for each in patterns)  # no country code begins with 0
 
 

@@ -80,7 +80,7 @@ def test_however_it_is_dialled_a_number_is_the_same(country: str, of: str) -> No
     own = known.preferred_international_prefix or known.international_prefix or ""
     ways = [f"{own}{e164[1:]}"] if own.isdigit() else []
     # 00 and digits are another number where the country's own prefix goes on after 00
-    ways += [f"00{e164[1:]}"] if own == "00" or not own.startswith("00") else []
+    ways += [f"00{e164[1:]}"] if own.isdigit() and (own == "00" or not own.startswith("00")) else []
     if of == country:
         national = re.sub(r"\D", "", phonenumbers.format_number(example, PhoneNumberFormat.NATIONAL))
         ways += [national] if phonenumbers.parse(national, country) == example else []
