@@ -7,20 +7,18 @@ from os import urandom
 __all__ = ["RandomIds"]
 
 _BYTES = 8
-_AT_ONCE = 4096
+_AT_ONCE = 512
 
 
 class RandomIds:
     """16 hex digits a call; one system call serves hundreds, since each costs as much as a whole header."""
 
-    __slots__ = ("_at", "_pool")
+    __slots__ = ("_pool",)
 
     def __init__(self) -> None:
-        self._pool = ""
-        self._at = 0
+        self._pool: list[str] = []
 
     def __call__(self) -> str:
-        if self._at == len(self._pool):
-            self._pool, self._at = urandom(_AT_ONCE).hex(), 0
-        self._at += 2 * _BYTES
-        return self._pool[self._at - 2 * _BYTES : self._at]
+        if not self._pool:
+            self._pool = urandom(_BYTES * _AT_ONCE).hex(" ", _BYTES).split()
+        return self._pool.pop()

@@ -17,13 +17,13 @@ from sip_stack.transaction import (
     Transaction,
 )
 
-__all__ = ["MOST_DATAGRAM", "InviteClient", "NonInviteClient"]
+__all__ = ["MOST_DATAGRAM", "Client", "InviteClient", "NonInviteClient"]
 
 MOST_DATAGRAM = 1300
 """18.1.1: the most bytes of a request over UDP where the path MTU is unknown."""
 
 
-class _Client(Transaction):
+class Client(Transaction):
     """A client transaction; `on_response` gets each response, or None when nobody answered."""
 
     __slots__ = ("_udp", "on_response")
@@ -83,7 +83,7 @@ def _nobody(message: object) -> None:
     """Who is told where nobody waits."""
 
 
-class InviteClient(_Client):
+class InviteClient(Client):
     """17.1.1 as amended by RFC 6026 7.2.  The request is let go with the final response."""
 
     __slots__ = ("_request",)
@@ -192,7 +192,7 @@ def _ack_to_failure(invite: Request, response: Response) -> Request:
     return Request("ACK", invite.uri_text, fields)
 
 
-class NonInviteClient(_Client):
+class NonInviteClient(Client):
     """17.1.2."""
 
     __slots__ = ()

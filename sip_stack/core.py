@@ -10,7 +10,7 @@ from typing import Protocol
 from zlib import crc32
 
 from sip_stack.abilities import ALLOW, SUPPORTED, refuse_unknown, refuse_what_we_lack
-from sip_stack.client_transaction import InviteClient, NonInviteClient
+from sip_stack.client_transaction import Client, InviteClient, NonInviteClient
 from sip_stack.errors import BadMessage, PeerError
 from sip_stack.grammar import comma_list, param
 from sip_stack.headers import CSeq, NameAddr, Via
@@ -20,7 +20,7 @@ from sip_stack.listening import Listening
 from sip_stack.locating import default_port
 from sip_stack.message import Request, Response, parse, reply
 from sip_stack.ourselves import Ourselves, Oversize
-from sip_stack.server_transaction import InviteServer, NonInviteServer
+from sip_stack.server_transaction import InviteServer, NonInviteServer, Server
 from sip_stack.stun import binding_response
 from sip_stack.timers import RFC, TimerSettings, Wheel
 from sip_stack.transaction import OnResponse, Transaction
@@ -88,8 +88,8 @@ class SipCore:
         self.agent = agent
         self.timers = timers
         self.tap = tap
-        self._clients: dict[object, InviteClient | NonInviteClient] = {}
-        self._servers: dict[object, InviteServer | NonInviteServer] = {}
+        self._clients: dict[object, Client] = {}
+        self._servers: dict[object, Server] = {}
         self._merged: set[tuple[str, str, CSeq]] = set()
         self._usages: dict[str, DialogUser] = {}
         self._wheel = Wheel(clock, alarm)
@@ -139,7 +139,7 @@ class SipCore:
             except Exception as error:
                 self._bug(error)
 
-    def _waiting_for(self, hop: Hop) -> list[InviteClient | NonInviteClient]:
+    def _waiting_for(self, hop: Hop) -> list[Client]:
         return [client for client in self._clients.values() if _same_way(client.hop, hop)]
 
     @property
@@ -163,7 +163,7 @@ class SipCore:
         """A branch nobody had before (8.1.1.7)."""
         return _MAGIC + self.new_id()
 
-    def request(self, request: Request, hop: Hop, on_response: OnResponse) -> InviteClient | NonInviteClient:
+    def request(self, request: Request, hop: Hop, on_response: OnResponse) -> Client:
         """Start a client transaction: a Via is put on top, unless the request has one (CANCEL)."""
         fields = request.fields
         if "Via" in fields:
@@ -203,12 +203,12 @@ class SipCore:
 
     def forget(self, transaction: Transaction) -> None:
         """A transaction ended."""
-        if isinstance(transaction, InviteServer | NonInviteServer):
+        if isinstance(transaction, Client):
+            self._clients.pop(transaction.key, None)
+        elif isinstance(transaction, Server):
             self._servers.pop(transaction.key, None)
             if transaction.merged is not None:
                 self._merged.discard(transaction.merged)
-        else:
-            self._clients.pop(transaction.key, None)
 
     def _keep_alive(self, data: bytes, source: Hop) -> None:
         if source.transport == "UDP" and (answer := binding_response(data, source.host, source.port)):
@@ -239,8 +239,7 @@ class SipCore:
             via = request.via
         except BadMessage:
             return  # nowhere to answer to
-        self._mark_source(request, via, source)
-        hop = self._response_hop(via, source)
+        hop = source if request.method == "ACK" else self._answer_to(request, via, source)
         try:
             self._dispatch(request, via, hop, source)
         except PeerError as error:
@@ -250,28 +249,23 @@ class SipCore:
             self._bug(error)
 
     @staticmethod
-    def _mark_source(request: Request, via: Via, source: Hop) -> None:
-        """18.2.1 and RFC 3581 4: responses carry what the packet showed."""
+    def _answer_to(request: Request, via: Via, source: Hop) -> Hop:
+        """Where responses go (18.2.2, RFC 3581 4); their Via says what the packet showed (18.2.1)."""
         values = request.fields["Via"]
         before, asked, after = values[0].partition(";rport")
         if (
             asked and after[:1] in ("", ";") and "," not in before and "received" not in values[0]
         ):  # the common form, by text alone
             values[0] = f"{before};received={source.host};rport={source.port}{after}"
-            return
-        seen = via.seen_from(source.host, source.port)
-        if seen.params != via.params:
-            values[0] = ", ".join([str(seen), *comma_list(values[0])[1:]])
-
-    @staticmethod
-    def _response_hop(via: Via, source: Hop) -> Hop:
-        """18.2.2 and RFC 3581 4: back to the source; to the Via's port where the peer did not ask for rport."""
+        else:
+            seen = via.seen_from(source.host, source.port)
+            asked = "" if param(via.params, "rport") is None else "rport"
+            if seen.params != via.params:
+                values[0] = ", ".join([str(seen), *comma_list(values[0])[1:]])
         if source.transport in RELIABLE:  # the connection itself; were it gone, another to the port of the Via
             port = via.port or default_port(source.transport)
             return source if port == source.port else source._replace(port=port)
-        if param(via.params, "rport") is not None:
-            return source
-        return Hop(source.transport, source.host, via.port or 5060, source.flow)
+        return source if asked else Hop(source.transport, source.host, via.port or 5060, source.flow)
 
     def _refuse(self, request: Request, hop: Hop, error: PeerError) -> None:
         """An error response without a transaction (8.2.7); an ACK is never answered."""

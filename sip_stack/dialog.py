@@ -15,8 +15,7 @@ class Dialog:
     """One dialog, early or confirmed."""
 
     __slots__ = (
-        "_local", "_remote", "_target", "call_id", "local_seq", "remote_seq", "remote_tag", "remote_target",
-        "route_set",
+        "_local", "_remote", "call_id", "local_seq", "remote_seq", "remote_tag", "remote_target", "route_set",
     )  # fmt: skip
 
     def __init__(
@@ -31,11 +30,7 @@ class Dialog:
         self.route_set = route_set
         self._local = local
         self._remote = remote
-        self._aim(remote_target)
-
-    def _aim(self, target: Uri) -> None:
-        self.remote_target = target._replace(headers="") if target.headers else target
-        self._target = str(self.remote_target)
+        self.remote_target = _bare_target(remote_target)
 
     @classmethod
     def from_request(cls, invite: Request, local_tag: str) -> Dialog:
@@ -97,14 +92,14 @@ class Dialog:
             "CSeq": [f"{seq} {method}"],
         }
         if not self.route_set:
-            return Request(method, self._target, fields)
+            return Request(method, self.remote_target, fields)
         routes = [str(route) for route in self.route_set]
         first = self.route_set[0].uri
         if param(first.params, "lr") is None:  # 12.2.1.1: a strict router gets itself as Request-URI
-            fields["Route"] = [*routes[1:], f"<{self._target}>"]
+            fields["Route"] = [*routes[1:], f"<{self.remote_target}>"]
             return Request(method, first, fields)
         fields["Route"] = routes
-        return Request(method, self._target, fields)
+        return Request(method, self.remote_target, fields)
 
     def receive(self, request: Request) -> None:
         """Take in a request of the far end.  Raises: PeerError 500 for a CSeq that goes back (12.2.2)."""
@@ -120,4 +115,9 @@ class Dialog:
         except BadMessage:  # a response is not answered: the target stays what it was
             return
         if contacts:
-            self._aim(contacts[0].uri)
+            self.remote_target = _bare_target(contacts[0].uri)
+
+
+def _bare_target(uri: Uri) -> Uri:
+    """19.1.1: headers are not allowed in a Request-URI."""
+    return uri._replace(headers="") if uri.headers else uri

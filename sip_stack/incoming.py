@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sip_stack.hop import Hop
 from sip_stack.message import Request, reply
-from sip_stack.server_transaction import InviteServer, NonInviteServer
+from sip_stack.server_transaction import InviteServer, Server
 from sip_stack.transaction import OnAck, Shell
 
 __all__ = ["Incoming"]
@@ -21,7 +21,7 @@ class Incoming:
     __slots__ = ("_agent", "_server", "_shell", "request", "source")
 
     def __init__(
-        self, server: InviteServer | NonInviteServer, request: Request, source: Hop, agent: str, shell: Shell
+        self, server: Server, request: Request, source: Hop, agent: str, shell: Shell
     ) -> None:
         self._server = server
         self._shell = shell

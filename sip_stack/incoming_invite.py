@@ -150,5 +150,11 @@ class IncomingInvite(Usage):
 
 def _wants_reliable(request: Request, options: InviteOptions) -> bool:
     """RFC 3262 3: where it is required, and where both know it."""
-    names = ("Require", "Supported") if options.reliable else ("Require",)
-    return any(tag.lower() == "100rel" for name in names if name in request.fields for tag in request.tokens(name))
+    fields = request.fields
+    if "Require" in fields and _has_100rel(request, "Require"):
+        return True
+    return options.reliable and "Supported" in fields and _has_100rel(request, "Supported")
+
+
+def _has_100rel(request: Request, name: str) -> bool:
+    return any(tag.lower() == "100rel" for tag in request.tokens(name))

@@ -18,10 +18,10 @@ from sip_stack.transaction import (
     Transaction,
 )
 
-__all__ = ["InviteServer", "NonInviteServer"]
+__all__ = ["InviteServer", "NonInviteServer", "Server"]
 
 
-class _Server(Transaction):
+class Server(Transaction):
     """A server transaction: it outlives its request by 32 s, so it holds none of it.  `tag`: the To tag we give."""
 
     __slots__ = ("merged", "tag")
@@ -50,7 +50,7 @@ class _Server(Transaction):
         """The request again, or the ACK to it."""
 
 
-class InviteServer(_Server):
+class InviteServer(Server):
     """17.2.1 as amended by RFC 6026 7.1; a 2xx is repeated here until its ACK comes (13.3.1.4)."""
 
     __slots__ = ("_on_ack",)
@@ -123,7 +123,7 @@ class InviteServer(_Server):
             self._end()
 
 
-class NonInviteServer(_Server):
+class NonInviteServer(Server):
     """17.2.2."""
 
     __slots__ = ()

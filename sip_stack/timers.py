@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 __all__ = ["RFC", "Timed", "TimerSettings", "Wheel"]
@@ -12,18 +11,15 @@ __all__ = ["RFC", "Timed", "TimerSettings", "Wheel"]
 _SLOTS_PER_S = 32
 
 
-@dataclass(frozen=True, slots=True)
 class TimerSettings:
     """T1, T2, T4 in seconds (RFC 3261 table 4); everything else follows from them."""
 
-    t1: float = 0.5
-    t2: float = 4.0
-    t4: float = 5.0
+    __slots__ = ("t1", "t2", "t4", "t64")
 
-    @property
-    def t64(self) -> float:
-        """64*T1: timers B, F, H, L, M and J."""
-        return 64 * self.t1
+    def __init__(self, t1: float = 0.5, t2: float = 4.0, t4: float = 5.0) -> None:
+        self.t1, self.t2, self.t4 = t1, t2, t4
+        self.t64 = 64 * t1
+        """Timers B, F, H, L, M and J."""
 
 
 RFC = TimerSettings()

@@ -229,7 +229,8 @@ class Usage:
         assert dialog is not None
         extra = [("Contact", self.contact), ("Allow", ALLOW), ("Supported", SUPPORTED)]
         if request.method != "PRACK":
-            dialog.refresh(request)  # 12.2.2: only what is accepted changes the dialog
+            if request.to.tag:  # the INVITE that began the dialog has made it already
+                dialog.refresh(request)  # 12.2.2: only what is accepted changes the dialog
             if self.session is not None:
                 terms = agree(request, self.options)
                 extra += headers_of_answer(terms)
