@@ -7,12 +7,15 @@ from ipaddress import ip_address
 
 from sip_stack.core import SipCore
 from sip_stack.dialog import Dialog
+from sip_stack.errors import BadMessage
 from sip_stack.hop import Hop, bare
 from sip_stack.locating import default_port
+from sip_stack.message import Response
 
 __all__ = ["SDP", "Acknowledger", "next_hop"]
 
 SDP = "application/sdp"
+_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 
 
 def next_hop(dialog: Dialog, hop: Hop, *, nat: bool) -> Hop:
@@ -36,14 +39,20 @@ def _is_address(host: str) -> bool:
 
 
 class Acknowledger:
-    """What each 2xx to one INVITE of ours gets (13.2.2.4): an ACK with a branch of its own, through the route set."""
+    """What each 2xx to one INVITE of ours gets (13.2.2.4): an ACK with a branch of its own, through the route set.
 
-    __slots__ = ("_core", "_data", "_hop", "_proof", "_seq", "dialog")
+    It is told of repeated ones for 32 s, and holds nothing of the call.
+    """
 
-    def __init__(self, core: SipCore, dialog: Dialog, hop: Hop, seq: int, proof: tuple[str, str] | None = None) -> None:
-        """`seq` is the INVITE's CSeq; `proof` its authorization, which the ACK has too (22.1)."""
+    __slots__ = ("_core", "_data", "_hop", "_nat", "_proof", "_seq", "dialog")
+
+    def __init__(
+        self, core: SipCore, dialog: Dialog, hop: Hop, seq: int, *, nat: bool, proof: tuple[str, str] | None = None
+    ) -> None:
+        """`hop` and `nat` as for `next_hop`; `seq`: the INVITE's CSeq; `proof`: its authorization (22.1)."""
         self._core = core
         self._hop = hop
+        self._nat = nat
         self._seq = seq
         self._proof = proof
         self._data = b""
@@ -51,18 +60,32 @@ class Acknowledger:
 
     def send(self, body: bytes = b"") -> None:
         """Send it, with our answer where the 2xx had the offer (13.2.1)."""
+        hop = next_hop(self.dialog, self._hop, nat=self._nat)
         request = self.dialog.request("ACK", seq=self._seq)
-        via = self._core.new_via(self._hop, self._core.new_branch())
-        request.fields = {"Via": [via], **request.fields}
+        request.fields = fields = {"Via": [self._core.new_via(hop, self._core.new_branch())], **request.fields}
         if self._proof is not None:
-            request.fields[self._proof[0]] = [self._proof[1]]
+            fields[self._proof[0]] = [self._proof[1]]
         if body:
-            request.fields["Content-Type"] = [SDP]
+            fields["Content-Type"] = [SDP]
             request.body = body
         self._data = request.encode()
-        self._core.send(self._data, self._hop, self.dialog.call_id)
+        self._core.send(self._data, hop, request.call_id)
 
-    def again(self, hop: Hop) -> None:
-        """The 2xx came again; nothing while our answer is not known yet."""
-        if self._data:
-            self._core.send(self._data, hop, self.dialog.call_id)
+    def again(self, response: Response | None) -> None:
+        """One more 2xx: the ACK again, where our answer is known by now; a second phone gets an ACK, then a BYE."""
+        assert response is not None
+        dialog = self.dialog
+        if response.to.tag != dialog.remote_tag:
+            self._leave(response)
+        elif self._data:
+            self._core.send(self._data, next_hop(dialog, self._hop, nat=self._nat), dialog.call_id)
+
+    def _leave(self, response: Response) -> None:
+        try:
+            fork = self.dialog.fork(response)
+        except BadMessage:  # its Contact cannot be read: there is nowhere to send either
+            return
+        Acknowledger(self._core, fork, self._hop, fork.local_seq, nat=self._nat, proof=self._proof).send()
+        bye = fork.request("BYE")
+        bye.fields["Reason"] = [_ELSEWHERE]
+        self._core.request(bye, next_hop(fork, self._hop, nat=self._nat), lambda _: None)

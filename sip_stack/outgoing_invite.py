@@ -12,7 +12,7 @@ from sip_stack.digest import Credentials
 from sip_stack.errors import BadMessage
 from sip_stack.headers import NameAddr
 from sip_stack.message import Fields, Request, Response
-from sip_stack.onward import SDP, Acknowledger, next_hop
+from sip_stack.onward import SDP, Acknowledger
 from sip_stack.options import PLAIN, InviteOptions
 from sip_stack.reliable import Branch, RAck, reliable_number
 from sip_stack.session_timer import accepted_terms, min_se
@@ -26,7 +26,6 @@ _ALWAYS = ("replaces", "norefersub")
 """Extensions that need no words of ours in an INVITE."""
 _PROOFS = ("Authorization", "Proxy-Authorization")
 _MOST_RAISES = 3
-_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 
 
 class OutgoingInvite(Usage):
@@ -53,6 +52,8 @@ class OutgoingInvite(Usage):
     ) -> None:
         """Send an INVITE with an offer to `target` through `hop`; `call_id` where the caller wants to know it first.
 
+        `from_` has no tag yet.
+
         Without a body they offer, in their 2xx or before, and the owner answers by `acknowledge`.
         """
         super().__init__(
@@ -74,7 +75,7 @@ class OutgoingInvite(Usage):
         """The last provisional of each far end: what its early dialog is made of."""
         fields = {
             "Max-Forwards": [str(max_forwards)],
-            "From": [str(from_.with_tag(self.local_tag))],
+            "From": [f"{from_};tag={self.local_tag}"],
             "To": [str(to)],
             "Call-ID": [self.call_id],
             "CSeq": ["1 INVITE"],
@@ -241,8 +242,8 @@ class OutgoingInvite(Usage):
             self.dialog.local_seq, self.dialog.remote_seq = branch.dialog.local_seq, branch.dialog.remote_seq
         self.far_allows = response.fields.get("Allow", [])
         proof = next(((n, invite.fields[n][0]) for n in _PROOFS if n in invite.fields), None)  # 22.1: also in the ACK
-        acks = Acknowledger(self.core, self.dialog, self.hop_now, invite.cseq.number, proof)
-        self._client.on_response = _Answered(self, acks, proof).again
+        acks = Acknowledger(self.core, self.dialog, self.hop, invite.cseq.number, nat=self.nat, proof=proof)
+        self._client.on_response = acks.again
         offered = invite.body != b"" or (branch is not None and branch.described)
         self._acknowledge_or_owe(acks, offered=offered, response=response)
         if self._cancelled:  # the 200 crossed our CANCEL
@@ -254,34 +255,3 @@ class OutgoingInvite(Usage):
         if branch is not None and branch.described:
             response.body = b""  # 13.2.1: the first description was the answer, what follows is none
         self.owner.on_answer(response)
-
-
-class _Answered:
-    """What every 2xx gets, for 32 s each repeated one too: an ACK (13.2.2.4).  It holds nothing of the call."""
-
-    __slots__ = ("_acks", "_core", "_hop", "_nat", "_proof")
-
-    def __init__(self, usage: Usage, acks: Acknowledger, proof: tuple[str, str] | None) -> None:
-        self._core, self._hop, self._nat = usage.core, usage.hop, usage.nat
-        self._acks = acks
-        self._proof = proof
-
-    def again(self, response: Response | None) -> None:
-        """One more 2xx."""
-        assert response is not None
-        dialog = self._acks.dialog
-        if response.to.tag == dialog.remote_tag:
-            self._acks.again(self._hop_of(dialog))
-            return
-        try:
-            fork = dialog.fork(response)  # a second phone answered: ACK, then BYE
-        except BadMessage:  # its Contact cannot be read: there is nowhere to send either
-            return
-        hop = self._hop_of(fork)
-        Acknowledger(self._core, fork, hop, fork.local_seq, self._proof).send()
-        bye = fork.request("BYE")
-        bye.fields["Reason"] = [_ELSEWHERE]
-        self._core.request(bye, hop, lambda _: None)
-
-    def _hop_of(self, dialog: Dialog) -> Hop:
-        return next_hop(dialog, self._hop, nat=self._nat)

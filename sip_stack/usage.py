@@ -160,13 +160,13 @@ class Usage:
             if response is not None and response.status < 200:
                 return
             if acks is not None:
-                acks.again(self.hop_now)  # 13.2.2.4: each 2xx, also when it is repeated
+                acks.again(response)  # 13.2.2.4: each 2xx, also when it is repeated
                 return
             if response is not None and response.status < 300:
                 dialog = self.dialog
                 assert dialog is not None
                 dialog.refresh(response)
-                acks = Acknowledger(self.core, dialog, self.hop_now, response.cseq.number)
+                acks = Acknowledger(self.core, dialog, self.hop, response.cseq.number, nat=self.nat)
                 self._acknowledge_or_owe(acks, offered=body != b"", response=response)
             self._offer_over(body, response, on_response)
 
