@@ -88,8 +88,10 @@ class InviteClient(Client):
 
     __slots__ = ("_request",)
 
+    begins = CALLING
+
     def __init__(self, request: Request, on_response: OnResponse, shell: Shell, hop: Hop, key: object) -> None:
-        super().__init__(CALLING, shell, hop, key, request.call_id)
+        super().__init__(shell, hop, key, request.call_id)
         self._request: Request | None = request
         self.on_response = on_response
 
@@ -197,8 +199,10 @@ class NonInviteClient(Client):
 
     __slots__ = ()
 
+    begins = TRYING
+
     def __init__(self, request: Request, on_response: OnResponse, shell: Shell, hop: Hop, key: object) -> None:
-        super().__init__(TRYING, shell, hop, key, request.call_id)
+        super().__init__(shell, hop, key, request.call_id)
         self._data = self._written(request)
         self.on_response = on_response
 

@@ -24,12 +24,13 @@ __all__ = ["InviteServer", "NonInviteServer", "Server"]
 class Server(Transaction):
     """A server transaction: it outlives its request by 32 s, so it holds none of it.  `tag`: the To tag we give."""
 
-    __slots__ = ("merged", "tag")
+    __slots__ = ("_on_ack", "merged", "tag")
 
-    def __init__(self, state: str, shell: Shell, hop: Hop, key: object, call_id: str, tag: str) -> None:
-        super().__init__(state, shell, hop, key, call_id)
+    def __init__(self, shell: Shell, hop: Hop, key: object, call_id: str, tag: str) -> None:
+        super().__init__(shell, hop, key, call_id)
         self.tag = tag
         self.merged: tuple[str, str, CSeq] | None = None
+        self._on_ack: OnAck | None = None
 
     @property
     def open(self) -> bool:
@@ -53,11 +54,9 @@ class Server(Transaction):
 class InviteServer(Server):
     """17.2.1 as amended by RFC 6026 7.1; a 2xx is repeated here until its ACK comes (13.3.1.4)."""
 
-    __slots__ = ("_on_ack",)
+    __slots__ = ()
 
-    def __init__(self, shell: Shell, hop: Hop, key: object, call_id: str, tag: str) -> None:
-        super().__init__(PROCEEDING, shell, hop, key, call_id, tag)
-        self._on_ack: OnAck | None = None
+    begins = PROCEEDING
 
     def respond(self, status: int, data: bytes) -> None:
         if self.state != PROCEEDING:
@@ -128,8 +127,7 @@ class NonInviteServer(Server):
 
     __slots__ = ()
 
-    def __init__(self, shell: Shell, hop: Hop, key: object, call_id: str, tag: str) -> None:
-        super().__init__(TRYING, shell, hop, key, call_id, tag)
+    begins = TRYING
 
     def respond(self, status: int, data: bytes) -> None:
         if not self.open:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 __all__ = ["RFC", "Timed", "TimerSettings", "Wheel"]
 
@@ -32,6 +32,21 @@ class Timed(Protocol):
         """An armed timer is due; where the state has moved on since, it means nothing any more."""
 
 
+class _Slots(dict[int, list[Any]]):
+    """Target, timer, target, timer...: pairs of them would be most of what lingers of a call for 32 s."""
+
+    __slots__ = ("_begin",)
+
+    def __init__(self, begin: Callable[[int], None]) -> None:
+        self._begin = begin
+
+    def __missing__(self, slot: int) -> list[Any]:
+        items: list[Any] = []
+        self[slot] = items
+        self._begin(slot)
+        return items
+
+
 class Wheel:
     """Timers by due time in slots of 1/32 s: appending costs a tenth of a heap push, and a slot fires as one.
 
@@ -44,19 +59,14 @@ class Wheel:
         """`alarm(when)` is told what is now the first of all to come."""
         self._clock = clock
         self._alarm = alarm
-        self._slots: dict[int, tuple[list[Timed], list[str]]] = {}
-        """Two lists: a pair for each of ten timers a call would be most of what lingers of it for 32 s."""
+        self._slots = _Slots(self._begin)
         self._due: list[int] = []
 
     def arm(self, target: Timed, timer: str, seconds: float) -> None:
         """Fire `timer` in so many seconds or up to 1/32 s later, never before."""
-        slot = int((self._clock() + seconds) * _SLOTS_PER_S) + 1
-        items = self._slots.get(slot)
-        if items is not None:
-            items[0].append(target)
-            items[1].append(timer)
-            return
-        self._slots[slot] = ([target], [timer])
+        self._slots[int((self._clock() + seconds) * _SLOTS_PER_S) + 1].extend((target, timer))
+
+    def _begin(self, slot: int) -> None:
         heapq.heappush(self._due, slot)
         if self._due[0] == slot:
             self._alarm(slot / _SLOTS_PER_S)
@@ -66,7 +76,8 @@ class Wheel:
         items: list[tuple[Timed, str]] = []
         now = self._clock()
         while self._due and self._due[0] / _SLOTS_PER_S <= now:
-            items += zip(*self._slots.pop(heapq.heappop(self._due)), strict=True)
+            pairs = iter(self._slots.pop(heapq.heappop(self._due)))
+            items += zip(pairs, pairs, strict=True)
         if self._due:
             self._alarm(self._due[0] / _SLOTS_PER_S)
         return items

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from sip_stack.hop import RELIABLE, Hop
 from sip_stack.message import Request, Response
@@ -58,8 +58,11 @@ class Transaction:
 
     __slots__ = ("_data", "_interval", "_shell", "call_id", "hop", "key", "state")
 
-    def __init__(self, state: str, shell: Shell, hop: Hop, key: object, call_id: str) -> None:
-        self.state = state
+    begins: ClassVar[str]
+    """Its first state."""
+
+    def __init__(self, shell: Shell, hop: Hop, key: object, call_id: str) -> None:
+        self.state = self.begins
         self.hop = hop
         self.key = key
         self.call_id = call_id
