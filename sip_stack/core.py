@@ -86,6 +86,7 @@ class SipCore:
         self.new_id = new_id
         self._bug = bug
         self.agent = agent
+        self._agent = [agent]
         self.timers = timers
         self.tap = tap
         self._clients: dict[object, Client] = {}
@@ -165,15 +166,15 @@ class SipCore:
 
     def request(self, request: Request, hop: Hop, on_response: OnResponse) -> Client:
         """Start a client transaction: a Via is put on top, unless the request has one (CANCEL)."""
-        fields = request.fields
+        fields, method = request.fields, request.method
         if "Via" in fields:
             branch = _branch(fields["Via"][0])
         else:
-            branch = self.new_branch()
+            branch = _MAGIC + self.new_id()
             request.fields = fields = {"Via": [self.new_via(hop, branch)], **fields}
-        fields["User-Agent"] = [self.agent]
-        key = (branch, request.method)
-        machine = InviteClient if request.method == "INVITE" else NonInviteClient
+        fields["User-Agent"] = self._agent
+        key = (branch, method)
+        machine = InviteClient if method == "INVITE" else NonInviteClient
         self._clients[key] = client = machine(request, on_response, self, hop, key)
         client.start()
         return client
@@ -280,7 +281,7 @@ class SipCore:
     def _key(request: Request, via: Via, method: str) -> object:
         """17.2.3, with the CSeq number: some phones reuse the branch for the authenticated INVITE."""
         branch = via.branch
-        if branch.startswith(_MAGIC) and len(branch) > len(_MAGIC):
+        if branch[:7] == _MAGIC != branch:
             return (branch, via.host, via.port, method, request.cseq.number)
         return (request.uri_text, request.from_.tag, request.call_id, request.cseq.number, via.host, via.port, method)
 

@@ -22,8 +22,11 @@ from sip_stack.usage import InviteUser, Usage
 __all__ = ["OutgoingInvite"]
 
 _CANCEL_FIELDS = ("Via", "Max-Forwards", "From", "To", "Call-ID", "Route")  # 9.1
-_ALWAYS = ("replaces", "norefersub")
-"""Extensions that need no words of ours in an INVITE."""
+_SUPPORTED = {
+    (False, False): "replaces, norefersub", (True, False): "100rel, replaces, norefersub",
+    (False, True): "timer, replaces, norefersub", (True, True): "100rel, timer, replaces, norefersub",
+}  # fmt: skip
+"""What our INVITE says, by whether provisionals are acknowledged and whether the session has a timer."""
 _PROOFS = ("Authorization", "Proxy-Authorization")
 _MOST_RAISES = 3
 
@@ -87,8 +90,7 @@ class OutgoingInvite(Usage):
         if body:
             fields["Content-Type"] = [SDP]
         invite = Request("INVITE", target, fields, body)
-        known = [tag for tag, on in (("100rel", options.reliable), ("timer", self.session is not None)) if on]
-        fields.setdefault("Supported", []).append(", ".join((*known, *_ALWAYS)))
+        fields.setdefault("Supported", []).append(_SUPPORTED[options.reliable, self.session is not None])
         if self.session is not None:
             self.session.ask(invite)
         self._invite(invite)
@@ -241,7 +243,7 @@ class OutgoingInvite(Usage):
         if branch is not None:  # its early dialog goes on
             self.dialog.local_seq, self.dialog.remote_seq = branch.dialog.local_seq, branch.dialog.remote_seq
         self.far_allows = response.fields.get("Allow", [])
-        proof = next(((n, invite.fields[n][0]) for n in _PROOFS if n in invite.fields), None)  # 22.1: also in the ACK
+        proof = self._proof(invite)
         acks = Acknowledger(self.core, self.dialog, self.hop, invite.cseq.number, nat=self.nat, proof=proof)
         self._client.on_response = acks.again
         offered = invite.body != b"" or (branch is not None and branch.described)
@@ -255,3 +257,9 @@ class OutgoingInvite(Usage):
         if branch is not None and branch.described:
             response.body = b""  # 13.2.1: the first description was the answer, what follows is none
         self.owner.on_answer(response)
+
+    def _proof(self, invite: Request) -> tuple[str, str] | None:
+        """The authorization of our INVITE, which the ACK has too (22.1)."""
+        if self.credentials is None:
+            return None
+        return next(((name, invite.fields[name][0]) for name in _PROOFS if name in invite.fields), None)
