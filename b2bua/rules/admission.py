@@ -97,11 +97,12 @@ _SHOWN: dict[Reason, _Shown] = {
         Reason.NO_ROUTE, Reason.NO_RATE, Reason.PRICE_TOO_HIGH, Reason.NUMBER_FORBIDDEN, Reason.NUMBER_NOT_ALLOWED,
         Reason.OPTED_OUT,
     )},
-    **{reason: (429, TOO_MANY, "") for reason in (Reason.IP_QUARTER_HOUR, Reason.IP_DAY, Reason.IP_NUMBERS)},
-    Reason.NUMBER_PENDING: (429, "A call to this number is already under way.", "number"),
-    Reason.NUMBER_DAY: (429, TOO_MANY, "number"),
+    # whoever asks for a number is not told that others call it, or will
+    **{reason: (429, TOO_MANY, "") for reason in (
+        Reason.IP_QUARTER_HOUR, Reason.IP_DAY, Reason.IP_NUMBERS, Reason.NUMBER_PENDING, Reason.NUMBER_DAY,
+        Reason.NUMBER_WAITING,
+    )},
     Reason.SLOT_GONE: (422, "Choose one of the times that are free.", "when"),
-    Reason.NUMBER_WAITING: (429, "A call to this number is waiting for its time already.", "when"),
     **{reason: (403, BAD_LINK, "") for reason in (  # whoever tries tokens is not told what was wrong with one
         Reason.SIGNED_FORGED, Reason.SIGNED_KEY, Reason.SIGNED_OTHER_PAGE,
     )},
@@ -112,10 +113,13 @@ _SHOWN: dict[Reason, _Shown] = {
 }
 
 
+_OF_THE_VISITOR = (Reason.IP_QUARTER_HOUR, Reason.IP_DAY, Reason.IP_NUMBERS)
+
+
 def refuse(reason: Reason, retry_after_s: int | None = None) -> Refused:
-    """What the visitor gets for a reason."""
+    """What the visitor gets for a reason; when to come back, where the limit is of what he himself has asked."""
     status, sentence, field = _SHOWN[reason]
-    return Refused(reason, sentence, status, field, retry_after_s)
+    return Refused(reason, sentence, status, field, retry_after_s if reason in _OF_THE_VISITOR else None)
 
 
 def refuse_number(bad: BadNumber) -> Refused:

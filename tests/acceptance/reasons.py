@@ -174,8 +174,8 @@ REASONS: Mapping[Reason, Way] = {
     ),
     Reason.IP_NUMBERS: Asks(TOO_MANY, number="c", earlier=(("", 0, ""), ("b", 0, "")), before=("busy",) * 2),
     Reason.NUMBER_PENDING: Asks(
-        Told(429, "A call to this number is already under way."), "reject_while_on_phone = false", phone=RINGING,
-        visitor=1, earlier=(("", 0, ""),), before=("busy",), survives=False,
+        TOO_MANY, "reject_while_on_phone = false", phone=RINGING, visitor=1, earlier=(("", 0, ""),), before=("busy",),
+        survives=False,
     ),
     Reason.NUMBER_DAY: Asks(TOO_MANY, visitor=2, earlier=(("", 0, ""), ("", 1, "")), before=("busy",) * 2),
     Reason.SIGNED_FORGED: Asks(BAD_LINK, link="forged"),
@@ -191,8 +191,8 @@ REASONS: Mapping[Reason, Way] = {
     Reason.SLOT_GONE: Asks(Told(422, "Choose one of the times that are free."), "slot_min = 5", when="1795000000"),
     Reason.LINK_WAITING: Asks(NEUTRAL, "tries = 1\nmost_waiting = 0", phone=""),
     Reason.NUMBER_WAITING: Asks(
-        Told(429, "A call to this number is waiting for its time already."), f"confirm = true\n{_TOMORROW}",
-        phone="200 key:3", visitor=1, earlier=(("", 0, ""),), before=("put-off",),
+        TOO_MANY, f"confirm = true\n{_TOMORROW}", phone="200 key:3", visitor=1, earlier=(("", 0, ""),),
+        before=("put-off",),
     ),
     Reason.QUARANTINED: Asks(
         NEUTRAL, "quarantine_after = 1", phone="200", visitor=1, earlier=(("", 0, ""),), before=("visitor-declined",),

@@ -117,6 +117,9 @@ def test_every_reason_has_an_answer_and_the_owners_state_is_never_told() -> None
 
 
 def test_refusals_of_limits_and_numbers() -> None:
+    of_others = (Reason.NUMBER_PENDING, Reason.NUMBER_DAY, Reason.NUMBER_WAITING)
+    told = [replace(refuse(reason, 90), reason="") for reason in of_others]
+    assert told == [replace(refuse(Reason.IP_DAY), reason="")] * 3, "nobody learns that others call a number"
     assert refuse(Reason.IP_DAY, 90) == Refused(
         "ip-day", "There were too many requests. Please try again later.", 429, "", 90,
     )

@@ -164,7 +164,7 @@ def test_who_was_put_off_does_not_ring_the_owner_again_before() -> None:
         assert await world.callnow() == token, "within 30 s it is the same request"
         await asyncio.sleep(31)
         refusal = await world.refused()
-        assert (refusal.reason, refusal.status, refusal.field) == ("number-waiting", 429, "when")
+        assert (refusal.reason, refusal.status, refusal.field) == ("number-waiting", 429, "")
         assert phone.invited == 1
 
     play(scenario, fixture(SOON))

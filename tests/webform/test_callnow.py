@@ -297,9 +297,9 @@ async def test_who_is_not_available_now_can_be_asked_for_another_time(
 
 async def test_what_was_typed_and_chosen_is_shown_again(client: httpx.AsyncClient, desk: ScriptedDesk) -> None:
     desk.slots["john_doe"] = SLOTS
-    desk.refusal = Refused("number-waiting", "A call to this number is waiting already.", 429, "when")
+    desk.refusal = Refused("slot-not-free", "Choose one of the times that are free.", 422, "when")
     answer = await client.post(PAGE, data=MARY | {"when": "1795417200"})
-    assert answer.status_code == 429
-    assert beside(answer.text, "when") == "A call to this number is waiting already."
+    assert answer.status_code == 422
+    assert beside(answer.text, "when") == "Choose one of the times that are free."
     assert '<option value="1795417200" selected>Monday, 23 November, 09:00</option>' in answer.text
     assert desk.asked[0].at == 1_795_417_200.0
