@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from typing import TypeVar
 
 from sip_stack.errors import BadMessage
@@ -22,14 +21,29 @@ Params = tuple[tuple[str, str | None], ...]
 """Parameters in order, names in lower case, values unquoted; None for a name alone."""
 
 _NAME = r"[A-Za-z0-9\-.!%*_+`'~\[\]/$&:]++"  # wider than a token: what phones put in URI parameters
-_TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
+_token = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+").fullmatch
 _PLAIN_PARAMS = re.compile(rf"(?:;{_NAME}(?:=[^;,=\s\"?<>]*+)?)++")
 _PARAM = re.compile(rf"\s*+;\s*+({_NAME})\s*+(?:=\s*+(\"(?:[^\"\\]|\\.)*+\"|[^;,\s\"?]*+)\s*+)?", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _SPLIT = re.compile(r"\"(?:[^\"\\]|\\.?)*+(?:\"|\Z)|<[^>]*+(?:>|\Z)|,", re.DOTALL)
-_PLAIN_VALUE = re.compile(r"[A-Za-z0-9\-.!%*_+`'~\[\]:]+")
+_is_plain = re.compile(r"[A-Za-z0-9\-.!%*_+`'~\[\]:]+").fullmatch
 _MOST_KNOWN, _LONGEST_KNOWN = 4096, 160
+
+
+class _Memory(dict[str, T]):
+    """What was read of texts; what is there is found without a step of Python."""
+
+    def __init__(self, read: Callable[[str], T]) -> None:
+        self._read = read
+
+    def __missing__(self, text: str) -> T:
+        value = self._read(text)
+        if len(text) <= _LONGEST_KNOWN:
+            if len(self) >= _MOST_KNOWN:
+                self.clear()  # those that come again are soon there again
+            self[text] = value
+        return value
 
 
 def remembered(read: Callable[[str], T]) -> Callable[[str], T]:
@@ -37,19 +51,15 @@ def remembered(read: Callable[[str], T]) -> Callable[[str], T]:
 
     What it gives must be frozen.  Bounded in entries and in length, so that a flood of long ones fills no memory.
     """
-    known = lru_cache(_MOST_KNOWN)(read)
-
-    def look(text: str) -> T:
-        return known(text) if len(text) <= _LONGEST_KNOWN else read(text)
-
-    return look
+    return _Memory(read).__getitem__
 
 
 def is_token(text: str) -> bool:
     """True for a `token`."""
-    return _TOKEN.fullmatch(text) is not None
+    return _token(text) is not None
 
 
+@remembered
 def quote(text: str) -> str:
     """A quoted-string: control characters become spaces, quotes and backslashes are escaped.
 
@@ -127,10 +137,10 @@ def param(params: Params, name: str) -> str | None:
 
 def write_params(params: Params) -> str:
     """`;name=value` text, quoting the values that are no tokens."""
-    if not params:
-        return ""
-    return "".join([f";{name}" if value is None else f";{name}={_value(value)}" for name, value in params])
-
-
-def _value(value: str) -> str:
-    return value if _PLAIN_VALUE.fullmatch(value) else quote(value)
+    text = ""
+    for name, value in params:
+        if value is None:
+            text += f";{name}"
+        else:
+            text += f";{name}={value if _is_plain(value) else quote(value)}"
+    return text

@@ -26,6 +26,7 @@ __all__ = [
     "Via",
     "canonical",
     "known_name",
+    "other_name",
     "parse_cseq",
     "parse_name_addr",
     "parse_name_addrs",
@@ -64,6 +65,12 @@ def canonical(name: str) -> str:
         name = name.rstrip(" \t").lower()
         known = _CANONICAL.get(name, name)
     return known
+
+
+@remembered
+def other_name(name: str) -> str:
+    """The name of a header that `known_name` does not find; empty where it is none."""
+    return canonical(name) if is_token(name.rstrip(" \t")) else ""
 
 
 class Via(NamedTuple):
@@ -151,11 +158,13 @@ class NameAddr(NamedTuple):
 
     def with_tag(self, tag: str) -> NameAddr:
         """The same address in a dialog."""
-        return self._replace(params=(*(p for p in self.params if p[0] != "tag"), ("tag", tag)))
+        others = [p for p in self.params if p[0] != "tag"] if self.params else ()
+        return NameAddr(self.display, self.uri, (*others, ("tag", tag)))
 
     def __str__(self) -> str:
-        display = f"{quote(self.display)} " if self.display else ""
-        return f"{display}<{self.uri}>{write_params(self.params)}"
+        display, uri, params = self
+        text = f"{quote(display)} <{uri}>" if display else f"<{uri}>"
+        return text + write_params(params) if params else text
 
 
 _DISPLAY = re.compile(r"[A-Za-z0-9\-.!%*_+`'~\s\x80-\U0010ffff]*+")
@@ -172,11 +181,11 @@ _COMMON = re.compile(
 
 def parse_name_addr(text: str) -> NameAddr:
     """Read one name-addr or addr-spec; parameters outside brackets are the header's (20.10).  Raises: BadMessage."""
-    before, found, tag = text.partition(">;tag=")
-    if not found or not is_token(tag):
+    before, _, tag = text.rpartition(";tag=")
+    if before[-1:] != ">" or not is_token(tag):
         return _read_name_addr(text)
-    address = _read_name_addr(f"{before}>")  # the tag is another in each call, the rest comes again
-    return NameAddr(address.display, address.uri, (("tag", tag),))
+    display, uri, params = _read_name_addr(before)  # the tag is another in each call, the rest comes again
+    return NameAddr(display, uri, (*params, ("tag", tag)))
 
 
 @remembered

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from sip_stack.errors import BadMessage
 from sip_stack.grammar import comma_list, is_token, remembered
@@ -12,8 +13,8 @@ from sip_stack.headers import (
     CSeq,
     NameAddr,
     Via,
-    canonical,
     known_name,
+    other_name,
     parse_cseq,
     parse_name_addr,
     parse_name_addrs,
@@ -50,14 +51,18 @@ _DATE = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{2} [A-Z][a-z]{2} [0-
 
 
 class Message:
-    """What requests and responses share.  Typed values are read when somebody asks, and once."""
+    """What requests and responses share.
 
-    __slots__ = ("_cseq", "_from", "_to", "_via", "body", "call_id", "defect", "fields", "raw")
+    Typed values are read when somebody asks, and once.  Raises: BadMessage for one that is missing or cannot be read.
+    """
 
-    _cseq: CSeq | None
-    _from: NameAddr | None
-    _to: NameAddr | None
-    _via: Via | None
+    __slots__ = ("body", "call_id", "cseq", "defect", "fields", "from_", "raw", "to", "via")
+
+    via: Via
+    """The topmost Via."""
+    from_: NameAddr
+    to: NameAddr
+    cseq: CSeq
     fields: Fields
     body: bytes
     call_id: str
@@ -66,6 +71,19 @@ class Message:
     """The bytes it came as; empty for one of our own."""
     defect: BadMessage | None
     """What is wrong with the start line or the framing, found while parsing; `check` raises it."""
+
+    if not TYPE_CHECKING:  # for the checker all is there, and nothing else
+
+        def __getattr__(self, name: str) -> object:
+            """Asked only for what is not there: a typed value that nobody has asked for."""
+            if name not in _TYPED:
+                raise AttributeError(name)
+            header, read = _TYPED[name]
+            if header not in self.fields:
+                raise BadMessage(f"{header} is missing")
+            value = read(self.fields[header][0])
+            setattr(self, name, value)
+            return value
 
     def get(self, name: str) -> str | None:
         """The first raw value of a header (canonical name), None where it is absent."""
@@ -81,49 +99,27 @@ class Message:
         values = self.fields.get(name)
         return parse_name_addrs(values) if values else ()
 
-    def _one(self, name: str) -> str:
-        values = self.fields.get(name)
-        if not values:
-            raise BadMessage(f"{name} is missing")
-        return values[0]
-
-    @property
-    def via(self) -> Via:
-        """The topmost Via.  Raises: BadMessage where it is missing, as do the next three."""
-        if (read := self._via) is None:
-            self._via = read = parse_via(comma_list(self._one("Via"))[0])
-        return read
-
-    @property
-    def from_(self) -> NameAddr:
-        """From."""
-        if (read := self._from) is None:
-            self._from = read = parse_name_addr(self._one("From"))
-        return read
-
-    @property
-    def to(self) -> NameAddr:
-        """To."""
-        if (read := self._to) is None:
-            self._to = read = parse_name_addr(self._one("To"))
-        return read
-
-    @property
-    def cseq(self) -> CSeq:
-        """CSeq."""
-        if (read := self._cseq) is None:
-            self._cseq = read = parse_cseq(self._one("CSeq"))
-        return read
-
     @abstractmethod
     def check(self) -> None:
         """Refuse what sections 8.1.1, 18.3 and 20 forbid.  Raises: BadMessage with the status to answer."""
 
 
+def _top_via(text: str) -> Via:
+    return parse_via(comma_list(text)[0] if "," in text else text)
+
+
+_TYPED = {
+    "via": ("Via", _top_via),
+    "from_": ("From", parse_name_addr),
+    "to": ("To", parse_name_addr),
+    "cseq": ("CSeq", parse_cseq),
+}
+
+
 class Request(Message):
     """One request; `uri_text` is the Request-URI as written."""
 
-    __slots__ = ("method", "uri_text")
+    __slots__ = ("_echoed", "method", "uri_text")
 
     def __init__(self, method: str, uri: Uri | str, fields: Fields, body: bytes = b"") -> None:
         self.method = method
@@ -133,7 +129,7 @@ class Request(Message):
         self.call_id = fields["Call-ID"][0] if "Call-ID" in fields else ""
         self.defect = None
         self.raw = b""
-        self._cseq = self._from = self._to = self._via = None
+        self._echoed = ""
 
     @property
     def uri(self) -> Uri:
@@ -143,25 +139,25 @@ class Request(Message):
     @property
     def max_forwards(self) -> int:
         """Max-Forwards; 70 where an old client left it out.  Raises: BadMessage for what is no number."""
-        text = self.get("Max-Forwards")
-        if text is None or text == "70":
-            return 70
-        if not (text.isascii() and text.isdecimal()) or len(text) > 9:
-            raise BadMessage("Max-Forwards is not a number of 0 to 255")
-        return int(text)
+        values = self.fields.get("Max-Forwards")
+        return _hops(values[0]) if values else 70
 
     def check(self) -> None:
         """As for any message: all that a request can get wrong without knowing what it is for."""
         if self.defect is not None:
             raise self.defect
         fields = self.fields
-        _ = self._one("Call-ID"), self.via, self.from_, self.to
+        try:
+            _ = fields["Call-ID"], self.via
+            self.from_ = parse_name_addr(fields["From"][0])
+            self.to = parse_name_addr(fields["To"][0])
+        except KeyError as missing:
+            raise BadMessage(f"{missing.args[0]} is missing") from None
         if self.cseq.method != self.method:
             raise BadMessage("CSeq method differs from the request line")  # 8.1.1.5
         if self.uri.headers:
             raise BadMessage("headers are not allowed in the Request-URI")  # 19.1.1
-        if self.max_forwards > 255:
-            raise BadMessage("Max-Forwards is not a number of 0 to 255")  # 20.22
+        _ = self.max_forwards
         vias = fields["Via"]
         if len(vias) > 1 or "," in vias[0]:
             parse_vias(vias)
@@ -183,26 +179,33 @@ class Request(Message):
         return head.encode("utf-8", "surrogateescape") + body
 
 
+@remembered
+def _hops(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 9 or int(text) > 255:
+        raise BadMessage("Max-Forwards is not a number of 0 to 255")  # 20.22
+    return int(text)
+
+
 class Response(Message):
     """One response of a far end."""
 
     __slots__ = ("reason", "status")
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, fields: Fields) -> None:
         self.status = status
         self.reason = reason
-        self.fields = {}
-        self.body = b""
-        self.call_id = ""
+        self.fields = fields
+        self.call_id = fields["Call-ID"][0] if "Call-ID" in fields else ""
         self.defect = None
-        self._cseq = self._from = self._to = self._via = None
 
     def check(self) -> None:
         """What matching needs, and To where a dialog or an ACK may come of it; From is our own text, come back."""
         if self.defect is not None:
             raise self.defect
-        if "Call-ID" not in self.fields or "Via" not in self.fields:
-            raise BadMessage("Call-ID or Via is missing")
+        fields = self.fields
+        if "Call-ID" not in fields or "Via" not in fields or "CSeq" not in fields:
+            raise BadMessage("Call-ID, Via or CSeq is missing")
+        self.cseq = parse_cseq(fields["CSeq"][0])
         if self.cseq.method == "INVITE":
             _ = self.to
 
@@ -221,17 +224,27 @@ def reply(
 ) -> bytes:
     """A response to `request` with its Via, From, Call-ID, CSeq and To (8.2.6.2), as the bytes on the wire."""
     fields = request.fields
-    lines = [f"SIP/2.0 {status} {reason or REASONS.get(status, 'Unknown')}"]
-    lines += [f"{name}: {value}" for name in _ECHOED if name in fields for value in fields[name]]
+    text = f"SIP/2.0 {status} {reason or REASONS.get(status, 'Unknown')}{request._echoed or _echo(request)}"
     if tag and "To" in fields and not _has_tag(request):
-        lines[-1] += f";tag={tag}"
+        text += f";tag={tag}"
     if "Record-Route" in fields and 100 < status < 300:  # 12.1.1
-        lines += [f"Record-Route: {value}" for value in fields["Record-Route"]]
+        text += _lines("Record-Route", fields)
     if "Timestamp" in fields and status == 100:  # 8.2.6.1
-        lines.append(f"Timestamp: {fields['Timestamp'][0]}")
-    lines += [f"{name}: {value}" for name, value in extra]
-    lines.append(f"Content-Length: {len(body)}\r\n\r\n")
-    return "\r\n".join(lines).encode("utf-8", "surrogateescape") + body
+        text += f"\r\nTimestamp: {fields['Timestamp'][0]}"
+    for name, value in extra:
+        text += f"\r\n{name}: {value}"
+    return f"{text}\r\nContent-Length: {len(body)}\r\n\r\n".encode("utf-8", "surrogateescape") + body
+
+
+def _echo(request: Request) -> str:
+    """What all responses to a request repeat, written for the first."""
+    fields = request.fields
+    request._echoed = text = "".join([_lines(name, fields) for name in _ECHOED if name in fields])
+    return text
+
+
+def _lines(name: str, fields: Fields) -> str:
+    return "".join([f"\r\n{name}: {value}" for value in fields[name]])
 
 
 def _has_tag(request: Request) -> bool:
@@ -250,62 +263,69 @@ def parse(data: bytes) -> Request | Response | None:
         data = data.lstrip(b"\r\n")  # 7.5: a CRLF before the start line is ignored
     head, gap, body = data.partition(b"\r\n\r\n")
     text = head.decode("utf-8", "surrogateescape")
-    if "\r\n " in text or "\r\n\t" in text:
-        text = _FOLD.sub(" ", text)
-    start, *lines = text.split("\r\n")
-    message = _response(start) if start[:4].upper() == "SIP/" else _request(start)
+    fields: Fields = {}
+    start, defect = _read_lines(text, fields)
+    if defect is not None and _FOLD.search(text):  # 7.3.1
+        fields = {}
+        start, defect = _read_lines(_FOLD.sub(" ", text), fields)
+    message = _response(start, fields) if start[:4].upper() == "SIP/" else _request(start, fields)
     if message is None:
         return None
-    fields = message.fields
-    defect = _read_fields(lines, fields)
-    if text.count("\n") != len(lines) or text.count("\r") != len(lines):
-        defect = BadMessage("CR and LF must come together")
     message.raw, message.body = data, body
-    if "Call-ID" in fields:
-        message.call_id = fields["Call-ID"][0]
     message.defect = message.defect or defect or _frame(message, complete=gap != b"")
     return message if message.defect is None or "Via" in fields else None
 
 
-def _read_fields(lines: list[str], fields: Fields) -> BadMessage | None:
-    """Fill `fields`; what is found wrong is given back, the rest is read all the same."""
+def _read_lines(text: str, fields: Fields) -> tuple[str, BadMessage | None]:
+    """The start line; `fields` are filled.  What is found wrong is given back, the rest is read all the same."""
+    start, *lines = text.split("\r\n")
     defect = None
     for line in lines:
-        name, colon, value = line.partition(":")
+        name, _, value = line.partition(": ")
         key = known_name(name)
         if key is None:
-            key = canonical(name)
-            if not colon or not is_token(name.rstrip(" \t")):
+            name, colon, value = line.partition(":")
+            key = known_name(name) or other_name(name)
+            if not key or not colon:
                 if line:
                     defect = BadMessage(f"not a header line: {line[:40]!r}")
                 continue
-        if key not in fields:
-            fields[key] = [value.strip(" \t")]
-        else:
+        if key in fields:
             fields[key].append(value.strip(" \t"))
             if key in _SINGLE:
                 defect = BadMessage(f"{key} must appear once")
-    return defect
+        else:
+            fields[key] = [value.strip(" \t")]
+    broken = start + "".join(lines)
+    if "\n" in broken or "\r" in broken:
+        defect = BadMessage("CR and LF must come together")
+    return start, defect
 
 
-def _request(line: str) -> Request:
+def _request(line: str, fields: Fields) -> Request:
     """7.1: method, URI and version between single spaces, no brackets, nothing behind."""
     method, _, rest = line.partition(" ")
     uri, _, version = rest.rpartition(" ")
-    request = Request(method, uri, {})
-    spoken = version.upper() == "SIP/2.0"  # 7.1: the version is case-insensitive
-    if spoken and uri and " " not in uri and "\t" not in uri and uri[0] != "<" and is_token(method):
-        return request
-    if not spoken and version[:4].upper() == "SIP/":
-        request.defect = BadMessage(f"SIP version {version[:20]} is not supported", status=505)
-    else:
-        request.defect = BadMessage("malformed request line")
+    request = Request(method, uri, fields)
+    spoken = version == "SIP/2.0" or version.upper() == "SIP/2.0"  # 7.1: the version is case-insensitive
+    if not (spoken and uri and " " not in uri and "\t" not in uri and uri[0] != "<" and _is_method(method)):
+        if not spoken and version[:4].upper() == "SIP/":
+            request.defect = BadMessage(f"SIP version {version[:20]} is not supported", status=505)
+        else:
+            request.defect = BadMessage("malformed request line")
+    try:  # what each request is known by; who asks for one that cannot be read is told
+        request.via, request.cseq = _top_via(fields["Via"][0]), parse_cseq(fields["CSeq"][0])
+    except (KeyError, BadMessage):
+        pass
     return request
 
 
-def _response(line: str) -> Response | None:
+_is_method = remembered(is_token)
+
+
+def _response(line: str, fields: Fields) -> Response | None:
     read = _status_line(line)
-    return None if read is None else Response(*read)
+    return None if read is None else Response(*read, fields)
 
 
 @remembered
@@ -325,6 +345,8 @@ def _frame(message: Message, *, complete: bool) -> BadMessage | None:
     if "Content-Length" not in message.fields:
         return None
     text = message.fields["Content-Length"][0]
+    if text == str(len(message.body)):
+        return None
     if not (text.isascii() and text.isdecimal()) or len(text) > 9:
         return BadMessage("Content-Length is not a number")
     length, there = int(text), len(message.body)

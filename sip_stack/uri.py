@@ -76,12 +76,14 @@ class Uri(NamedTuple):
         return (param(self.params, "transport") or "").upper()
 
     def __str__(self) -> str:
-        if not self.host:  # tel, and what is carried only
-            return f"{self.scheme}:{self.userinfo}{write_params(self.params)}"
-        at = f"{self.userinfo}@" if self.userinfo else ""
-        port = f":{self.port}" if self.port is not None else ""
-        headers = f"?{self.headers}" if self.headers else ""
-        return f"{self.scheme}:{at}{self.host}{port}{write_params(self.params)}{headers}"
+        scheme, userinfo, host, port, params, headers = self
+        at = "@" if userinfo and host else ""  # no host: tel, and what is carried only
+        text = f"{scheme}:{userinfo}{at}{host}"
+        if port is not None:
+            text += f":{port}"
+        if params:
+            text += write_params(params)
+        return f"{text}?{headers}" if headers else text
 
 
 def _user(userinfo: str) -> str:
