@@ -17,6 +17,7 @@ from b2bua.office.desk import (
     CallerList,
     CallerView,
     CodeCallView,
+    FaultView,
     Holder,
     ImportView,
     LadderRow,
@@ -46,19 +47,21 @@ from b2bua.prices.desk import (
     RateView,
     TrunkPriceView,
 )
+from b2bua.settings.desk import CALLNOW, SETTINGS, EntryList, EntryType, Money, ServerSettings, SettingsDesk
 
 __all__ = [
-    "Accepted", "AppliedView", "BlockedView", "CallNowPage", "CallView", "CallbackView", "CallerChange", "CallerList",
-    "CallerView", "CodeCallView", "DemoCallback", "DemoState", "Desk", "ExtensionView", "Holder", "ImportView",
-    "KeyRotation", "LadderRow", "LegView", "LinkDesk", "LinkPass", "LinkView", "MadeLink", "MarginView", "MarginsBy",
-    "NewBlocked", "NewCaller", "NewLink", "NewRecharge", "NotDone", "Office", "PriceDesk", "PriceView", "Progress",
-    "PublicCallerIdChange", "PublicCallerIdView", "PublicNumberView", "QuotaView", "RateCloneView", "RateImportView",
-    "RateTableView", "RateView", "RechargeView", "Refused", "RotatedKey", "SlotChoice", "SlotDay", "Stage", "StoryView",
-    "TrunkPriceView", "TrunkState", "TypedCode", "VisitorRequest", "VisitorStatus",
+    "CALLNOW", "SETTINGS", "Accepted", "AppliedView", "BlockedView", "CallNowPage", "CallView", "CallbackView",
+    "CallerChange", "CallerList", "CallerView", "CodeCallView", "DemoCallback", "DemoState", "Desk", "EntryList",
+    "EntryType", "ExtensionView", "FaultView", "Holder", "ImportView", "KeyRotation", "LadderRow", "LegView",
+    "LinkDesk", "LinkPass", "LinkView", "MadeLink", "MarginView", "MarginsBy", "Money", "NewBlocked", "NewCaller",
+    "NewLink", "NewRecharge", "NotDone", "Office", "PriceDesk", "PriceView", "Progress", "PublicCallerIdChange",
+    "PublicCallerIdView", "PublicNumberView", "QuotaView", "RateCloneView", "RateImportView", "RateTableView",
+    "RateView", "RechargeView", "Refused", "RotatedKey", "ServerSettings", "SettingsDesk", "SlotChoice", "SlotDay",
+    "Stage", "StoryView", "TrunkPriceView", "TrunkState", "TypedCode", "VisitorRequest", "VisitorStatus",
 ]  # fmt: skip
 
 
-class Office(office_desk.Office, PriceDesk, LinkDesk, Protocol):
+class Office(office_desk.Office, PriceDesk, LinkDesk, SettingsDesk, Protocol):
     """Everything that the API can ask."""
 
 

@@ -265,8 +265,8 @@ def save_caller_id(conn: Connection, extension_id: int, rules: CallerId) -> None
     raise_version(conn)
 
 
-def load(conn: Connection) -> Directory:
-    """Read all configuration as one snapshot."""
+def load(conn: Connection, *, prices: bool = True) -> Directory:
+    """Read all configuration as one snapshot, or all but the rates, of which there may be a hundred thousand."""
     zone = read_meta(conn, TIME_ZONE) or DEFAULT_ZONE
     settings = {row["extension_id"]: _callnow(row) for row in _rows(conn, tables.callnow)}
     accounts = [_value(Account, row) for row in _rows(conn, tables.accounts) if row["kind"] == "client"]
@@ -279,7 +279,7 @@ def load(conn: Connection) -> Directory:
         trunks=[_value(Trunk, row) for row in _rows(conn, tables.trunks)],
         dids=[_value(Did, row) for row in _rows(conn, tables.dids)],
         routes=[_value(Route, row) for row in _rows(conn, tables.routes)],
-        rates=[(table, Rate(*values)) for table, *values in conn.execute(_RATES)],
+        rates=[(table, Rate(*values)) for table, *values in (conn.execute(_RATES) if prices else ())],
         charging_plans=[
             _value(ChargingPlan, row, zone=row["zone"] or zone) for row in _rows(conn, tables.charging_plans)
         ],

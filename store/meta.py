@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from store.tables import meta
 
 __all__ = [
     "ADMIN_TOKEN_HASH", "CALLER_QUOTA", "CONFIG_VERSION", "EDGE_PROXIES", "REALM", "SERVICE_ROUTE", "TIME_ZONE",
-    "read_meta", "write_meta",
+    "forget_meta", "read_meta", "write_meta",
 ]
 
 ADMIN_TOKEN_HASH = "admin_token_sha256"
@@ -30,3 +30,8 @@ def write_meta(conn: Connection, key: str, value: str) -> None:
     """Keep the setting."""
     if not conn.execute(update(meta).where(meta.c.key == key).values(value=value)).rowcount:
         conn.execute(insert(meta).values(key=key, value=value))
+
+
+def forget_meta(conn: Connection, key: str) -> None:
+    """Let the setting be as if it was never written."""
+    conn.execute(delete(meta).where(meta.c.key == key))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Literal
 from urllib.parse import quote
@@ -15,6 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from b2bua.desk import (
+    SETTINGS,
     BlockedView,
     CallbackView,
     CallerChange,
@@ -39,6 +41,7 @@ from webform.api_guard import Bouncer, Json, on_http_error, read_body, read_coun
 from webform.api_links import LinkApi
 from webform.api_prices import PriceApi
 from webform.api_schema import CHANGE, CSV, LIMIT, OFFSET, PCAP, SEARCH, XLSX, Operation, Query, document
+from webform.api_settings import SettingsApi
 
 __all__ = ["Api"]
 
@@ -59,6 +62,7 @@ class Api:
         self._office = office
         self._links = LinkApi(office)
         self._prices = PriceApi(office)
+        self._settings = SettingsApi(office)
         self._bouncer = Bouncer(office, address, clock)
         self._document = document(self.operations())
 
@@ -68,7 +72,8 @@ class Api:
         for each in self.operations():
             paths.setdefault(each.path, {})[each.method] = each
         routes = [Route("/openapi.json", self._openapi, methods=["GET"])]
-        routes += [Route(path, self._guarded(methods), methods=[*methods]) for path, methods in paths.items()]
+        routes += [Route(_with_names(path), self._guarded(methods), methods=[*methods])
+                   for path, methods in paths.items()]  # fmt: skip
         app = Starlette(routes=routes, exception_handlers={
             code: on_http_error for code in (400, 401, 404, 405, 413, 415, 429, Exception)
         })  # fmt: skip
@@ -144,6 +149,7 @@ class Api:
                       "Its SIP messages as a capture file; secrets are masked", self._get_pcap, gives=PCAP),
             *self._links.operations(),
             *self._prices.operations(),
+            *self._settings.operations(),
         ]  # fmt: skip
 
     def _guarded(self, methods: Mapping[str, Operation]) -> Callable[[Request], object]:
@@ -285,6 +291,12 @@ class Api:
     async def _get_pcap(self, request: Request, who: Holder) -> Response:
         data = await self._office.pcap(who, request.path_params["call"])
         return Response(data, headers={"Content-Disposition": 'attachment; filename="call.pcap"'}, media_type=PCAP)
+
+
+def _with_names(path: str) -> str:
+    """The path as it is served: what ends it with the name of an entry takes names with / too."""
+    named = "|".join(each.kind for each in SETTINGS if "name" in each.known_by)
+    return re.sub(rf"{{({named})}}$", r"{\1:path}", path)
 
 
 def _extension(request: Request) -> str:

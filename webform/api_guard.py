@@ -47,6 +47,8 @@ class Json(Response):
             body["field"] = refusal.field
         if refusal.line is not None:
             body["line"] = refusal.line
+        if refusal.faults:
+            body["faults"] = refusal.faults
         return cls(body, refusal.status, headers)
 
 
@@ -113,15 +115,15 @@ async def read_body(request: Request, media_type: str, most: int) -> bytes:
     return body
 
 
-async def read_json(request: Request, kind: type[T]) -> T:
+async def read_json(request: Request, kind: type[T], most: int = MOST_JSON_BYTES) -> T:
     """A JSON object as a value, or as it is where `kind` is dict.
 
     Raises: HTTPException 400, 413, 415; NotDone 422 with the field.
     """
-    body = await read_body(request, "application/json", MOST_JSON_BYTES)
+    body = await read_body(request, "application/json", most)
     try:
         found = msgspec.json.decode(body)
-    except msgspec.DecodeError as broken:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as broken:
         raise HTTPException(400) from broken
     if not isinstance(found, dict):
         raise NotDone("Send a JSON object.")

@@ -10,9 +10,13 @@ from typing import Any, Literal
 import msgspec
 from starlette.requests import Request
 
-from b2bua.desk import CallbackView, Holder
+from b2bua.desk import CallbackView, Holder, ServerSettings
+from webform.entry_schema import REF, Shape, change_of, entry_components, money_schema, shape_schema
 
-__all__ = ["CHANGE", "CSV", "LIMIT", "OFFSET", "PCAP", "SEARCH", "TOML", "XLSX", "Operation", "Query", "document"]
+__all__ = [
+    "CHANGE", "CSV", "LIMIT", "OFFSET", "PCAP", "SEARCH", "SERVER_CHANGE", "TOML", "XLSX", "Operation", "Query",
+    "document",
+]  # fmt: skip
 
 CSV = "text/csv"
 TOML = "application/toml"
@@ -20,7 +24,8 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PCAP = "application/vnd.tcpdump.pcap"
 JSON = "application/json"
 CHANGE = "CallbackChange"
-"""The one body that is no type: any of the settings of a CallbackView."""
+"""Any of the settings of a CallbackView."""
+SERVER_CHANGE = "ServerChange"
 Schema = dict[str, Any]
 
 
@@ -41,7 +46,7 @@ OFFSET = Query("offset", "how many to leave out first", "integer")
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One method of one path; `takes` and `gives` are a type, CHANGE, or a media type."""
+    """One method of one path; `takes` and `gives` are a type, a shape, a change or a media type."""
 
     method: Literal["GET", "POST", "PATCH", "DELETE"]
     path: str
@@ -68,10 +73,15 @@ _REFUSALS = {
 def document(operations: Iterable[Operation]) -> Schema:
     """The whole document."""
     operations = list(operations)
-    types = [each for one in operations for each in (one.takes, one.gives) if each and not isinstance(each, str)]
-    schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
-    known: dict[Any, Schema] = dict(zip(types, schemas, strict=True))
-    known[CHANGE] = {"$ref": f"#/components/schemas/{CHANGE}"}
+    bodies = [each for one in operations for each in (one.takes, one.gives) if each and not isinstance(each, str)]
+    types = [each for each in bodies if not isinstance(each, Shape)]
+    shapes = {each: None for each in bodies if isinstance(each, Shape)}
+    schemas, components = msgspec.json.schema_components(
+        [*types, *(each.of.fields for each in shapes)], ref_template=REF, schema_hook=money_schema
+    )
+    known: dict[Any, Schema] = dict(zip(types, schemas, strict=False))
+    known |= {each: shape_schema(each) for each in shapes}
+    known |= {name: {"$ref": REF.format(name=name)} for name in (CHANGE, SERVER_CHANGE)}
     paths: dict[str, Schema] = {}
     for one in operations:
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, known)
@@ -83,7 +93,10 @@ def document(operations: Iterable[Operation]) -> Schema:
         "paths": paths,
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": components | {CHANGE: _change(components[CallbackView.__name__]), "Error": _ERROR},
+            "schemas": entry_components(components, shapes) | {
+                CHANGE: _change(components[CallbackView.__name__]), "Error": _ERROR,
+                SERVER_CHANGE: change_of(components[ServerSettings.__name__], SERVER_CHANGE),
+            },
         },
     }
 
@@ -95,6 +108,12 @@ _ERROR: Schema = {
         "error": {"type": "string", "description": "a sentence"},
         "field": {"type": "string", "description": "which field, query parameter or column is wrong"},
         "line": {"type": "integer", "description": "which line of a file is wrong"},
+        "faults": {
+            "type": "array", "description": "all that is wrong, where the sentence is of the first",
+            "items": {"type": "object", "properties": {
+                "field": {"type": "string"}, "reason": {"type": "string"}, "line": {"type": ["integer", "null"]},
+            }},
+        },
     },
 }
 

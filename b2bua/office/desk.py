@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 __all__ = [
-    "BlockedView", "CallerChange", "CallerList", "CallerView", "CallbackView", "CodeCallView", "Holder", "ImportView",
-    "LadderRow", "LegView", "NewBlocked", "NewCaller", "NewRecharge", "NotDone", "Office", "Progress",
+    "BlockedView", "CallerChange", "CallerList", "CallerView", "CallbackView", "CodeCallView", "FaultView", "Holder",
+    "ImportView", "LadderRow", "LegView", "NewBlocked", "NewCaller", "NewRecharge", "NotDone", "Office", "Progress",
     "PublicCallerIdChange", "PublicCallerIdView", "PublicNumberView", "QuotaView", "RechargeView", "StoryView",
     "TypedCode",
 ]  # fmt: skip
@@ -20,12 +20,26 @@ Progress = Callable[[int, int], None]
 """Called with (done, of) while a long file is taken."""
 
 
+@dataclass(frozen=True, slots=True)
+class FaultView:
+    """One of the things that are wrong."""
+
+    field: str
+    """Where it stands, `callnow.rules[0].do`; empty where that is no one field."""
+    reason: str
+    line: int | None = None
+
+
 class NotDone(Exception):
     """An order that cannot be carried out; nothing was changed. The sentence is for whoever gave it."""
 
-    def __init__(self, sentence: str, status: int = 422, field: str = "", line: int | None = None) -> None:
+    def __init__(
+        self, sentence: str, status: int = 422, field: str = "", line: int | None = None,
+        faults: Sequence[FaultView] = (),
+    ) -> None:  # fmt: skip
+        """`faults`: all of them, where the sentence is of the first."""
         super().__init__(sentence)
-        self.sentence, self.status, self.field, self.line = sentence, status, field, line
+        self.sentence, self.status, self.field, self.line, self.faults = sentence, status, field, line, faults
 
 
 @dataclass(frozen=True, slots=True)

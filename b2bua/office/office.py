@@ -63,6 +63,7 @@ from b2bua.office.stories import stories
 from b2bua.plan.callback_settings import secret_fault
 from b2bua.prices.office import PriceOffice
 from b2bua.secret_hash import hash_secret, verify_secret
+from b2bua.settings.office import SettingsOffice
 from b2bua.trace.call_ladder import CallLadder, kept_ladder
 from b2bua.trace.pcap import capture
 from store import callers
@@ -80,7 +81,7 @@ _OPERATORS = {"quota", "pay_call_back", "longest_call_s", "calls_a_number_a_day"
 
 
 @dataclass(frozen=True, slots=True)
-class BackOffice(PriceOffice, LinkOffice):
+class BackOffice(PriceOffice, LinkOffice, SettingsOffice):
     """Implements b2bua.desk.Office; `wall` gives the Unix time, `sounds` is the root of the accounts' sounds."""
 
     database: Database

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select, update
 from b2bua.money import format_money
 from b2bua.plan.callback_settings import settings_of
 from b2bua.plan.callers import apply_callers
-from b2bua.plan.entries import BadPlan, CallbackEntry, CallNowEntry, ExtensionEntry, Fault, Plan
+from b2bua.plan.entries import BadPlan, CallbackEntry, CallNowEntry, ExtensionEntry, Fault, Kept, Plan
 from b2bua.plan.prices import apply_prices, missing_names, plain_money
 from b2bua.plan.reader import parse
 from b2bua.plan.result import faults_of_result, without_help, without_prices
@@ -25,7 +25,10 @@ from store.ledger import balance, order_amount, recharge
 from store.meta import CALLER_QUOTA, EDGE_PROXIES, REALM, SERVICE_ROUTE, TIME_ZONE, read_meta, write_meta
 from store.values import Account, CallerId, Extension, Micros
 
-__all__ = ["OPENING", "apply", "parse"]
+__all__ = [
+    "OPENING", "apply", "carry_out", "check_result", "cost_warning", "kept_hashes", "parse", "post_credit",
+    "with_hashes",
+]  # fmt: skip
 
 OPENING = "opening"
 """The order number of an account's opening balance."""
@@ -37,9 +40,17 @@ def apply(conn: Connection, plan: Plan, at: float, base_url: str, new_id: Callab
     `new_id` gives random CallNow IDs of 16 hex digits (SPEC 4). Raises: BadPlan, with nothing kept, as the caller's
     transaction is then undone.
     """
-    if faults := _unknown_names(conn, plan):
+    sync, notes = carry_out(conn, plan, at, new_id)
+    directory = check_result(conn, plan)
+    notes += [*without_help(directory), *without_prices(directory)]
+    return [*sync.report(), *notes, *post_credit(conn, plan, at), *_links(conn, directory, base_url)]
+
+
+def carry_out(conn: Connection, plan: Plan, at: float, new_id: Callable[[], str]) -> tuple[Sync, list[str]]:
+    """Write what the plan says; gives what was done, and notes for people.  Raises: BadPlan."""
+    if faults := [*_unknown_names(conn, plan), *_owing(conn, plan)]:
         raise BadPlan(plan.filename, faults)
-    sync = Sync(conn)
+    sync = Sync(conn, whole=plan.whole)
     realm = _server(sync, plan)
     _accounts(sync, plan)
     _trunks(sync, plan)
@@ -50,11 +61,15 @@ def apply(conn: Connection, plan: Plan, at: float, base_url: str, new_id: Callab
     sync.remove()
     if sync.changed:
         raise_version(conn)
-    directory = load(conn)
+    return sync, notes
+
+
+def check_result(conn: Connection, plan: Plan) -> Directory:
+    """All configuration as it is now; where the plan is no whole one, without prices.  Raises: BadPlan."""
+    directory = load(conn, prices=plan.whole)
     if faults := [*missing_names(conn, plan), *faults_of_result(plan, directory)]:
         raise BadPlan(plan.filename, faults)
-    notes += [*without_help(directory), *without_prices(directory)]
-    return [*sync.report(), *notes, *_credit(conn, plan, at), *_links(conn, directory, base_url)]
+    return directory
 
 
 def _server(sync: Sync, plan: Plan) -> str:
@@ -72,8 +87,9 @@ def _server(sync: Sync, plan: Plan) -> str:
 def _unknown_names(conn: Connection, plan: Plan) -> list[Fault]:
     """References to accounts, extensions and trunks that neither the file nor, where it is silent, the database has."""
     known = {
-        "account": _names(conn, plan.account, ACCOUNTS), "extension": _names(conn, plan.extension, EXTENSIONS),
-        "trunk": _names(conn, plan.trunk, TRUNKS), "charging_plan": _names(conn, plan.charging_plan, CHARGING_PLANS),
+        name: _names(conn, plan, name, kind) for name, kind in (
+            ("account", ACCOUNTS), ("extension", EXTENSIONS), ("trunk", TRUNKS), ("charging_plan", CHARGING_PLANS),
+        )
     }
     references = [
         ("account", "parent", "account"), ("extension", "account", "account"), ("did", "extension", "extension"),
@@ -89,11 +105,23 @@ def _unknown_names(conn: Connection, plan: Plan) -> list[Fault]:
     ]
 
 
-def _names(conn: Connection, entries: Any, kind: Kind) -> set[str]:
-    field = kind.key[0]
-    if entries is None:
-        return set(conn.execute(select(kind.table.c[field]).where(*kind.only)).scalars())
-    return {getattr(entry, field) for entry in entries}
+def _names(conn: Connection, plan: Plan, name: str, kind: Kind) -> set[str]:
+    field, entries = kind.key[0], getattr(plan, name)
+    named = {getattr(entry, field) for entry in entries or ()}
+    if entries is None or not plan.whole:
+        named |= set(conn.execute(select(kind.table.c[field]).where(*kind.only)).scalars())
+    return named
+
+
+def _owing(conn: Connection, plan: Plan) -> list[Fault]:
+    """Accounts that shall be prepaid and owe money: the database would not take it."""
+    table = tables.accounts
+    owing = set(conn.execute(select(table.c.name).where(table.c.balance < table.c.held)).scalars())
+    return [
+        plan.fault("plan: a prepaid account owes nothing: first let its balance be what is held for calls, or more",
+                   "account", index, "plan")
+        for index, entry in enumerate(plan.account or ()) if entry.plan == "prepaid" and entry.name in owing
+    ]  # fmt: skip
 
 
 def _accounts(sync: Sync, plan: Plan) -> None:
@@ -140,10 +168,28 @@ def _extensions(sync: Sync, plan: Plan, realm: str, new_id: Callable[[], str]) -
         "callback": _callback(entry.callback, there.get((entry.number,))),
         "transfer": entry.transfer, **_digest_secrets(entry, realm),
     } for entry in plan.extension})
-    numbers = {row["id"]: key[0] for key, row in sync.rows(EXTENSIONS).items()}
+    numbers = {row_id: number for number, row_id in sync.ids(EXTENSIONS).items()}
     sync.write(
         CALLNOW, _callnow_rows(sync, plan.extension, new_id), lambda key: f"callnow of {numbers[key[0]]}", keep=True,
     )
+
+
+def kept_hashes(conn: Connection) -> dict[str, str]:
+    """The hash of each callback password, by extension."""
+    rows = conn.execute(select(tables.extensions.c.number, tables.extensions.c.callback))
+    return {row.number: row.callback["password_hash"] for row in rows if row.callback.get("password_hash")}
+
+
+def with_hashes(plan: Plan, kept: Mapping[str, str]) -> Plan:
+    """The plan with its callback passwords hashed, which is no work for a database job of a running server."""
+
+    def hashed(entry: ExtensionEntry) -> ExtensionEntry:
+        if entry.callback is None or not entry.callback.password:
+            return entry
+        password = Kept(keep_hash(kept.get(entry.number, ""), entry.callback.password))
+        return replace(entry, callback=replace(entry.callback, password=password))
+
+    return replace(plan, extension=None if plan.extension is None else tuple(map(hashed, plan.extension)))
 
 
 def _caller_id(rules: CallerId, before: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -157,6 +203,8 @@ def _digest_secrets(entry: ExtensionEntry, realm: str) -> dict[str, str]:
     """H(user:realm:password) for both digests (RFC 7616 3.4.2, RFC 8760): the password itself is not kept."""
     if not entry.password:
         return {"ha1_md5": "", "ha1_sha256": ""}
+    if isinstance(entry.password, Kept):
+        return {"ha1_md5": entry.password[:32], "ha1_sha256": entry.password[32:]}
     secret = f"{entry.number}:{realm}:{entry.password}".encode()
     return {"ha1_md5": md5(secret).hexdigest(), "ha1_sha256": sha256(secret).hexdigest()}
 
@@ -166,7 +214,8 @@ def _callback(entry: CallbackEntry | None, before: Mapping[str, Any] | None) -> 
     if entry is None:
         return {}
     kept: str = before["callback"].get("password_hash", "") if before else ""
-    return _json(settings_of(entry, keep_hash(kept, entry.password)))
+    hashed = str(entry.password) if isinstance(entry.password, Kept) else keep_hash(kept, entry.password)
+    return _json(settings_of(entry, hashed))
 
 
 def _callnow_rows(
@@ -226,7 +275,7 @@ def _numbers(sync: Sync, plan: Plan) -> None:
         }, lambda key: f"route {key[0] or '(any)'} {names[key[1]]} {key[2]}".rstrip())
 
 
-def _credit(conn: Connection, plan: Plan, at: float) -> list[str]:
+def post_credit(conn: Connection, plan: Plan, at: float) -> list[str]:
     """Post each opening balance once; later it is money, and a file does not change money."""
     lines = []
     ids = {name: row_id for row_id, name in conn.execute(select(tables.accounts.c.id, tables.accounts.c.name))}
@@ -255,16 +304,17 @@ def _links(conn: Connection, directory: Directory, base_url: str) -> list[str]:
         if not account.call_api:
             lines.append(f"note      this page is not found while account {account.name} has no CallAPI access")
         if not settings.image_validation:
-            lines.append(_cost_warning(conn, directory, extension, account))
+            lines.append(f"WARNING   {extension.number}: {cost_warning(conn, directory, extension, account)}")
     return lines
 
 
-def _cost_warning(conn: Connection, directory: Directory, extension: Extension, account: Account) -> str:
+def cost_warning(conn: Connection, directory: Directory, extension: Extension, account: Account) -> str:
+    """What a page without image validation may cost (SPEC 7, A12.2)."""
     day = worst_of_day(directory, extension)
     left, currency = balance(conn, account.id).available, account.currency
     ends = "" if left is None or left >= day.cost else f", ended by the account's {format_money(left, currency)}"
     return (
-        f"WARNING   {extension.number}: image validation is off: the owner WILL be charged for every call, "
+        f"image validation is off: the owner WILL be charged for every call, "
         f"no exceptions. Worst case {format_money(day.cost, currency)} a day ({day.calls} calls of "
         f"{day.talk_s} s to the dearest number){ends}"
     )

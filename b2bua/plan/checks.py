@@ -15,6 +15,7 @@ from b2bua.plan.entries import (
     ChargingPlanEntry,
     ExtensionEntry,
     Fault,
+    Kept,
     Plan,
     RateEntry,
 )
@@ -147,7 +148,7 @@ def _callback(plan: Plan, entry: ExtensionEntry, callback: CallbackEntry, at: tu
                          *at, "callback")
     if callback.enabled and not entry.public_number:  # SPEC H15: callers are called back from it
         yield plan.fault(f'callback of {entry.number} needs the extension\'s "public_number"', *at, "callback")
-    if callback.password and (sentence := secret_fault(callback.password)):
+    if callback.password and not isinstance(callback.password, Kept) and (sentence := secret_fault(callback.password)):
         yield plan.fault(f"password: {sentence}", *at, "callback", "password")
     if sentence := prompts_fault(callback.language):
         yield plan.fault(f"language: {sentence}", *at, "callback", "language")

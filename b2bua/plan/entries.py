@@ -49,8 +49,9 @@ from store.values import (
 
 __all__ = [
     "AccountEntry", "BadPlan", "CallNowEntry", "CallbackEntry", "CallerEntry", "ChargingPlanEntry", "DidEntry",
-    "ExtensionEntry", "Fault", "IntervalEntry", "LimitEntry", "Money", "Plan", "RateEntry", "RouteEntry", "TrunkEntry",
-]
+    "ExtensionEntry", "Fault", "IntervalEntry", "Kept", "LimitEntry", "Money", "Plan", "RateEntry", "RouteEntry",
+    "TrunkEntry", "field_of",
+]  # fmt: skip
 
 Seconds = Annotated[int, Meta(ge=1, le=86400)]
 SessionSeconds = Annotated[int, Meta(ge=0, le=86400)]
@@ -63,6 +64,12 @@ Tries = Annotated[int, Meta(ge=1, le=100)]
 
 class Money(int):
     """Micros, written in the file as text."""
+
+
+class Kept(str):
+    """A secret in the form in which it is kept already: a hash, or digests."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +135,7 @@ class CallbackEntry:
     credit_enquiry: bool = False
     speak_number: bool = False
     pay_call_back: Literal["no", "answer", "both"] = "answer"
-    least_credit: Money = Money(0)
+    least_credit: Money = field(default_factory=Money)
     language: str = "en"
     greeting_sound: str = ""
     cut_sound: str = ""
@@ -248,12 +255,12 @@ class ChargingPlanEntry:
     method: Literal["fixed", "relative"] = "fixed"
     rate_table: str = "default"
     factor: str = "1"
-    adjustment: Money = Money(0)
+    adjustment: Money = field(default_factory=Money)
     free_minutes: Count = 0
     free_prefixes: tuple[str, ...] = ()
     free_period: Period = "month"
     zone: str = ""
-    monthly_fee: Money = Money(0)
+    monthly_fee: Money = field(default_factory=Money)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -281,12 +288,12 @@ class RateEntry:
     table: str = "default"
     prefix: str = ""
     description: str = ""
-    connection_fee: Money = Money(0)
+    connection_fee: Money = field(default_factory=Money)
     first_interval_s: Annotated[int, Meta(ge=0, le=86400)] = 60
-    first_cost: Money = Money(0)
+    first_cost: Money = field(default_factory=Money)
     increment_s: Interval = 60
-    increment_cost: Money = Money(0)
-    minimum: Money = Money(0)
+    increment_cost: Money = field(default_factory=Money)
+    minimum: Money = field(default_factory=Money)
     maximum: Money | None = None
     interval: str = ""
     valid_from: str = ""
@@ -295,10 +302,16 @@ class RateEntry:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong, and its line."""
+    """One thing wrong, its line, and where it stands."""
 
     line: int
     sentence: str
+    path: Path = ()
+
+
+def field_of(path: Path) -> str:
+    """A path as people write it: `extension[0].callnow.id`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 
 
 class BadPlan(Exception):
@@ -315,6 +328,8 @@ class Plan:
 
     filename: str
     lines: dict[Path, int]
+    whole: bool = True
+    """What a mentioned kind has beside these entries is removed; else it stays."""
     realm: str | None = None
     caller_quota: int | None = None
     edge_proxies: str | None = None
@@ -332,4 +347,4 @@ class Plan:
 
     def fault(self, sentence: str, *path: str | int) -> Fault:
         """A fault at the line of this table or key."""
-        return Fault(line_of(self.lines, path), sentence)
+        return Fault(line_of(self.lines, path), sentence, path)

@@ -83,11 +83,25 @@ def missing_names(conn: Connection, plan: Plan) -> Iterator[Fault]:
         for name in sorted(used - there):
             index = next((n for n, each in enumerate(getattr(plan, kind) or ()) if each.interval == name), 0)
             yield plan.fault(f'interval: there is no interval "{name}", which a {kind} needs', kind, index, "interval")
-    for index, entry in enumerate(plan.interval or ()):
-        known = there | {each.name for each in plan.interval or () if each.account == entry.account}
-        for name in entry.without:
-            if name not in known:
-                yield plan.fault(f'without: there is no interval "{name}"', "interval", index, "without")
+    yield from _missing_in_intervals(conn, plan)
     plans = set(conn.execute(select(tables.charging_plans.c.name)).scalars()) | {""}
     for name in sorted(set(conn.execute(select(tables.accounts.c.charging_plan)).scalars()) - plans):
         yield plan.fault(f'charging_plan: an account has the charging plan "{name}"', "charging_plan")
+
+
+def _missing_in_intervals(conn: Connection, plan: Plan) -> Iterator[Fault]:
+    table, owners = tables.intervals, tables.accounts
+    query = select(table.c.name, table.c.account_id, table.c.without, owners.c.name.label("account")).outerjoin(
+        owners, owners.c.id == table.c.account_id,
+    )  # fmt: skip
+    rows = list(conn.execute(query.order_by(table.c.id)))
+    known = {(row.name, row.account_id) for row in rows}
+    at = {(entry.name, entry.account): index for index, entry in enumerate(plan.interval or ())}
+    for row in rows:
+        for name in row.without:
+            if (name, row.account_id) not in known and (name, None) not in known:
+                index, sentence = at.get((row.name, row.account or "")), f'without: there is no interval "{name}"'
+                if index is None:
+                    yield plan.fault(f'{sentence}, which "{row.name}" leaves out', "interval")
+                else:
+                    yield plan.fault(sentence, "interval", index, "without")

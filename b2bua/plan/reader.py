@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import MISSING, fields, is_dataclass
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -29,11 +30,11 @@ from b2bua.plan.entries import (
     TrunkEntry,
 )
 from b2bua.plan.server import read_networks, read_routes
-from b2bua.plan.texts import unseen
+from b2bua.plan.texts import text_faults
 from b2bua.plan.times import zone_fault
 from b2bua.plan.toml_lines import Path, key_lines, line_of
 
-__all__ = ["ENTRIES", "SERVER", "parse", "read_entry", "table_class"]
+__all__ = ["ENTRIES", "SERVER", "parse", "read_entry", "read_one", "read_server", "table_class"]
 
 T = TypeVar("T")
 ENTRIES: dict[str, type[Any]] = {
@@ -52,6 +53,8 @@ def parse(text: str, filename: str) -> Plan:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as broken:
         raise BadPlan(filename, [_syntax(str(broken), text)]) from broken
+    except RecursionError as broken:
+        raise BadPlan(filename, [Fault(1, "tables or lists are nested too deeply")]) from broken
     reader = _Reader(key_lines(text))
     for table in sorted(document.keys() & (set(Config.__struct_fields__) - {"server"})):
         reader.fault((table,), f"[{table}]: {_ELSEWHERE}")
@@ -64,6 +67,24 @@ def parse(text: str, filename: str) -> Plan:
     if faults := faults_between(plan):
         raise BadPlan(filename, faults)
     return plan
+
+
+def read_one(kind: str, values: dict[str, Any]) -> Any:
+    """One table by itself, as an entry.  Raises: BadPlan, whose paths begin with the kind and 0."""
+    reader = _Reader({})
+    entry = reader.entry((kind, 0), values, ENTRIES[kind])
+    if reader.faults:
+        raise BadPlan("", reader.faults)
+    return entry
+
+
+def read_server(values: dict[str, Any]) -> dict[str, Any]:
+    """[server] by itself.  Raises: BadPlan, whose paths begin with `server`."""
+    reader = _Reader({})
+    found = reader.server(values)
+    if reader.faults:
+        raise BadPlan("", reader.faults)
+    return found
 
 
 def read_entry(kind: str, values: dict[str, Any]) -> Any:
@@ -88,7 +109,7 @@ class _Reader:
         self.faults: list[Fault] = []
 
     def fault(self, path: Path, sentence: str) -> None:
-        self.faults.append(Fault(line_of(self.lines, path), sentence))
+        self.faults.append(Fault(line_of(self.lines, path), sentence, path))
 
     def known(self, path: Path, table: dict[str, Any], names: Iterable[str]) -> None:
         for key in table.keys() - set(names):
@@ -131,8 +152,8 @@ class _Reader:
             return None
         before = len(self.faults)
         self.keys(path, table, cls)
-        for where in unseen(path, table):
-            self.fault(where, f"{where[-1]}: a text here has no control characters")
+        for where, sentence in text_faults(path, table):
+            self.fault(where, f"{where[-1]}: {sentence}")
         try:
             return msgspec.convert(table, cls, dec_hook=_money) if len(self.faults) == before else None
         except msgspec.ValidationError as wrong:
@@ -142,17 +163,23 @@ class _Reader:
 
     def keys(self, path: Path, table: dict[str, Any], cls: type[Any]) -> None:
         """Unknown and missing keys, of the tables inside too."""
-        kinds = get_type_hints(cls)
+        kinds = _kinds(cls)  # type: ignore[arg-type]  # a class is hashable, which mypy does not know of type[Any]
         self.known(path, table, kinds)
         for known in fields(cls):
             if known.name not in table and known.default is MISSING and known.default_factory is MISSING:
-                self.fault(path, f'this {path[0]} needs "{known.name}"')
+                self.fault((*path, known.name), f'this {path[0]} needs "{known.name}"')
         for key, value in table.items():
             inner = table_class(kinds.get(key))
             if inner is not None:
                 for each in value if isinstance(value, list) else [value]:
                     if isinstance(each, dict):
                         self.keys((*path, key), each, inner)
+
+
+@cache
+def _kinds(cls: type[Any]) -> dict[str, Any]:
+    """The type of each key; to find that out costs more than to read an entry."""
+    return get_type_hints(cls)
 
 
 def table_class(hint: Any) -> type[Any] | None:

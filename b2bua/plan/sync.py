@@ -12,8 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from store import tables
 
 __all__ = [
-    "ACCOUNTS", "CALLNOW", "CHARGING_PLANS", "DIDS", "EXTENSIONS", "INTERVALS", "RATES", "ROUTES", "TRUNKS", "Kind",
-    "Sync",
+    "ACCOUNTS", "CALLNOW", "CHARGING_PLANS", "DIDS", "EXTENSIONS", "INTERVALS", "OF_AN_EXTENSION", "RATES", "ROUTES",
+    "TRUNKS", "Kind", "Sync",
 ]  # fmt: skip
 
 
@@ -40,13 +40,19 @@ EXTENSIONS = Kind("extension", tables.extensions, ("number",))
 CALLNOW = Kind("callnow", tables.callnow, ("extension_id",))
 DIDS = Kind("did", tables.dids, ("number",))
 ROUTES = Kind("route", tables.routes, ("prefix", "trunk_id", "interval"))
+OF_AN_EXTENSION = (
+    tables.callnow, tables.callers, tables.failures, tables.blocked, tables.codes, tables.links,
+)
+"""What goes with it."""
 
 
 class Sync:
     """Writes the rows that differ and remembers what it did."""
 
-    def __init__(self, conn: Connection) -> None:
+    def __init__(self, conn: Connection, *, whole: bool = True) -> None:
+        """`whole`: what is there and not wanted goes."""
         self.conn = conn
+        self.whole = whole
         self.changed = False
         self._lines: list[str] = []
         self._unchanged: dict[str, int] = {}
@@ -74,7 +80,7 @@ class Sync:
                 self.tell(f"changed   {shown(key)}: {', '.join(differs)}")
             else:
                 self.same(kind.word)
-        for key, row in () if keep else there.items():
+        for key, row in there.items() if self.whole and not keep else ():
             if key not in wanted and gone(key):
                 self._gone.append((kind, row, shown(key)))
 
@@ -83,16 +89,16 @@ class Sync:
         for kind, row, shown in reversed(self._gone):
             try:
                 with self.conn.begin_nested():
-                    self._delete(kind, row)
+                    self.delete(kind, row)
             except IntegrityError:
                 self._lines.append(f"kept      {shown}: other rows still refer to it")
             else:
                 self.tell(f"removed   {shown}")
 
-    def _delete(self, kind: Kind, row: dict[str, Any]) -> None:
+    def delete(self, kind: Kind, row: Mapping[str, Any]) -> None:
+        """Remove one row and what is nothing without it.  Raises: IntegrityError when others refer to it."""
         if kind is EXTENSIONS:
-            own = (tables.callnow, tables.callers, tables.failures, tables.blocked, tables.codes, tables.links)
-            for table in own:
+            for table in OF_AN_EXTENSION:
                 self.conn.execute(delete(table).where(table.c.extension_id == row["id"]))
             self.conn.execute(delete(tables.bindings).where(tables.bindings.c.number == row["number"]))
         self.conn.execute(delete(kind.table).where(*is_row(kind, row)))
@@ -111,7 +117,9 @@ class Sync:
         return self._lines + ([f"unchanged {', '.join(counts)}"] if counts else [])
 
     def ids(self, kind: Kind) -> dict[Any, int]:
-        return {key[0]: row["id"] for key, row in self.rows(kind).items()}
+        """The row ids by the first part of the key."""
+        found = self.conn.execute(select(kind.table.c[kind.key[0]], kind.table.c.id).where(*kind.only))
+        return {name: row_id for name, row_id in found}
 
 
 def is_row(kind: Kind, row: Mapping[str, Any]) -> list[Any]:

@@ -13,24 +13,28 @@ from b2bua.plan.toml_lines import Path
 from media.prompt import languages
 from store.values import DialPlan
 
-__all__ = ["country_fault", "dial_plan_faults", "language_fault", "prompts_fault", "unseen"]
+__all__ = ["country_fault", "dial_plan_faults", "language_fault", "prompts_fault", "text_faults"]
 
 _MANY_LINES = ("message",)
+_MOST, _MOST_OF_LINES = 255, 5000
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 
-def unseen(path: Path, value: Any) -> Iterator[Path]:
-    """Where a table as written has text with control characters, which would break headers, logs and sheets."""
+def text_faults(path: Path, value: Any) -> Iterator[tuple[Path, str]]:
+    """Where a table as written has text that would break headers, logs, sheets or columns, and why."""
     if isinstance(value, dict):
         for key, each in value.items():
-            yield from unseen((*path, key), each)
+            yield from text_faults((*path, key), each)
     elif isinstance(value, list):
         for each in value:
-            yield from unseen(path, each)
+            yield from text_faults(path, each)
     elif isinstance(value, str):
         kept = value.translate(_LINES) if path[-1] in _MANY_LINES else value
         if any(unicodedata.category(character) == "Cc" for character in kept):
-            yield path
+            yield path, "a text here has no control characters"
+        most = _MOST_OF_LINES if path[-1] in _MANY_LINES else _MOST
+        if len(value) > most:
+            yield path, f"a text here has up to {most} characters"
 
 
 _LINES = {ord(character): None for character in "\r\n\t"}

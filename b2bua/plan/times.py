@@ -11,7 +11,7 @@ from b2bua.plan.entries import IntervalEntry, LimitEntry
 from b2bua.rules.intervals import MOST_LIMITS
 from store.values import Limit
 
-__all__ = ["format_moment", "interval_faults", "limit_of", "parse_moment", "zone_fault"]
+__all__ = ["format_moment", "interval_faults", "limit_of", "limit_text", "parse_moment", "zone_fault"]
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _LAST = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -35,6 +35,20 @@ def limit_of(entry: LimitEntry) -> Limit:
     first, last = _pair("weekdays", entry.weekdays, _weekday)
     start_day, end_day = _pair("days", entry.days, _day)
     return Limit(start_min, end_min, first, last, start_day, end_day, entry.month)
+
+
+def limit_text(limit: Limit) -> LimitEntry:
+    """The line that `limit_of` reads as this."""
+    minutes = (f"{minute // 60:02}:{minute % 60:02}" for minute in (limit.start_min, limit.end_min))
+    weekdays = _span(limit.start_weekday, limit.end_weekday, lambda day: WEEKDAYS[day].title())
+    days = _span(limit.start_day, limit.end_day, str)
+    return LimitEntry(hours="-".join(minutes), weekdays=weekdays, days=days, month=limit.month)
+
+
+def _span(first: int | None, last: int | None, write: Callable[[int], str]) -> str:
+    if first is None or last is None:
+        return ""
+    return write(first) if first == last else f"{write(first)}-{write(last)}"
 
 
 def _pair(key: str, text: str, read: Callable[[str], int]) -> tuple[int | None, int | None]:

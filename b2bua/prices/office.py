@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from b2bua.desk import Holder, NotDone
-from b2bua.plan.apply import apply
-from b2bua.plan.entries import BadPlan
+from b2bua.desk import FaultView, Holder, NotDone
+from b2bua.plan.apply import apply, kept_hashes, with_hashes
+from b2bua.plan.entries import BadPlan, field_of
 from b2bua.plan.reader import parse
 from b2bua.plan.times import parse_moment
 from b2bua.prices.desk import (
@@ -59,6 +59,7 @@ class PriceOffice:
     __slots__ = ()
     database: Database
     wall: Callable[[], float]
+    base_url: str
 
     async def rate_tables(self, who: Holder) -> Sequence[RateTableView]:
         """Every table that has rates, or that something refers to."""
@@ -144,12 +145,13 @@ class PriceOffice:
         """Take a document as `ringback apply` does."""
         _operator(who)
         try:
-            plan = parse(text, "document")
+            plan = await asyncio.to_thread(parse, text, "document")
             if plan.caller is not None:
                 raise NotDone("caller: add CallerIDs by their own operations", field="caller")
+            plan = await asyncio.to_thread(with_hashes, plan, await self.database.read(kept_hashes))
 
             def applied(conn: Connection) -> list[str]:
-                lines = apply(conn, plan, self.wall(), "", lambda: token_hex(8))
+                lines = apply(conn, plan, self.wall(), self.base_url, lambda: token_hex(8))
                 if dry_run:
                     raise _Undone(lines)
                 return lines
@@ -158,10 +160,10 @@ class PriceOffice:
         except _Undone as undone:
             return AppliedView(undone.lines, True)
         except BadPlan as bad:
-            first = bad.faults[0]
-            key, colon, _ = first.sentence.partition(": ")
-            field = key if colon and key.replace("_", "").isalnum() else ""
-            raise NotDone(f"Line {first.line}: {first.sentence}", field=field, line=first.line) from bad
+            faults = [FaultView(field_of(each.path), each.sentence, each.line) for each in bad.faults]
+            first = faults[0]
+            sentence = f"Line {first.line}: {first.reason}"
+            raise NotDone(sentence, field=first.field, line=first.line, faults=faults) from bad
 
 
 def _operator(who: Holder) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,6 +25,10 @@ TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
 NAMES = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\n"), max_size=12)
 """A line break in a path leads to no page at all, not to the API."""
 EXTENSIONS = st.sampled_from(["001*900", "001900", "001*002", "nothing"]) | NAMES
+ENTRIES = {
+    "account": st.sampled_from(["acme", "other", "a/b"]) | NAMES, "trunk": st.just("R1") | NAMES,
+    "did": st.sampled_from(["5555550000", "5555558888"]) | NAMES, "route": st.sampled_from(["1", "9" * 30]) | NAMES,
+}
 NUMBERS = st.sampled_from(["5551111111", "+1 555 111 1111"]) | NAMES
 
 
@@ -32,8 +37,8 @@ def requests(draw: st.DrawFn, document: dict[str, Any]) -> tuple[str, str, dict[
     """A method, a path and what is sent, for one operation of the document."""
     path, methods = draw(st.sampled_from([*document["paths"].items()]))
     method, operation = draw(st.sampled_from([*methods.items()]))
-    filled = path.replace("{extension}", quote(draw(EXTENSIONS), safe="")).replace(
-        "{number}", quote(draw(NUMBERS), safe="")).replace("{call}", quote(draw(NAMES), safe=""))  # fmt: skip
+    known = {"extension": EXTENSIONS, "number": NUMBERS, **ENTRIES}
+    filled = re.sub(r"{(\w+)}", lambda name: quote(draw(known.get(name[1], NAMES)), safe=""), path)
     query = {each["name"]: draw(st.sampled_from(["1", "true", "5551111111", ";"]) | TEXTS)
              for each in operation["parameters"] if each["in"] == "query" and draw(st.booleans())}  # fmt: skip
     sent: dict[str, Any] = {"params": query}

@@ -58,7 +58,7 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
 async def test_the_document_has_every_route_and_no_other(app: Starlette, document: dict[str, Any]) -> None:
     api = next(route for route in app.routes if isinstance(route, Mount) and route.path == "/api/v1")
     served_ = {
-        (route.path, method) for route in api.routes if isinstance(route, Route)
+        (route.path.replace(":path}", "}"), method) for route in api.routes if isinstance(route, Route)
         for method in (route.methods or set()) - {"HEAD"}
     }  # fmt: skip
     assert {(path, method) for path, method, _ in operations(document)} == served_ - {("/openapi.json", "GET")}
@@ -90,8 +90,10 @@ def fits(value: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> bool:
     if "enum" in schema:
         return value in schema["enum"]
     match schema["type"]:
+        case "object" if "properties" not in schema:
+            return isinstance(value, dict)
         case "object":
-            properties = schema["properties"]
+            properties = {name: each for name, each in schema["properties"].items() if not each.get("writeOnly")}
             return (isinstance(value, dict) and value.keys() == properties.keys()
                     and all(fits(value[name], properties[name], schemas) for name in properties))  # fmt: skip
         case "array":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import httpx
 import pytest
 
 from store.directory import load
@@ -99,8 +100,42 @@ async def test_configuration_is_applied_or_refused_with_line_and_field(database:
         directory = await database.read(load)
         assert (directory.charging_plans["gold"].free_minutes, len(directory.trunks)) == (5, 1)
         bad = await api.post("/api/v1/configuration", content=PLAN.replace("22:00", "25:00"), headers=TOML)
-        assert (bad.status_code, bad.json()["line"], bad.json()["field"]) == (422, 4, "limits")
+        assert (bad.status_code, bad.json()["line"], bad.json()["field"]) == (422, 4, "interval[0].limits")
         assert bad.json()["error"] == 'Line 4: limits: hours: "25:00-06:00" is not as in "08:00-20:00"'
+
+
+async def test_every_fault_of_a_document_is_told(operator: httpx.AsyncClient, database: Any) -> None:
+    """With its line, its place and why; and nothing is kept."""
+    bad = """
+[[interval]]
+name = "night"
+limits = [{ hours = "25:00-06:00" }]
+[[route]]
+trunk = "R9"
+[[charging_plan]]
+nme = "gold"
+"""
+    answer = await operator.post("/api/v1/configuration", content=bad, headers=TOML)
+    assert answer.json()["faults"] == [
+        {"field": "charging_plan[0].name", "reason": 'this charging_plan needs "name"', "line": 7},
+        {"field": "charging_plan[0].nme", "reason": 'unknown key "nme"; did you mean "name"?', "line": 8},
+    ]
+    answer = await operator.post("/api/v1/configuration", content=bad.replace("nme", "name"), headers=TOML)
+    assert [(each["line"], each["field"]) for each in answer.json()["faults"]] == [(4, "interval[0].limits")]
+    answer = await operator.post(
+        "/api/v1/configuration", content=bad.replace("nme", "name").replace("25:", "22:"), headers=TOML,
+    )  # fmt: skip
+    assert [(each["line"], each["field"]) for each in answer.json()["faults"]] == [(6, "route[0].trunk")]
+    assert not (await database.read(load)).intervals
+
+
+@pytest.mark.parametrize("content", [
+    pytest.param(b"a = " + b"[" * 50_000, id="nested too deeply"), pytest.param(b"\xff", id="no UTF-8"),
+    pytest.param(b"[[account]]\nname = ", id="no TOML"),
+])  # fmt: skip
+async def test_what_is_no_document_is_refused(operator: httpx.AsyncClient, content: bytes) -> None:
+    answer = await operator.post("/api/v1/configuration", content=content, headers=TOML)
+    assert (answer.status_code, bool(answer.json()["error"])) == (422, True)
 
 
 @pytest.mark.parametrize(("method", "path"), [

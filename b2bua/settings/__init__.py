@@ -1,0 +1,1 @@
+"""What a file of `ringback apply` says, entry by entry: seen and changed by the API."""
