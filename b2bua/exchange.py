@@ -18,6 +18,7 @@ from b2bua.gate import Gate
 from b2bua.intake import Intake
 from b2bua.locations import Locations
 from b2bua.outcome import Outcome
+from b2bua.refusals import Refusals
 from b2bua.rules.tariff import monthly_fees
 from b2bua.secret_hash import verify_secret
 from b2bua.sounds import BadSound, find_sound
@@ -103,6 +104,7 @@ class Exchange:
         self._sounds = sounds
         self.pack_of = cache(self._pack_of)
         self.triggers = Triggers()
+        self.refusals = Refusals(database, wall, new_id, self.keep)
         self._background: set[asyncio.Task[Any]] = set()
         self._entry = 0
         """The newest movement of money that a heartbeat has seen."""

@@ -92,6 +92,9 @@ SENTENCES: dict[str, str] = {
     "number-waiting": "A call to this number was waiting for its time already.",
     "number-quarantined": "Calls to this number were not answered too often: it is left in peace for a while.",
     "time-missed": "Its time passed while this server was not there.",
+    # what stands for many
+    "more-refused": "More from there were refused, too many to be written one by one.",
+    "overloaded": "New calls were turned away unread, as this server was behind with its work.",
     # what was wrong with the number
     "number-empty": "No number was given.",
     "number-characters": "The number has characters that no telephone number has.",

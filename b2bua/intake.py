@@ -16,11 +16,13 @@ from b2bua.inbound import inbound
 from b2bua.outbound import emergency, outbound
 from b2bua.outcome import Congested, Outcome
 from b2bua.referral import refer
+from b2bua.refusals import Source
 from b2bua.replacing import take_over
 from b2bua.rules.callback_admission import number_to_ring, read_trigger
 from b2bua.rules.caller_id import ANONYMOUS, Shown, equipment_of, line_of
 from b2bua.rules.edge import seen_by_edge
 from b2bua.rules.numbers import BadNumber, NumberFault, from_trunk, is_emergency, read_number
+from b2bua.rules.sources import source_of
 from b2bua.trace.ladder import EXTENSION, PSTN
 from b2bua.triggers import MOST_RINGING, CallbackRequest, turned_away, written
 from b2bua.trunks.identity import caller_on_trunk
@@ -107,9 +109,10 @@ class Intake:
     def _make_room(self, incoming: Incoming, backlog: int) -> None:
         """Some new calls are refused, so that the others come about; strangers' first.  Raises: PeerError 503."""
         exchange, source = self._exchange, incoming.source
-        known = exchange.directory.trunk_for_source(source.host, source.port) or self._from_a_phone_there(incoming)
-        if known and backlog < _ALL_WAIT:
+        trunk = exchange.directory.trunk_for_source(source.host, source.port)
+        if backlog < _ALL_WAIT and (trunk or self._from_a_phone_there(incoming)):
             return
+        exchange.refusals.count(Source(source_of(source.host), trunk.name if trunk else ""), journal.OVERLOADED)
         now = exchange.now()
         if now - self._overloaded_at > _SAID_AGAIN_S:
             log.warning("event=overloaded calls=%d", len(exchange.live))
@@ -190,8 +193,7 @@ class Intake:
         trigger = read_trigger(caller, trunk, account.dial_plan, exchange.directory)
         call = Call(exchange, "callback", account, extension, trigger.number, dialled)
         if not room or exchange.triggers.waiting >= MOST_RINGING:
-            row = turned_away(call, trigger, incoming, trunk)
-            exchange.database.post(journal.INSERT_REQUEST, [journal.row(row)])
+            exchange.refusals.note(turned_away(call, trigger, incoming, trunk))
             raise PeerError("Service Unavailable", 503, (("Retry-After", "10"),))
         incoming.trying()
         invite = IncomingInvite(exchange.core, incoming, options_of(trunk))

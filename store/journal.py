@@ -17,11 +17,12 @@ from store.text import storable
 from store.values import Micros
 
 __all__ = [
-    "INSERT_CALL", "INSERT_LEG", "INSERT_REQUEST", "LADDERS", "PUT_OFF", "RESTARTED", "RINGING", "SCHEDULED", "WAITING",
-    "CallRecord", "LegRecord", "RequestRecord", "calls_of", "close_open_requests", "close_request", "count_triggers",
-    "dial_waiting", "ends_of", "find_call", "find_ladder", "legs_of", "open_request", "open_requests", "read_ladder",
-    "recent_calls", "recent_requests", "record_crash", "request_of", "requests_of", "row", "serve_request",
-    "spent_since", "total", "wait_again", "waiting_requests", "write_call", "write_ladder",
+    "INSERT_CALL", "INSERT_LEG", "INSERT_REQUEST", "LADDERS", "MORE_REFUSED", "OVERLOADED", "PUT_OFF", "RESTARTED",
+    "RINGING", "SCHEDULED", "WAITING", "CallRecord", "LegRecord", "RequestKind", "RequestRecord", "calls_of",
+    "close_open_requests", "close_request", "count_triggers", "dial_waiting", "ends_of", "find_call", "find_ladder",
+    "legs_of", "open_request", "open_requests", "read_ladder", "recent_calls", "recent_requests", "record_crash",
+    "request_of", "requests_of", "row", "serve_request", "spent_since", "total", "wait_again", "waiting_requests",
+    "write_call", "write_ladder", "write_more",
 ]
 
 RESTARTED = "server-restarted"
@@ -33,8 +34,16 @@ SCHEDULED = "scheduled"
 PUT_OFF = "put-off"
 """Of one that waits because the owner pressed 3."""
 WAITING = (SCHEDULED, PUT_OFF)
+MORE_REFUSED = "more-refused"
+"""Of a record that stands for refusals which are not written one by one: its source has too many."""
+OVERLOADED = "overloaded"
+"""Of one that stands for calls which were turned away unread, by a server that was behind with its work."""
 LADDERS = 10_000
 """Most ladders kept."""
+
+
+RequestKind = Literal["callnow", "callback", "code", "calls"]
+"""`calls`: whatever was turned away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,7 @@ class RequestRecord:
     call_id: str = ""
     cost: Micros = Micros(0)
     ended: float | None = None
-    kind: Literal["callnow", "callback", "code"] = "callnow"
+    kind: RequestKind = "callnow"
     trunk: str = ""
     """Where a trigger came from."""
     link: str = ""
@@ -66,6 +75,8 @@ class RequestRecord:
     """When it is called, or was called last; None: it never waited."""
     tries: int = 0
     """Further ones that were planned, because the owner was not reached."""
+    more: int = 0
+    """How many a record stands for that is none of one alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +158,14 @@ def total(amounts: Iterable[Micros | None]) -> Micros | None:
 def open_request(conn: Connection, request: RequestRecord) -> None:
     """Write a request: accepted, or refused at once."""
     conn.execute(INSERT_REQUEST, row(request))
+
+
+def write_more(conn: Connection, rows: Sequence[RequestRecord]) -> None:
+    """Write records of what was counted, or their newest counts."""
+    for each in rows:
+        known = update(requests).where(requests.c.token == each.token)
+        if not conn.execute(known.values(more=each.more)).rowcount:
+            open_request(conn, each)
 
 
 def serve_request(conn: Connection, request: RequestRecord) -> None:

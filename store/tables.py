@@ -159,6 +159,7 @@ requests = Table(
     _text("reason", 64), _text("call_id"), _micros("cost"), _time("ended"),
     _text("kind", 16, "callnow"), _text("trunk"), _text("link", 16),
     _time("due"), _set("tries", 0),  # when it is called, or was last; NULL: it never waited
+    _set("more", 0),  # refusals that it stands for
     sa.Index(None, "number"), sa.Index(None, "page_id", "at"), sa.Index(None, "extension", "at"),
     sa.Index(None, "call_id"), sa.Index(None, "due"),
 )

@@ -40,7 +40,7 @@ from b2bua.rules.admission import Reason
 from b2bua.rules.code_admission import CodeRefusal
 from b2bua.rules.numbers import NumberFault
 from store.database import transact
-from store.journal import RESTARTED, RINGING, SCHEDULED
+from store.journal import MORE_REFUSED, OVERLOADED, RESTARTED, RINGING, SCHEDULED
 from store.values import CallerId, DialPlan, Micros
 from tests.acceptance.reasons import cases
 from tests.settings.known import SETTINGS
@@ -122,7 +122,8 @@ def test_every_setting_is_seen_to_change_and_has_values_that_are_refused() -> No
 
 def test_every_outcome_and_reason_is_explained() -> None:
     words = set(re.findall(r"`([a-z0-9-]+)`", CONFIGURATION.split("\n## Outcomes and reasons\n")[1]))
-    assert words == {*(word for each in REASONS for word in each), RESTARTED, RINGING, SCHEDULED}
+    others = {RESTARTED, RINGING, SCHEDULED, MORE_REFUSED, OVERLOADED}
+    assert words == others.union(word for each in REASONS for word in each)
 
 
 def test_every_outcome_and_reason_has_a_row_of_a_real_request() -> None:

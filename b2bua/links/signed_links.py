@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
 from collections.abc import Container
 from typing import NamedTuple
 
@@ -12,14 +11,13 @@ from b2bua.desk import LinkPass, Refused, VisitorRequest
 from b2bua.links.token import TokenFault, read_token
 from b2bua.rules.admission import Reason, refuse, refuse_number
 from b2bua.rules.numbers import BadNumber, read_number
-from b2bua.rules.sources import source_of
 from store import journal
 from store.database import Database
 from store.links import Link, find_link, keys, use_link
 from store.values import DialPlan, Extension
 
 __all__ = [
-    "Noted", "Opened", "judge", "link_pass", "masked_number", "open_link", "take_use",
+    "Opened", "judge", "link_pass", "masked_number", "open_link", "take_use",
     "wanted_number",
 ]  # fmt: skip
 
@@ -98,23 +96,3 @@ async def take_use(database: Database, link: Link, record: journal.RequestRecord
         return True
 
     return await database.run(job)
-
-
-class Noted:
-    """Which refusals with no captcha before them are written down, of links and missing pages: so many of a source."""
-
-    def __init__(self, most: int = 10, within_s: float = 900.0, most_sources: int = 10_000) -> None:
-        self._most, self._within_s, self._most_sources = most, within_s, most_sources
-        self._times: OrderedDict[str, deque[float]] = OrderedDict()
-
-    def take(self, ip: str, now: float) -> bool:
-        """True where one more is written down."""
-        source = source_of(ip)
-        times = self._times.setdefault(source, deque(maxlen=self._most))
-        if len(times) == self._most and now - times[0] < self._within_s:
-            return False
-        times.append(now)
-        self._times.move_to_end(source)
-        if len(self._times) > self._most_sources:
-            self._times.popitem(last=False)
-        return True

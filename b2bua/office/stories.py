@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from b2bua.explain import cost_lines, proof, sentence
 from b2bua.money import format_money
 from b2bua.office.jobs import iso
 from b2bua.rules.numbers import BadNumber, read_number
+from b2bua.rules.spelling import spellings
 from b2bua.trace.call_ladder import is_kept_from, rows_for
 from store import journal, tables
 from store.journal import CallRecord, LegRecord, RequestRecord
@@ -23,7 +25,7 @@ from store.values import DialPlan, Micros
 __all__ = ["forms", "stories"]
 
 T = TypeVar("T", RequestRecord, CallRecord)
-_AS_TYPED = DialPlan(mode="as-dialled", min_digits=0)
+_AS_TYPED = DialPlan(mode="as-dialled", min_digits=0, premium=("",))
 _TAIL = 6
 """Digits by which a number and its form on a trunk are one: prefixes differ."""
 
@@ -33,7 +35,7 @@ def stories(conn: Connection, who: Holder, typed: str, *, limit: int = 20, ladde
     mine, requests, calls, holds = _currencies(conn, who), tables.requests.c, tables.calls.c, tables.holds.c
     numbers = forms(typed, _dial_plans(conn))
     asked = _newest(conn, RequestRecord, requests.at, limit, *_own(requests.extension, who), or_(
-        requests.number.in_(numbers), requests.extension.in_(_extensions(numbers)),
+        requests.number.in_(numbers), requests.extension.in_(_extensions(numbers)), *_source(typed.strip()),
     ))  # fmt: skip
     called = _newest(conn, CallRecord, calls.started, limit, *_own(calls.extension, who), or_(
         calls.to.in_(numbers), calls.from_.in_(numbers),
@@ -60,6 +62,12 @@ def _own(extension: Column[Any], who: Holder) -> list[ColumnElement[bool]]:
     return [] if who.account_id is None else [extension.in_(own)]
 
 
+def _source(typed: str) -> list[ColumnElement[bool]]:
+    """What is no number may be the address or the trunk where it came from."""
+    requests = tables.requests.c
+    return [] if re.fullmatch(r"[+0-9*#() -]*", typed) else [requests.ip == typed, requests.trunk == typed]
+
+
 def _newest(conn: Connection, cls: type[T], at: Column[Any], limit: int, *where: ColumnElement[bool]) -> list[T]:
     rows = conn.execute(select(at.table).where(*where).order_by(at.desc()).limit(limit)).mappings()
     return [cls(**{each.name: row[each.name] for each in fields(cls)}) for row in rows]
@@ -77,15 +85,18 @@ def _moment(row: RequestRecord | CallRecord) -> float:
 
 
 def forms(typed: str, plans: Iterable[DialPlan]) -> list[str]:
-    """How a number may have been written down: as typed, its digits, and as each dial plan reads it."""
-    found = {typed.strip(): None}
+    """How a number may have been written down: as typed, its digits, and as each dial plan reads and spells it."""
+    found, spelled = {typed.strip(): None}, dict[str, None]()
     for plan in (_AS_TYPED, *plans):
         try:
-            found[read_number(typed, plan)] = None
+            number = read_number(typed, plan, phone=True)
         except BadNumber:
             continue
-    digits = [number for number in found if number.isdigit()]
-    return [*found, *(f"+{number}" for number in digits)]
+        found[number] = None
+        if plan is not _AS_TYPED:
+            spelled |= dict.fromkeys(spellings(number, plan))
+    plus = (f"+{number}" for number in found if number.isdigit())
+    return [*dict.fromkeys((*found, *plus, *spelled))]
 
 
 def _dial_plans(conn: Connection) -> list[DialPlan]:
@@ -111,6 +122,8 @@ def _of_request(conn: Connection, row: RequestRecord, currency: str) -> StoryVie
     told = replace(told, caller=caller, called=called)
     if row.reason in journal.WAITING and row.due is not None:
         told = replace(told, sentence=f"{told.sentence} It is called at {iso(row.due)}.")
+    if row.more:
+        told = replace(told, sentence=f"{told.sentence} So far: {row.more}.")
     return _with_call(conn, told, call) if call else told
 
 

@@ -21,8 +21,9 @@ from b2bua.desk import (
 )
 from b2bua.exchange import Exchange
 from b2bua.feed import Feed
-from b2bua.links.signed_links import Noted, link_pass, masked_number, open_link, wanted_number
+from b2bua.links.signed_links import link_pass, masked_number, open_link, wanted_number
 from b2bua.outcome import Outcome
+from b2bua.refusals import MOST
 from b2bua.rules.admission import (
     AWAY,
     NOT_AVAILABLE,
@@ -49,6 +50,9 @@ __all__ = ["Visitors"]
 
 log = logging.getLogger(__name__)
 
+_MOST_UNASKED = 10
+"""Refusals of one address that are written within a quarter of an hour, of links and missing pages."""
+
 
 class Visitors:
     """Everybody who asked for a call on a page in the last day, and those who may not."""
@@ -59,7 +63,6 @@ class Visitors:
         self._limits = limits
         self._repeats = RecentRequests()
         self._calls = VisitorCalls(exchange, limits)
-        self._noted = Noted()
         self._asking: dict[tuple[str, str, str], asyncio.Future[None]] = {}
 
     async def open(self) -> None:
@@ -145,9 +148,7 @@ class Visitors:
         owner = extension or (self._exchange.directory.extension_by_id(link.extension_id) if link else None)
         answer = refuse(reason if extension else Reason.UNKNOWN_PAGE)
         number = (link.number if link else "") or request.number
-        if not request.source_ip or not self._noted.take(request.source_ip, self._exchange.wall()):
-            return answer
-        return self._refused(request, owner, number, answer, link)
+        return self._refused(request, owner, number, answer, link, unasked=True) if request.source_ip else answer
 
     async def _answer(
         self, request: VisitorRequest, extension: Extension, number: str, same: str, link: Link | None
@@ -265,15 +266,15 @@ class Visitors:
 
     def _refused(
         self, request: VisitorRequest, extension: Extension | None, number: str, answer: Refused,
-        link: Link | None = None,
+        link: Link | None = None, *, unasked: bool = False,
     ) -> Refused:
-        """Write the refusal down with its one reason."""
+        """Write the refusal down with its one reason; `unasked`: no captcha was before it."""
         at, whose = self._exchange.wall(), extension.number if extension else ""
         record = journal.RequestRecord(
             self._new_token(), at, request.page_id[:64], whose, request.name[:80], number[:40], request.source_ip,
             answer.reason, ended=at, link=link.id if link else "",
         )  # fmt: skip
-        self._exchange.database.post(journal.INSERT_REQUEST, [journal.row(record)])
+        self._exchange.refusals.note(record, most=_MOST_UNASKED if unasked else MOST, anywhere=unasked)
         log.info("page=%s event=refused reason=%s", record.page_id, answer.reason)
         return answer
 

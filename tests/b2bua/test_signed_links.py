@@ -25,7 +25,7 @@ from b2bua.desk import (
     Stage,
     VisitorRequest,
 )
-from b2bua.links.signed_links import Noted, wanted_number
+from b2bua.links.signed_links import wanted_number
 from b2bua.office.office import BackOffice
 from b2bua.plan.apply import apply, parse
 from b2bua.rules.admission import NOT_AVAILABLE
@@ -457,13 +457,3 @@ PLAN = DialPlan(mode="as-dialled", strip=("+1",), refused=("112",))
 def test_wanted_number(typed: str, fixed: str, wanted: str) -> None:
     found = wanted_number(VisitorRequest("p", "", typed, "", IP), PLAN, frozenset(), fixed)
     assert (found.reason if isinstance(found, Refused) else found) == wanted
-
-
-def test_of_one_source_only_so_many_refusals_are_written_down() -> None:
-    noted = Noted(most=2, within_s=900, most_sources=2)
-    assert [noted.take(IP, now) for now in (0, 1, 2, 899)] == [True, True, False, False]
-    assert noted.take("2001:db8::1", 3)
-    assert [noted.take("2001:db8::2", now) for now in (4, 5)] == [True, False], "one /64 is one source"
-    assert noted.take(IP, 900)
-    assert noted.take("192.0.2.1", 901), "beyond so many sources the oldest is forgotten"
-    assert noted.take("2001:db8::1", 902)
