@@ -56,7 +56,7 @@ def remembered(read: Callable[[str], T]) -> Callable[[str], T]:
 
 def is_token(text: str) -> bool:
     """True for a `token`."""
-    return _token(text) is not None
+    return (text.isalnum() and text.isascii()) or _token(text) is not None  # most have no marks
 
 
 @remembered

@@ -227,7 +227,14 @@ def _split_display(text: str) -> tuple[str, str, str]:
 
 def parse_name_addrs(values: list[str]) -> tuple[NameAddr, ...]:
     """Every address of a header that may repeat.  Raises: BadMessage."""
-    return tuple([parse_name_addr(element) for value in values for element in comma_list(value) if element])
+    if len(values) == 1:
+        return _read_name_addrs(values[0])
+    return tuple([address for value in values for address in _read_name_addrs(value)])
+
+
+@remembered
+def _read_name_addrs(text: str) -> tuple[NameAddr, ...]:
+    return tuple([parse_name_addr(element) for element in comma_list(text) if element])
 
 
 _OTHER_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")

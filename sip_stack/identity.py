@@ -43,14 +43,15 @@ def privacy_of(request: Request) -> frozenset[str]:
 
 def wants_anonymity(request: Request) -> bool:
     """The caller does not want to be shown: by Privacy, or as it shows itself (RFC 3323 4.1.1.3)."""
-    return not privacy_of(request).isdisjoint(("id", "user")) or is_anonymous(request.from_)
+    asked = "Privacy" in request.fields and not privacy_of(request).isdisjoint(("id", "user"))
+    return asked or is_anonymous(request.from_)
 
 
 def caller_of(request: Request, *, trusted: bool) -> Caller:
     """Read the caller: from a trusted peer P-Asserted-Identity first, else From (RFC 3325 9.1)."""
-    shown = request.from_
+    from_ = shown = request.from_
     asserted = False
-    if trusted:
+    if trusted and "P-Asserted-Identity" in request.fields:
         try:
             identities = request.addresses("P-Asserted-Identity")
         except BadMessage:
@@ -58,5 +59,5 @@ def caller_of(request: Request, *, trusted: bool) -> Caller:
         dialled = [i for i in identities if i.uri.scheme in ("sip", "sips", "tel")]
         if dialled:
             shown, asserted = dialled[0], True
-    hidden = wants_anonymity(request) or is_hidden_user(shown.uri.user)
-    return Caller(shown.display or request.from_.display, shown.uri.number, asserted, hidden)
+    hidden = wants_anonymity(request) or (asserted and is_hidden_user(shown.uri.user))
+    return Caller(shown.display or from_.display, shown.uri.number, asserted, hidden)

@@ -155,7 +155,7 @@ class Request(Message):
             raise BadMessage(f"{missing.args[0]} is missing") from None
         if self.cseq.method != self.method:
             raise BadMessage("CSeq method differs from the request line")  # 8.1.1.5
-        if self.uri.headers:
+        if parse_uri(self.uri_text).headers:
             raise BadMessage("headers are not allowed in the Request-URI")  # 19.1.1
         _ = self.max_forwards
         vias = fields["Via"]
@@ -164,9 +164,10 @@ class Request(Message):
         contacts = fields.get("Contact")
         if contacts and contacts[0] != "*":
             parse_name_addrs(contacts)
-        for name in ("Route", "Record-Route"):
-            if name in fields:
-                self.addresses(name)
+        if "Route" in fields:
+            parse_name_addrs(fields["Route"])
+        if "Record-Route" in fields:
+            parse_name_addrs(fields["Record-Route"])
         if "Date" in fields and not _DATE.fullmatch(fields["Date"][0]):
             raise BadMessage("Date is not of the one form there is")  # 20.17: always GMT
 
@@ -224,27 +225,19 @@ def reply(
 ) -> bytes:
     """A response to `request` with its Via, From, Call-ID, CSeq and To (8.2.6.2), as the bytes on the wire."""
     fields = request.fields
-    text = f"SIP/2.0 {status} {reason or REASONS.get(status, 'Unknown')}{request._echoed or _echo(request)}"
+    if not request._echoed:
+        lines = [f"\r\n{name}: {value}" for name in _ECHOED if name in fields for value in fields[name]]
+        request._echoed = "".join(lines)  # for all responses to it
+    text = f"SIP/2.0 {status} {reason or REASONS.get(status, 'Unknown')}{request._echoed}"
     if tag and "To" in fields and not _has_tag(request):
         text += f";tag={tag}"
     if "Record-Route" in fields and 100 < status < 300:  # 12.1.1
-        text += _lines("Record-Route", fields)
+        text += "".join([f"\r\nRecord-Route: {value}" for value in fields["Record-Route"]])
     if "Timestamp" in fields and status == 100:  # 8.2.6.1
         text += f"\r\nTimestamp: {fields['Timestamp'][0]}"
     for name, value in extra:
         text += f"\r\n{name}: {value}"
     return f"{text}\r\nContent-Length: {len(body)}\r\n\r\n".encode("utf-8", "surrogateescape") + body
-
-
-def _echo(request: Request) -> str:
-    """What all responses to a request repeat, written for the first."""
-    fields = request.fields
-    request._echoed = text = "".join([_lines(name, fields) for name in _ECHOED if name in fields])
-    return text
-
-
-def _lines(name: str, fields: Fields) -> str:
-    return "".join([f"\r\n{name}: {value}" for value in fields[name]])
 
 
 def _has_tag(request: Request) -> bool:
@@ -272,6 +265,8 @@ def parse(data: bytes) -> Request | Response | None:
     if message is None:
         return None
     message.raw, message.body = data, body
+    if gap and defect is None and message.defect is None and fields.get("Content-Length") == [str(len(body))]:
+        return message  # nearly all there are
     message.defect = message.defect or defect or _frame(message, complete=gap != b"")
     return message if message.defect is None or "Via" in fields else None
 
@@ -345,8 +340,6 @@ def _frame(message: Message, *, complete: bool) -> BadMessage | None:
     if "Content-Length" not in message.fields:
         return None
     text = message.fields["Content-Length"][0]
-    if text == str(len(message.body)):
-        return None
     if not (text.isascii() and text.isdecimal()) or len(text) > 9:
         return BadMessage("Content-Length is not a number")
     length, there = int(text), len(message.body)
