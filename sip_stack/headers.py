@@ -50,8 +50,9 @@ _KNOWN = (
     "Session-Expires", "Subject", "Subscription-State", "Supported", "Timestamp", "To", "Unsupported", "User-Agent",
     "Via", "Warning", "WWW-Authenticate",
 )  # fmt: skip
-_CANONICAL = {name.lower(): name for name in _KNOWN} | _COMPACT
-_EXACT = {name: name for name in _KNOWN} | _CANONICAL
+_NAMES = (*_KNOWN, *_COMPACT.values())
+_CANONICAL = {name.lower(): name for name in _NAMES} | _COMPACT
+_EXACT = {name: name for name in _NAMES} | _CANONICAL
 
 
 known_name = _EXACT.get

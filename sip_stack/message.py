@@ -276,10 +276,11 @@ def _read_lines(text: str, fields: Fields) -> tuple[str, BadMessage | None]:
     start, *lines = text.split("\r\n")
     defect = None
     for line in lines:
-        name, _, value = line.partition(": ")
+        name, colon, value = line.partition(": ")
         key = known_name(name)
         if key is None:
-            name, colon, value = line.partition(":")
+            if not colon or ":" in name:
+                name, colon, value = line.partition(":")
             key = known_name(name) or other_name(name)
             if not key or not colon:
                 if line:

@@ -23,6 +23,7 @@ from sip_stack.uri import Uri, sip_uri
 
 @pytest.mark.parametrize(("name", "known"), [
     ("Via", "Via"), ("v", "Via"), ("VIA", "Via"), ("V", "Via"), ("call-id ", "Call-ID"), ("X-Odd", "x-odd"),
+    ("u", "Allow-Events"), ("Allow-Events", "Allow-Events"),
 ])  # fmt: skip
 def test_canonical(name: str, known: str) -> None:
     assert canonical(name) == known
