@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Container, Iterable
 from enum import StrEnum
+from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
@@ -17,6 +18,8 @@ __all__ = ["BadNumber", "NumberFault", "called_on_trunk", "from_trunk", "is_emer
 
 MAX_DIGITS = 18
 """E.164 has 15; an international prefix comes before them."""
+_REMEMBERED = 4096
+"""Readings of numbers that are kept: one costs as much as all the messages of a call."""
 
 
 class NumberFault(StrEnum):
@@ -89,6 +92,7 @@ def _plain(character: str) -> str:
     return character if digit is None else str(digit)
 
 
+@lru_cache(_REMEMBERED)
 def _as_dialled(number: str, plan: DialPlan, phone: bool) -> str:
     digits = number.removeprefix("+")
     kept = _stripped(number, plan)
@@ -116,6 +120,7 @@ def _stripped(number: str, plan: DialPlan) -> str:
     return number.removeprefix("+")
 
 
+@lru_cache(_REMEMBERED)
 def _e164(number: str, plan: DialPlan, country: str, phone: bool) -> str:
     if phonenumbers.is_emergency_number(number, country):
         raise BadNumber(NumberFault.EMERGENCY)
