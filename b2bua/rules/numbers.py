@@ -82,6 +82,8 @@ def read_number(
 
 def _bare(typed: str) -> str:
     """Without separators: those of SPEC 9, and the dashes, spaces and direction marks that pasted numbers carry."""
+    if typed.isascii() and typed.isalnum():
+        return typed
     return "".join(_plain(character) for character in typed)
 
 
@@ -175,7 +177,13 @@ _LENGTHS = {
 
 def is_emergency(typed: str, plan: DialPlan) -> bool:
     """True for a number that a phone of this tenant may always call (SPEC H20)."""
-    return phonenumbers.is_emergency_number(_bare(typed), plan.country)
+    number = _bare(typed)
+    return len(number) <= MAX_DIGITS and _is_emergency(number, plan.country)
+
+
+@lru_cache(_REMEMBERED)
+def _is_emergency(number: str, country: str) -> bool:
+    return phonenumbers.is_emergency_number(number, country)
 
 
 def to_trunk(number: str, trunk: Trunk) -> str:
