@@ -7,6 +7,7 @@ import logging
 import socket
 from collections.abc import Sequence
 
+from sip_stack.batch_loop import BatchLoop
 from sip_stack.core import Hop, SipCore
 
 __all__ = ["Alarm", "UdpGroup", "UdpTransport"]
@@ -86,7 +87,10 @@ class UdpTransport:
     def _readable(self) -> None:
         self._draining = True
         try:
-            self._drain()
+            if isinstance(self._loop, BatchLoop):
+                self._loop.batch(self._drain)
+            else:
+                self._drain()
         finally:
             self._draining = False
         self._flush()  # what answers at once leaves at once: a turn of the loop costs as much as reading a message

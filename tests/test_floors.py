@@ -22,7 +22,7 @@ RULES_KNOW = ("b2bua.rules.", "b2bua.outcome", "b2bua.desk", "b2bua.stir.verdict
 WORLDLY = {"asyncio", "socket", "time", "random", "secrets"}
 SHELL = {
     "sip_stack/transport.py", "sip_stack/streams.py", "sip_stack/connection.py", "sip_stack/resolver.py",
-    "media/engine.py", "media/worker.py", "store/database.py",
+    "sip_stack/batch_loop.py", "media/engine.py", "media/worker.py", "store/database.py",
 }
 
 

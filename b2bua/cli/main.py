@@ -27,6 +27,7 @@ from b2bua.cli import trunk as cli_trunk
 from b2bua.cli.common import ConfigOption, DatabaseOption, clear_errors
 from b2bua.cli.why import why
 from b2bua.config import BadConfig, Config, read_config, split_address
+from sip_stack.batch_loop import BatchLoop
 
 if TYPE_CHECKING:
     from b2bua.demo.start import DemoSettings
@@ -55,7 +56,8 @@ def serve(config: Annotated[Path, typer.Option("--config", help="The server's TO
     with clear_errors():
         settings = read_config(config)
         _log_to_stderr(settings.server.log_level)
-        asyncio.run(_serve(settings))
+        with asyncio.Runner(loop_factory=BatchLoop) as runner:
+            runner.run(_serve(settings))
 
 
 async def _serve(config: Config) -> None:
