@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from enum import Enum
 
 from b2bua.interrupt import Interrupt
@@ -148,8 +148,8 @@ async def ask_number(leg: Leg, settings: CallbackSettings) -> str | None:
     return None
 
 
-@asynccontextmanager
-async def double_star(leg: Leg, *, within_s: float) -> AsyncIterator[None]:
+@contextmanager
+def double_star(leg: Leg, *, within_s: float) -> Iterator[None]:
     """`**` pressed by the leg, its second star within so long, ends the block by NewNumber (SPEC H11)."""
     last_star = -within_s
 
@@ -162,7 +162,7 @@ async def double_star(leg: Leg, *, within_s: float) -> AsyncIterator[None]:
         else:
             last_star = now
 
-    async with Interrupt() as interrupt:
+    with Interrupt() as interrupt:
         leg.overhear(press)
         try:
             yield
@@ -170,15 +170,15 @@ async def double_star(leg: Leg, *, within_s: float) -> AsyncIterator[None]:
             leg.overhear(None)
 
 
-@asynccontextmanager
-async def unless_nine(leg: Leg) -> AsyncIterator[None]:
+@contextmanager
+def unless_nine(leg: Leg) -> Iterator[None]:
     """A 9 pressed by the leg, at whatever moment, ends the block by Unwanted (SPEC A12.6)."""
 
     def press(key: str) -> None:
         if key == "9":
             interrupt.fire(Unwanted())
 
-    async with Interrupt() as interrupt:
+    with Interrupt() as interrupt:
         leg.overhear(press)
         try:
             yield

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
@@ -196,15 +196,16 @@ class Call:
             self.account, self.extension = before
             raise
 
-    async def until_over(self, leg: Leg) -> None:
+    def until_over(self, leg: Leg) -> Awaitable[None]:
         """Wait for LegGone, or for MoneySpent when the money, or the longest talk since `leg` answered, ends."""
-        if self.purse is None:
-            await asyncio.get_running_loop().create_future()
-        else:
-            await self.purse.spend(leg)
-            raise MoneySpent
+        return asyncio.get_running_loop().create_future() if self.purse is None else self._until_spent(self.purse, leg)
 
-    def metered(self, leg: Leg) -> AbstractAsyncContextManager[None]:
+    @staticmethod
+    async def _until_spent(purse: Purse, leg: Leg) -> None:
+        await purse.spend(leg)
+        raise MoneySpent
+
+    def metered(self, leg: Leg) -> AbstractContextManager[None]:
         """The same, beside something else that is waited for."""
         return nullcontext() if self.purse is None else self.purse.deadline(leg)
 
@@ -238,8 +239,7 @@ class Call:
 
     def bridge(self, a: Leg, b: Leg) -> Talk:
         """The talk: inside, both hear each other, silence is watched, and it may be recorded."""
-        phone, far = sorted((a, b), key=lambda leg: leg.lane)
-        return Talk(self, phone, far)
+        return Talk(self, a, b) if a.lane <= b.lane else Talk(self, b, a)
 
     def talk_begins(self, phone: Leg, far: Leg) -> None:
         """See `bridge`."""
@@ -275,7 +275,7 @@ class Call:
 
     def start(self, flow: Coroutine[Any, Any, Outcome]) -> None:
         """Run the flow as this call's one task."""
-        self._task = asyncio.get_running_loop().create_task(self._run(flow), name=f"call-{self.id}")
+        self._task = asyncio.get_running_loop().create_task(self._run(flow), name=self.id)
 
     def cancel(self, why: Outcome = Outcome.CANCELLED) -> bool:
         """End the call from outside; False when it is over."""

@@ -45,10 +45,10 @@ async def callback(want: CallbackRequest, call: Call) -> Outcome:
         served = await admit(want, call)
         call.pack = call.exchange.pack_of(served.language or settings.language)
         back = await dial_out(call, want.number, Way(served.paid, EXTENSION, line=by_server(want.extension)))
-    async with back.alive():
+    with back.alive():
         try:
             assert call.purse is not None
-            async with call.purse.deadline(back):
+            with call.purse.deadline(back):
                 return await _serve(want, served, call, back)
         except MoneySpent:
             await back.say(call.exchange.sound(settings.cut_sound, want.account) or "credit-spent")
@@ -62,7 +62,7 @@ async def _ring(rung: Leg, settings: CallbackSettings, call: Call) -> None:
     """
     rung.ring()
     try:
-        async with rung.alive():
+        with rung.alive():
             await asyncio.sleep(max(0.0, rung.invited_at + settings.trigger_s - call.now()))
     except LegGone:
         if settings.missed_call_s is None or call.now() - rung.invited_at < settings.missed_call_s:
@@ -114,12 +114,12 @@ async def _connect(want: CallbackRequest, call: Call, back: Leg, typed: str) -> 
     assert call.purse is not None
     settings, said = want.settings, "call-ended"
     try:
-        async with double_star(back, within_s=settings.digit_s):
+        with double_star(back, within_s=settings.digit_s):
             if settings.speak_number:
                 await back.say("you-dialled", *call.pack.digits(typed))
             far = await _dial(want, call, back, typed)
             try:
-                async with far.alive(), call.bridge(back, far):
+                with far.alive(), call.bridge(back, far):
                     await asyncio.get_running_loop().create_future()  # LegGone, NewNumber or MoneySpent ends it
             finally:
                 far.hangup()

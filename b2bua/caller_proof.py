@@ -123,7 +123,7 @@ async def proven_first(
 
     Raises: NotProven where the trunk's calls must be signed, and this one is not, or not truly.
     """
-    async with caller.alive():
+    with caller.alive():
         verdict = await verdict_of(call, trunk, said)
     if trunk.verify == "require" and verdict.finding is not Finding.PASSED:
         raise NotProven(*verdict.finding.refusal)

@@ -49,13 +49,13 @@ async def callnow(want: CallNowRequest, call: Call) -> Outcome:
     phone = await dial_extension(call, want.extension, shown=Shown(name, want.number))
     if want.confirm and (refused := await _refused(phone, want)) is not None:
         return refused
-    async with phone.alive():
+    with phone.alive():
         want.tell(Stage.CALLING_VISITOR)
         try:
             visitor = await dial_out(call, want.number, Way(paid, hear=phone))
         except (NotReached, NoRoute, Congested) as failed:
             return await _told(phone, failed)
-        async with visitor.alive():
+        with visitor.alive():
             if settings.announce_to_visitor:
                 await visitor.say("visitor-announce", until_key=True)
                 if await visitor.key(0) == "9":
@@ -67,7 +67,7 @@ async def callnow(want: CallNowRequest, call: Call) -> Outcome:
 
 async def _refused(phone: Leg, want: CallNowRequest) -> Outcome | None:
     """Ask the extension; None: it accepts."""
-    async with phone.alive():
+    with phone.alive():
         match await ask_accept(phone, within_s=want.extension.confirm_s):
             case Accepted.YES:
                 return None
@@ -80,7 +80,7 @@ async def _refused(phone: Leg, want: CallNowRequest) -> Outcome | None:
     # who pressed 3 may hang up at once
     await want.put_off()
     with suppress(LegGone):
-        async with phone.alive():
+        with phone.alive():
             await phone.say("called-later")
     return Outcome.PUT_OFF
 

@@ -1,9 +1,15 @@
-"""A part of a flow that something outside may end, with a reason of its own."""
+"""A part of a flow that something outside may end: a far end that leaves, or anything else with a reason of its own."""
 
 from __future__ import annotations
 
 import asyncio
 from types import TracebackType
+from typing import TYPE_CHECKING
+
+from b2bua.outcome import LegGone
+
+if TYPE_CHECKING:
+    from b2bua.leg import Leg
 
 __all__ = ["Interrupt"]
 
@@ -11,25 +17,39 @@ __all__ = ["Interrupt"]
 class Interrupt:
     """The mechanism of `asyncio.timeout`: the task is cancelled, and at the exit the cancellation becomes `error`."""
 
-    __slots__ = ("_cancelling", "_error", "_task")
+    __slots__ = ("_cancelling", "_error", "_legs", "_task")
 
-    def __init__(self) -> None:
+    def __init__(self, *legs: Leg) -> None:
+        """Each of `legs` ends the block by LegGone when it leaves."""
+        self._legs = legs
         self._error: Exception | None = None
         self._task: asyncio.Task[object] | None = None
 
-    async def __aenter__(self) -> Interrupt:
+    def __enter__(self) -> Interrupt:
+        for leg in self._legs:
+            if leg.ended_at is not None:
+                raise LegGone(leg, leg.left)
         task = asyncio.current_task()
         assert task is not None
         self._task, self._cancelling = task, task.cancelling()
+        for leg in self._legs:
+            leg.scopes += (self,)
         return self
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         task, self._task = self._task, None
         assert task is not None
-        if self._error is not None and task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
-            raise self._error from error
+        for leg in self._legs:
+            leg.scopes = tuple([scope for scope in leg.scopes if scope is not self])
+        self._legs = ()
+        fired, self._error = self._error, None
+        if fired is not None and task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+            try:
+                raise fired from error
+            finally:
+                del fired  # its traceback has this frame: a circle that only the collector would end
 
     @property
     def armed(self) -> bool:

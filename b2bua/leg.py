@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from b2bua.alive import Alive
 from b2bua.audio import Audio
 from b2bua.in_dialog import respond
+from b2bua.interrupt import Interrupt
 from b2bua.leg_sound import LegSound
+from b2bua.outcome import LegGone
 from b2bua.redirect import targets_of
 from b2bua.server_invite import ServerInvite
 from media.events import Stats
@@ -111,7 +112,7 @@ class Leg(LegSound):
         self.stats: Stats | None = None
         self.closed: asyncio.Future[None] | None = None
         self._watcher: Watcher | None = None
-        self.scopes: tuple[Alive, ...] = ()
+        self.scopes: tuple[Interrupt, ...] = ()
         self._keys = ""
         self._key: asyncio.Future[None] | None = None
         self._played: asyncio.Future[None] | None = None
@@ -311,9 +312,9 @@ class Leg(LegSound):
             self.partner.partner = None
             self.partner = None
 
-    def alive(self) -> Alive:
+    def alive(self) -> Interrupt:
         """While inside, the far end leaving raises LegGone at whatever is awaited."""
-        return Alive(self)
+        return Interrupt(self)
 
     def hangup(
         self, status: int = 480, cause: str = "", reason: str = "", extra: Sequence[tuple[str, str]] = ()
@@ -353,7 +354,7 @@ class Leg(LegSound):
     def expire(self) -> None:
         """Whoever counts on it learns that it is gone."""
         for scope in () if self.let_go else self.scopes:
-            scope.expire()
+            scope.fire(LegGone(self, self.left))
 
     def _end(self) -> None:
         if self.ended_at is not None:

@@ -14,21 +14,21 @@ __all__ = ["emergency", "outbound"]
 
 async def outbound(call: Call, caller: Leg, number: str, equipment: Shown) -> Outcome:
     """Hold the money, call the number, join; until someone leaves or the money is spent."""
-    async with caller.alive():
+    with caller.alive():
         paid = await call.hold(number)
         far = await dial_out(call, number, Way(paid, hear=caller, equipment=equipment))
-        async with far.alive():
+        with far.alive():
             caller.answer(far.description if call.direct else b"")
-            await talk(call, caller, far)
+    await talk(call, caller, far)
     return Outcome.TALKED
 
 
 async def emergency(call: Call, caller: Leg, number: str, equipment: Shown) -> Outcome:
     """An emergency number is called whatever the credit (SPEC H20)."""
-    async with caller.alive():
+    with caller.alive():
         far = await dial_out(call, number, Way(hear=caller, equipment=equipment, urgent=True))
-        async with far.alive():
+        with far.alive():
             caller.answer(far.description if call.direct else b"")
-            async with call.bridge(caller, far):
+            with call.bridge(caller, far):
                 await call.until_over(far)
     return Outcome.TALKED

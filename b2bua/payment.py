@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from math import ceil
@@ -244,10 +244,10 @@ class Purse:
                 await self._ask(end)
         self.spent = True
 
-    @asynccontextmanager
-    async def deadline(self, leg: Leg) -> AsyncIterator[None]:
+    @contextmanager
+    def deadline(self, leg: Leg) -> Iterator[None]:
         """End the block by MoneySpent when `spend` returns."""
-        async with Interrupt() as interrupt:
+        with Interrupt() as interrupt:
             watch = asyncio.get_running_loop().create_task(self._watch(leg, interrupt))
             try:
                 yield

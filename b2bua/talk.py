@@ -21,8 +21,8 @@ class Talk:
         self._phone = phone
         self._far = far
 
-    async def __aenter__(self) -> None:
+    def __enter__(self) -> None:
         self._call.talk_begins(self._phone, self._far)
 
-    async def __aexit__(self, *_: object) -> None:
+    def __exit__(self, *_: object) -> None:
         self._call.talk_ends(self._phone, self._far)

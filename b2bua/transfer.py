@@ -71,11 +71,11 @@ async def talk(call: Call, mine: Leg, far: Leg) -> None:
     pair = mine, far
     while True:
         try:
-            async with pair[0].alive(), pair[1].alive(), call.bridge(*pair), Interrupt() as call.talk:
+            with Interrupt(*pair) as call.talk, call.bridge(*pair):
                 await call.until_over(far)
         except Changed as changed:
             change = changed.change
-        async with change.stays.alive(), call.metered(far):
+        with change.stays.alive(), call.metered(far):
             comes = await asyncio.shield(change.comes)
         if call not in (change.stays.call, comes.call):
             return
@@ -99,9 +99,9 @@ async def transfer(want: TransferRequest, call: Call) -> Outcome:
     change, status = want.change, _UNAVAILABLE
     call.on_ringing = lambda: want.report(180)
     try:
-        async with change.stays.alive():
+        with change.stays.alive():
             target = await _dial(want, call)
-            async with target.alive():
+            with target.alive():
                 change.done(target)
                 want.report(200)
                 await talk(call, change.stays, target)

@@ -49,7 +49,7 @@ async def code_call(want: CodeCallRequest, call: Call) -> Outcome:
     far = await dial_out(call, want.number, Way(paid, line=by_server(want.extension)))
     heard = False
     try:
-        async with far.alive(), call.metered(far), unless_nine(far):
+        with far.alive(), call.metered(far), unless_nine(far):
             await far.say("code-announce")
             await _speak(far, want.code)
             heard = True
@@ -63,7 +63,7 @@ async def code_call(want: CodeCallRequest, call: Call) -> Outcome:
             raise
     except Unwanted:
         with suppress(LegGone):
-            async with far.alive():
+            with far.alive():
                 await far.say("goodbye")
         raise
     return Outcome.CODE_SPOKEN
