@@ -16,7 +16,7 @@ from b2bua.leg import Leg
 from b2bua.leg_sound import LegSound
 from b2bua.outcome import MEDIA_FAULTS, CallError, CreditRefused, LegGone, MoneySpent, Outcome, refusal
 from b2bua.payment import Paid, Purse
-from b2bua.record import call_record, leg_records
+from b2bua.record import records
 from b2bua.stir.verdict import Verdict
 from b2bua.talk import Talk
 from b2bua.trace.ladder import EXTENSION, RINGBACK, Kind
@@ -46,8 +46,8 @@ class Call:
 
     __slots__ = (
         "__weakref__", "_cancelled_for", "_recordings", "_refusal", "_rows_of_stats", "_running", "_started_wall",
-        "_talks_before_s", "_task", "_wires", "account", "charged", "direct", "exchange", "extension", "from_",
-        "handed_over", "id", "kind", "ladder", "legs", "max_forwards", "on_hold", "on_outcome", "on_ringing",
+        "_talks_before_s", "_task", "account", "charged", "direct", "exchange", "extension", "from_",
+        "handed_over", "id", "kind", "ladder", "legs", "max_forwards", "now", "on_hold", "on_outcome", "on_ringing",
         "outcome", "pack", "purse", "redirects", "started", "talk", "talk_began", "talk_ended", "to", "to_phones",
         "verdict",
     )  # fmt: skip
@@ -94,7 +94,9 @@ class Call:
         self.talk_ended: float | None = None
         self._talks_before_s = 0.0
         self._recordings = 0
-        self.started = exchange.now()
+        self.now = exchange.now
+        """Seconds of the clock that never jumps."""
+        self.started = self.now()
         self._started_wall = exchange.wall()
         self.ladder = exchange.ladders.new(self.started, plain=kind not in _KEPT)
         self._task: asyncio.Task[None] | None = None
@@ -102,8 +104,8 @@ class Call:
         self._cancelled_for: Outcome | None = None
         self._refusal = refusal(Outcome.SERVER_ERROR)
         """What a far end that still rings us is told."""
-        self._wires: list[str] = []
-        self._rows_of_stats: dict[int, float] = {}
+        self._rows_of_stats: dict[int, float] | None = None
+        """When each leg had its last, once there is one."""
         self.on_hold: Callable[[Connection], None] | None = None
         """One more thing to write in the transaction that holds the money."""
         self.on_outcome: Callable[[Connection, bool], None] | None = None
@@ -126,10 +128,6 @@ class Call:
         """Where money and records are kept."""
         return self.exchange.database
 
-    def now(self) -> float:
-        """Seconds of the clock that never jumps."""
-        return self.exchange.now()
-
     def wall(self, moment: float) -> float:
         """Unix time of a moment of `now`."""
         return self._started_wall + (moment - self.started)
@@ -149,7 +147,6 @@ class Call:
     def watch_wire(self, call_id: str, lane: int) -> None:
         """Messages of this Call-ID are rows of our ladder."""
         self.exchange.wires[call_id] = (self, lane)
-        self._wires.append(call_id)
 
     def new_wire(self, lane: int) -> str:
         """A fresh Call-ID whose messages are rows of our ladder."""
@@ -163,9 +160,9 @@ class Call:
 
     def media_moved(self, leg: LegSound) -> None:
         """Fresh statistics of a leg: a row every few seconds."""
-        last = self._rows_of_stats.get(id(leg), self.started)
-        if self.now() - last >= _STATS_EVERY_S:
-            self._rows_of_stats[id(leg)] = self.now()
+        rows = self._rows_of_stats = self._rows_of_stats or {}
+        if self.now() - rows.get(id(leg), self.started) >= _STATS_EVERY_S:
+            rows[id(leg)] = self.now()
             self.ladder_row("rtp", leg.lane, RINGBACK, leg.stats_text())
 
     # Money
@@ -377,19 +374,20 @@ class Call:
         ended = self.wall(self._ended_at())
         if self.purse is None and self.on_outcome is None:
             self.charged = Micros(0)
-            self.database.post(journal.INSERT_CALL, [journal.row(call_record(self, ended, Micros(0)))])
-            if self.legs:
-                self.database.post(journal.INSERT_LEG, [journal.row(leg) for leg in leg_records(self, [])])
+            row, legs = records(self, ended, [])
+            self.database.post(journal.INSERT_CALL, [journal.row(row)])
+            if legs:
+                self.database.post(journal.INSERT_LEG, [journal.row(leg) for leg in legs])
             return
 
         def job(conn: Connection) -> Micros:
             held, costs = self._settle(conn, ended)
-            charged = Micros(sum(cost for _, cost in costs))
-            journal.write_call(conn, call_record(self, ended, charged), leg_records(self, costs))
-            self.charged = charged
+            row, legs = records(self, ended, costs)
+            journal.write_call(conn, row, legs)
+            self.charged = row.cost
             if self.on_outcome is not None:
                 self.on_outcome(conn, held)
-            return charged
+            return row.cost
 
         self.charged = await self.database.run(job)
 
@@ -424,5 +422,6 @@ class Call:
 
     def forget_wires(self) -> None:
         """The call is over: late messages find no ladder."""
-        for call_id in self._wires:
-            self.exchange.wires.pop(call_id, None)
+        for leg in self.legs:
+            if leg.usage is not None:
+                self.exchange.wires.pop(leg.usage.call_id, None)

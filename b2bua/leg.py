@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from b2bua.audio import Audio
@@ -36,6 +37,7 @@ ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 NORMAL = "Q.850;cause=16"
 _LONGEST_REASON = 200
 _NOBODY: frozenset[str] = frozenset()  # one for all: each empty one is 216 bytes
+_NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 
 class Watcher(Protocol):
@@ -107,7 +109,7 @@ class Leg(LegSound):
         self.status = 0
         self.rang = False
         """It rings, or could be heard already."""
-        self.left = ""
+        self.left: str = ""
         """Why the far end left; empty while it is there or when we hung up."""
         self.stats: Stats | None = None
         self.closed: asyncio.Future[None] | None = None
@@ -124,7 +126,7 @@ class Leg(LegSound):
         self._description = b""
         self.asked_to_offer = False
         """The next ACK brings the answer to an offer of ours."""
-        self._early: dict[str, bytes] = {}
+        self._early = _NOTHING
         """What each far end behind a forking proxy says before it answers, by its To tag."""
         self._heard_tag = ""
 
@@ -202,7 +204,7 @@ class Leg(LegSound):
             self._audio.take_answer(response.body, self.signals_from)
         except PeerError:
             return False
-        self._early[tag], self._heard_tag = response.body, tag
+        self._early, self._heard_tag = {**self._early, tag: response.body}, tag
         return True
 
     def on_answer(self, response: Response) -> None:
@@ -229,7 +231,7 @@ class Leg(LegSound):
 
     def hears_offer(self, tag: str) -> None:
         """An offer of this far end was taken while it rings: it is the one to be heard, and has described itself."""
-        self._early.setdefault(tag, b"")
+        self._early = {tag: b"", **self._early}
         self._heard_tag = tag
 
     def answered_by(self, other: Leg) -> None:
@@ -369,8 +371,7 @@ class Leg(LegSound):
 
     def joined(self) -> None:
         """It talks: what only led there is let go, since a talk may be long."""
-        self._watcher, self._description, self.early_tags = None, b"", _NOBODY
-        self._early.clear()
+        self._watcher, self._description, self.early_tags, self._early = None, b"", _NOBODY, _NOTHING
 
     def forget(self) -> None:
         """The call is over for long."""

@@ -23,7 +23,7 @@ from b2bua.exchange import Exchange
 from b2bua.front import DemoControls, FrontDesk
 from b2bua.gate import Gate
 from b2bua.office.office import BackOffice
-from b2bua.random_ids import RandomIds
+from b2bua.random_ids import random_ids
 from b2bua.rules.admission import Limits
 from b2bua.secret_hash import hash_secret
 from b2bua.sip_transports import SipTransports, media_places, resolver
@@ -117,7 +117,7 @@ async def run_server(
         locate=locate or resolver(config, sip).locate,
         now=time.monotonic,
         wall=time.time,
-        new_id=RandomIds(),
+        new_id=random_ids(),
         domain=address,
         rtp_timeout_s=config.media.rtp_timeout_s,
         recordings=recordings,

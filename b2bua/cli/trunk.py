@@ -10,7 +10,7 @@ import typer
 
 from b2bua.cli.common import ConfigOption, DatabaseOption, clear_errors, database_url
 from b2bua.config import BadConfig, Config, listed, read_config, split_address
-from b2bua.random_ids import RandomIds
+from b2bua.random_ids import random_ids
 from b2bua.sip_transports import resolver
 from b2bua.trunks.probe import Nobody, Probe
 from b2bua.trunks.tls import trust_of
@@ -73,7 +73,7 @@ async def _test(trunk: Trunk, config: Config, number: str, caller: str) -> bool:
     core = SipCore(
         Nobody(), send=by_transport({"UDP": udp.send, **{name: each.send for name, each in streams.items()}}),
         local=Listening([Listener(name, *each) for name in ("UDP", *streams) for each in ours]),
-        new_id=RandomIds(), clock=time.monotonic, alarm=alarm, bug=_raise,
+        new_id=random_ids(), clock=time.monotonic, alarm=alarm, bug=_raise,
     )  # fmt: skip
     core.oversize.stays = lambda hop: trunk.stay_on_udp or not config.server.tcp
     alarm.wakes(core)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import msgspec
@@ -70,7 +70,7 @@ def _source(typed: str) -> list[ColumnElement[bool]]:
 
 def _newest(conn: Connection, cls: type[T], at: Column[Any], limit: int, *where: ColumnElement[bool]) -> list[T]:
     rows = conn.execute(select(at.table).where(*where).order_by(at.desc()).limit(limit)).mappings()
-    return [cls(**{each.name: row[each.name] for each in fields(cls)}) for row in rows]
+    return [cls(**{name: row[name] for name in cls.__annotations__}) for row in rows]
 
 
 def _extensions(numbers: Collection[str]) -> Select[tuple[str]]:
