@@ -252,7 +252,7 @@ class Call:
 
     def talk_ends(self, phone: Leg, far: Leg) -> None:
         """See `bridge`."""
-        self.talk_ended = min(self.now() if leg.ended_at is None else leg.ended_at for leg in (phone, far))
+        self.talk_ended = min([self.now() if leg.ended_at is None else leg.ended_at for leg in (phone, far)])
         if phone.partner not in (None, far):
             return  # a transfer has joined it with somebody else already
         phone.part()
@@ -262,9 +262,10 @@ class Call:
     def _record(self, phone: Leg, far: Leg) -> None:
         """Each talk of a call has a file of its own."""
         more = f"-{self._recordings + 1}" if self._recordings else ""
-        younger = max((phone.call, far.call), key=lambda call: call.started)  # a talk of two calls is recorded once
-        path = self.exchange.recording_path(f"{self.id}{more}") if younger is self else None
-        if path is not None and phone.audio and far.audio:
+        path = self.exchange.recording_path(f"{self.id}{more}")
+        if path is None or max((phone.call, far.call), key=lambda call: call.started) is not self:
+            return  # a talk of two calls is recorded once, by the younger
+        if phone.audio and far.audio:
             self._recordings += 1
             self.engine.record(str(path), phone.audio.port, far.audio.port)
 
@@ -403,7 +404,7 @@ class Call:
         return bool(costs or lost), costs
 
     def _ended_at(self) -> float:
-        return max((leg.ended_at for leg in self.legs if leg.ended_at is not None), default=self.now())
+        return max([leg.ended_at for leg in self.legs if leg.ended_at is not None], default=self.now())
 
     def log_event(self, event: str) -> None:
         """One line of what happened; never a digit of a secret."""
@@ -422,6 +423,7 @@ class Call:
 
     def forget_wires(self) -> None:
         """The call is over: late messages find no ladder."""
+        wires = self.exchange.wires
         for leg in self.legs:
             if leg.usage is not None:
-                self.exchange.wires.pop(leg.usage.call_id, None)
+                wires.pop(leg.usage.call_id, None)

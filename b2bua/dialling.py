@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from random import choice
 from typing import TYPE_CHECKING
 
@@ -54,62 +55,68 @@ async def dial_extension(
     Raises: NotReached, Offline without phones, Congested.
     """
     phones = _Phones(call, extension, shown, lane, hear, numbers, trail)
-    is_edge = call.exchange.directory.is_edge
-    registered = call.exchange.locations.of(extension.number)
-    bindings = [each for each in registered if not call.core.is_ours(hop_of(each, is_edge))]
-    if len(bindings) < len(registered):
-        call.ladder_row("event", RINGBACK, lane, f"a phone of {extension.number}: {_LOOP}")
-    if not bindings:
-        raise Offline(extension.number)
-    for first, *others in by_phone(bindings):
+    for first, *others in by_phone(call.exchange.locations.of(extension.number)):
         phones.ring(first, others)
-    return await phones.ringing.winner(extension.ring_s)
+    if not phones.legs:
+        raise Offline(extension.number)
+    return await phones.winner(extension.ring_s)
 
 
-class _Phones:
+class _Phones(Ringing):
     """The phones of one extension while they ring."""
+
+    __slots__ = ("_beside", "_by", "_call", "_extension", "_lane", "_numbers", "_shown", "_trail")
 
     def __init__(
         self, call: Call, extension: Extension, shown: Shown, lane: int, hear: Leg | None, numbers: bool,
         trail: frozenset[str],
     ) -> None:
-        self.ringing = Ringing(hear)
-        self._call, self._extension, self._shown, self._lane, self._hear = call, extension, shown, lane, hear
-        self._numbers, self._trail = numbers, trail | {extension.number}
+        super().__init__(hear)
+        self._call, self._extension, self._shown, self._lane, self._beside = call, extension, shown, lane, hear
+        self._numbers, self._trail = numbers, trail
+        self._by: dict[int, tuple[Binding, list[Binding]]] = {}
+        """By the leg's id: by which flow its phone is rung, and by which others it could be."""
 
-    def ring(self, binding: Binding, others: list[Binding]) -> None:
-        """Ring a phone by one of its flows; by the next of the `others` where that one has failed."""
+    def ring(self, binding: Binding, others: list[Binding]) -> bool:
+        """Ring a phone by one of its flows; by the next of the `others` where that one has failed.
+
+        False where none of them leads there.
+        """
         call, domain = self._call, self._call.exchange.domain
-        leg = self.ringing.leg(call, self._lane, self._extension.number)
+        hop = hop_of(binding, call.exchange.directory.is_edge)
+        if call.core.is_ours(hop):
+            call.ladder_row("event", RINGBACK, self._lane, f"a phone of {self._extension.number}: {_LOOP}")
+            return bool(others) and self.ring(others[0], others[1:])
+        leg = self.leg(call, self._lane, self._extension.number)
         leg.extension = self._extension
         leg.seen_ip = binding.seen_ip
-        self.ringing.on_failure(leg, lambda status: self._failed(leg, status, binding, others))
+        self._by[id(leg)] = binding, others
         leg.invite(
-            self.ringing,
+            self,
             target=binding.uri,
-            hop=hop_of(binding, call.exchange.directory.is_edge),
+            hop=hop,
             nat=not binding.direct or binding.outbound.reg_id > 0,
-            shown=NameAddr(self._shown.name, sip_uri(self._shown.number, domain)),
-            to=NameAddr("", sip_uri(self._extension.number, domain)),
+            shown=_who(self._shown.name, self._shown.number, domain),
+            to=_who("", self._extension.number, domain),
             codecs=CODECS,
-            beside=self._hear,
+            beside=self._beside,
             extra=[*routes_of(binding), *call.to_phones],
             silent_s=_NEXT_FLOW_S if others else None,
             options=options_of(self._extension),
         )
+        return True
 
-    def _failed(self, leg: Leg, status: int, binding: Binding, others: list[Binding]) -> bool:
-        """Whether something else is tried instead: another flow, or where the phone says that it is."""
-        call = self._call
+    def instead(self, leg: Leg, status: int) -> bool:
+        """Another flow, or where the phone says that it is."""
+        call, (binding, others) = self._call, self._by[id(leg)]
         if status == FLOW_FAILED:
             call.exchange.locations.forget(self._extension.number, binding)
-        if others and flow_is_lost(status, leg.rang):
-            self.ring(others[0], others[1:])
+        if others and flow_is_lost(status, leg.rang) and self.ring(others[0], others[1:]):
             return True
         if not leg.moved_to or self._extension.redirects == "refuse" or call.redirects >= MOST_REDIRECTS:
             return False
         call.redirects += 1
-        self.ringing.follow(leg, first_reached(leg.moved_to, self._reach, status), self._extension.ring_s)
+        self.follow(leg, first_reached(leg.moved_to, self._reach, status), self._extension.ring_s)
         return True
 
     async def _reach(self, target: Uri) -> Leg | None:
@@ -117,15 +124,21 @@ class _Phones:
         call, owner = self._call, self._extension
         found = read_target(target, owner, call.exchange.directory)
         call.ladder_row("event", self._lane, RINGBACK, f"{owner.number} is at {target.user[:40]}, {found.word}")
-        if found.extension is not None and found.extension.number not in self._trail:
+        if found.extension is not None and found.extension.number not in self._trail | {owner.number}:
             return await dial_extension(
-                call, found.extension, shown=self._shown, lane=self._lane, hear=self._hear, numbers=self._numbers,
-                trail=self._trail,
+                call, found.extension, shown=self._shown, lane=self._lane, hear=self._beside, numbers=self._numbers,
+                trail=self._trail | {owner.number},
             )
         if found.number and self._numbers and owner.redirects == "numbers":
             paid = await call.hold_for(owner, found.number)
-            return await dial_out(call, found.number, Way(paid, self._lane, self._hear, owner))
+            return await dial_out(call, found.number, Way(paid, self._lane, self._beside, owner))
         return None
+
+
+@lru_cache(1024)
+def _who(name: str, number: str, domain: str) -> NameAddr:
+    """One value for all calls of one number."""
+    return NameAddr(name, sip_uri(number, domain))
 
 
 @dataclass(frozen=True, slots=True)

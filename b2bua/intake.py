@@ -138,16 +138,16 @@ class Intake:
 
     def seen_ip(self, incoming: Incoming) -> str:
         """The sender's own address, where a proxy that we trust is between."""
+        source = incoming.source
+        if not self._exchange.directory.edges and source.transport not in WEBSOCKET:
+            return ""
         ip, _ = self._sender(incoming)
-        return ip if ip != incoming.source.host else ""
+        return ip if ip != source.host else ""
 
     def _from_a_phone_there(self, incoming: Incoming) -> bool:
         """A phone registered from the very address and port, though a trunk calls from the address too."""
-        source = incoming.source
-        return any(
-            (binding.source_ip, binding.source_port) == (source.host, source.port)
-            for binding in self._exchange.locations.of(incoming.request.from_.uri.user)
-        )
+        bindings, source = self._exchange.locations.of(incoming.request.from_.uri.user), incoming.source
+        return bool(bindings) and any([(b.source_ip, b.source_port) == (source.host, source.port) for b in bindings])
 
     def _from_trunk(self, incoming: Incoming, trunk: Trunk) -> None:
         exchange, request = self._exchange, incoming.request

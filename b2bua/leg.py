@@ -71,8 +71,8 @@ class Leg(LegSound):
     """
 
     __slots__ = (
-        "__weakref__", "_description", "_early", "_heard_tag", "_watcher", "answered_at", "asked_to_offer",
-        "buy_rate", "direction", "early_tags", "extension", "from_", "invited_at", "left", "let_go", "moved_to",
+        "__weakref__", "_early", "_heard_tag", "_watcher", "answered_at", "asked_to_offer", "buy_rate", "description",
+        "direction", "early_tags", "extension", "from_", "invited_at", "left", "let_go", "moved_to",
         "party", "private", "rang", "referrals", "scopes", "seen_ip", "status", "to", "usage",
     )  # fmt: skip
 
@@ -123,17 +123,13 @@ class Leg(LegSound):
         self.masked = False
         """Keys may be somebody's password: the ladder shows that one was pressed, not which."""
         self._overheard: Callable[[str], None] | None = None
-        self._description = b""
+        self.description = b""
+        """Theirs as it came, to hand through when the media does not pass by us; ours where it does."""
         self.asked_to_offer = False
         """The next ACK brings the answer to an offer of ours."""
         self._early = _NOTHING
         """What each far end behind a forking proxy says before it answers, by its To tag."""
         self._heard_tag = ""
-
-    @property
-    def description(self) -> bytes:
-        """Their session description as it came: to hand through when the media does not pass by us."""
-        return self._description
 
     # Being rung
 
@@ -165,7 +161,7 @@ class Leg(LegSound):
             self._open_audio(codecs, hop)
             offer = self._audio.offer(beside.audio.codec if beside and beside.audio else None)
         self.usage = invite = ServerInvite(
-            self.call.core,
+            self.call.exchange.core,
             self,
             target=target,
             hop=hop,
@@ -209,7 +205,7 @@ class Leg(LegSound):
 
     def on_answer(self, response: Response) -> None:
         self.status = response.status
-        self._description = response.body
+        self.description = response.body
         try:
             self._hears_answer(response)
         except PeerError as error:  # nobody can talk: for us, and for the bill, it has not answered
@@ -255,14 +251,14 @@ class Leg(LegSound):
         invite.owner = self
         self.from_, self.to = invite.request.from_.uri.user, invite.request.uri.user
         if passed:
-            self._description = invite.request.body
+            self.description = invite.request.body
             return
         self._open_audio(codecs, invite.hop, invite.request.body)
         if invite.request.body:
-            self._description = self._audio.take_offer(invite.request.body, self.signals_from)
+            self.description = self._audio.take_offer(invite.request.body, self.signals_from)
         else:
             self.asked_to_offer = True  # 13.2.1: no offer in the INVITE, so ours goes in the 200
-            self._description = self._audio.offer()
+            self.description = self._audio.offer()
 
     def ring(self) -> None:
         """Ring back to who rang us."""
@@ -277,9 +273,9 @@ class Leg(LegSound):
             if self.audio is None:
                 self.usage.ring(b"" if self.usage.reliable else body)  # said reliably, it could not be another later
             elif self.asked_to_offer:
-                self.usage.ring(self._description if self.usage.reliable else b"")  # RFC 3262 5: our offer
+                self.usage.ring(self.description if self.usage.reliable else b"")  # RFC 3262 5: our offer
             elif body and other.audio and other.audio.peer:
-                self.usage.ring(self._description)
+                self.usage.ring(self.description)
                 self.call.join(self, other)
             else:
                 self.usage.ring()
@@ -290,7 +286,7 @@ class Leg(LegSound):
         if self.ended_at is not None:
             return
         self.status, self.answered_at = 200, self.call.now()
-        self.usage.answer(body or self._description)
+        self.usage.answer(body or self.description)
 
     def on_ack(self, request: Request) -> None:
         if self.audio is None and self.partner and self.partner.usage:
@@ -355,8 +351,9 @@ class Leg(LegSound):
 
     def expire(self) -> None:
         """Whoever counts on it learns that it is gone."""
-        for scope in () if self.let_go else self.scopes:
-            scope.fire(LegGone(self, self.left))
+        if self.scopes and not self.let_go:
+            for scope in self.scopes:
+                scope.fire(LegGone(self, self.left))
 
     def _end(self) -> None:
         if self.ended_at is not None:
@@ -371,7 +368,7 @@ class Leg(LegSound):
 
     def joined(self) -> None:
         """It talks: what only led there is let go, since a talk may be long."""
-        self._watcher, self._description, self.early_tags, self._early = None, b"", _NOBODY, _NOTHING
+        self._watcher, self.description, self.early_tags, self._early = None, b"", _NOBODY, _NOTHING
 
     def forget(self) -> None:
         """The call is over for long."""

@@ -54,8 +54,11 @@ class Locations:
 
     def of(self, number: str) -> tuple[Binding, ...]:
         """The live bindings of an extension."""
+        bindings = self._bindings.get(number)
+        if not bindings:
+            return ()
         now = self._wall()
-        return tuple(b for b in self._bindings.get(number, ()) if b.expires_at > now)
+        return tuple([b for b in bindings if b.expires_at > now])
 
     def behind_a_nat(self, ip: str, port: int) -> bool:
         """Whether a phone is registered from there whose own address is another: no connection can be opened to it."""

@@ -28,16 +28,16 @@ def records(
     return CallRecord(
         call.id, call.kind, account.id if account else None, call.wall(call.started),
         call.extension.number if call.extension else "", call.from_, call.to, ended, str(call.outcome),
-        round(call.talk_s * 1000), Micros(sum(cost for _, cost in costs)), account.currency if account else "",
-        total(leg.buy for leg in legs), str(call.verdict or ""),
+        round(call.talk_s * 1000), Micros(sum([cost for _, cost in costs])), account.currency if account else "",
+        total([leg.buy for leg in legs]), str(call.verdict or ""),
     ), legs  # fmt: skip
 
 
 def _leg_record(call: Call, leg: Leg, cost: Micros) -> LegRecord:
-    answered, ended, talk_s = leg.answered_at, leg.ended_at, leg.talk_s
+    answered, ended, talk_s, wall = leg.answered_at, leg.ended_at, leg.talk_s, call.wall
     return LegRecord(
-        call.id, leg.lane, leg.direction, call.wall(leg.invited_at), leg.from_, leg.to, leg.party,
-        None if answered is None else call.wall(answered), None if ended is None else call.wall(ended), leg.status,
+        call.id, leg.lane, leg.direction, wall(leg.invited_at), leg.from_, leg.to, leg.party,
+        None if answered is None else wall(answered), None if ended is None else wall(ended), leg.status,
         leg.left, round(talk_s * 1000), cost,
         # what it cost us, by the trunk's own clock: until its BYE
         None if leg.buy_rate is None or answered is None else price(leg.buy_rate, talk_s),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +19,12 @@ __all__ = ["Ringing"]
 class Ringing:
     """Far ends rung at once: the first to answer wins, the others are given up."""
 
+    __slots__ = ("_bell", "_following", "_hear", "_refusals", "_won", "legs")
+
     def __init__(self, hear: Hearer | None) -> None:
         self.legs: list[Leg] = []
         self._hear = hear
         self._refusals: dict[int, int] = {}
-        self._on_failure: dict[int, Callable[[int], bool]] = {}
         self._following: set[asyncio.Task[Leg]] = set()
         self._bell: asyncio.TimerHandle | None = None
         self._won: asyncio.Future[Leg] = asyncio.get_running_loop().create_future()
@@ -35,9 +36,9 @@ class Ringing:
         self.legs.append(leg)
         return leg
 
-    def on_failure(self, leg: Leg, instead: Callable[[int], bool]) -> None:
-        """What a failure of this leg leads to: True where something else is tried instead of it."""
-        self._on_failure[id(leg)] = instead
+    def instead(self, leg: Leg, status: int) -> bool:
+        """Whether something else is tried instead of a leg that has failed."""
+        return False
 
     def follow(self, leg: Leg, way: Coroutine[Any, Any, Leg], within_s: float) -> None:
         """Instead of `leg`, wait for what this gives; the bell rings so much longer."""
@@ -71,7 +72,6 @@ class Ringing:
             return won
         finally:
             self._bell.cancel()
-            self._on_failure.clear()  # they hold who rang by us: a circle that only the collector would end
             for task in self._following:
                 task.cancel()
             if self._won.done() and not self._won.cancelled():
@@ -99,9 +99,8 @@ class Ringing:
         return True
 
     def refused(self, leg: Leg, status: int) -> None:
-        instead = self._on_failure.get(id(leg))
         self._refusals[id(leg)] = status
-        if self._won.done() or instead is None or not instead(status):
+        if self._won.done() or not self.instead(leg, status):
             self._refuse(leg, status)
 
     def _refuse(self, leg: Leg, status: int) -> None:

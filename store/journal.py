@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_type_hints
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, insert, or_, select, true, update
@@ -126,7 +126,7 @@ class LegRecord(NamedTuple):
 
 def _texts(kind: type[Any]) -> Callable[[Any], tuple[str, ...]]:
     """How to get all the values of a record that are text."""
-    return attrgetter(*(name for name, annotation in kind.__annotations__.items() if annotation == "str"))
+    return attrgetter(*[name for name, what in get_type_hints(kind).items() if what is str])
 
 
 _TEXTS = {kind: _texts(kind) for kind in (RequestRecord, CallRecord, LegRecord)}

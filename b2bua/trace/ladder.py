@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Any, Literal
 
 from b2bua.desk import LadderRow
 from b2bua.trace.masking import masked
@@ -32,17 +32,10 @@ class LadderLimits:
     """Of all calls together; beyond it the oldest keep the first lines of their messages."""
 
 
-_Message = tuple[float, int, bool, bytes, Hop]
-"""When, on which lane, received or sent, the bytes, and where; a plain tuple, since every message makes one."""
-
-
-class _Fact(NamedTuple):
-    at: float
-    kind: Kind
-    source: int
-    target: int
-    title: str
-    detail: str
+_WIDTH = 5
+"""Each fact is five elements of one list, since a held call is mostly its ladder.  Of a message: when, on which lane,
+whether received, the bytes, and where; of anything else: when, (its kind, source and target), None, title, detail.
+"""
 
 
 class Ladders:
@@ -92,10 +85,10 @@ class Ladder:
 
     def __init__(self, ladders: Ladders, start: float, *, plain: bool) -> None:
         self._all = ladders
-        self._most = ladders.limits.messages
+        self._most = ladders.limits.messages * _WIDTH
         self.plain = plain
         self._start = start
-        self._facts: list[_Message | _Fact] = []
+        self._facts: list[Any] = []
         self._changed: asyncio.Event | None = None
         self._over = False
         self._short = False
@@ -106,16 +99,18 @@ class Ladder:
         """Keep only the first line of messages from here on, and of those that came."""
         self._short = True
         self.size = 0
-        self._facts = [
-            fact if isinstance(fact, _Fact) else (*fact[:3], _first_line(fact[3]), fact[4]) for fact in self._facts
+        self._facts[3::_WIDTH] = [
+            _first_line(said) if isinstance(said, bytes) else said for said in self._facts[3::_WIDTH]
         ]
 
     def sip(self, at: float, lane: int, received: bool, data: bytes, hop: Hop) -> None:
         """One SIP message of the leg in `lane`."""
         if len(self._facts) >= self._most:
             return
-        self._facts.append((at, lane, received, _first_line(data) if self._short else data, hop))
-        if not self._short:
+        if self._short:
+            self._facts += at, lane, received, _first_line(data), hop
+        else:
+            self._facts += at, lane, received, data, hop
             size = len(data)
             if not self.size:
                 self._all.keep(self)
@@ -128,9 +123,11 @@ class Ladder:
 
     def row(self, at: float, kind: Kind, source: int, target: int, title: str, detail: str = "") -> None:
         """Anything else."""
-        most = self._most
-        if len(self._facts) < (most // 2 if kind == "rtp" else most):  # an hour of figures leaves room for the end
-            self._facts.append(_Fact(at, kind, source, target, title, detail))
+        most = self._most // _WIDTH
+        if kind == "rtp":
+            most //= 2  # an hour of figures leaves room for the end
+        if len(self._facts) // _WIDTH < most:
+            self._facts += at, _known_row(kind, source, target), None, title, detail
             self._wake()
 
     def end(self) -> None:
@@ -140,7 +137,8 @@ class Ladder:
 
     def rows(self, after: int = -1) -> list[LadderRow]:
         """The rows with n > after."""
-        return [self._readable(n, fact) for n, fact in enumerate(self._facts) if n > after]
+        starts = range(max(0, after + 1) * _WIDTH, len(self._facts), _WIDTH)
+        return [self._readable(at // _WIDTH, *self._facts[at : at + _WIDTH]) for at in starts]
 
     async def watch(self, after: int = -1) -> AsyncIterator[LadderRow]:
         """The rows with n > after, then each new one until the call is over."""
@@ -159,17 +157,17 @@ class Ladder:
             self._changed.set()
             self._changed = None
 
-    def _readable(self, n: int, fact: _Message | _Fact) -> LadderRow:
-        at_s = round(fact[0] - self._start, 6)
-        if isinstance(fact, _Fact):
-            return LadderRow(n, at_s, fact.kind, fact.source, fact.target, fact.title, fact.detail)
-        _, lane, received, data, hop = fact
-        text, here = masked(data).decode("utf-8", "replace"), address_text(*self._all.local(hop))
-        there = address_text(hop.host, hop.port)
+    def _readable(self, n: int, at: float, lane: Any, received: bool | None, said: Any, where: Any) -> LadderRow:
+        at_s = round(at - self._start, 6)
+        if received is None:
+            kind, source, target = lane
+            return LadderRow(n, at_s, kind, source, target, said, where)
+        text, here = masked(said).decode("utf-8", "replace"), address_text(*self._all.local(where))
+        there = address_text(where.host, where.port)
         source, target, sent_from, sent_to = (
             (lane, RINGBACK, there, here) if received else (RINGBACK, lane, here, there)
         )
-        return LadderRow(n, at_s, "sip", source, target, _title(data), text, hop.transport, sent_from, sent_to)
+        return LadderRow(n, at_s, "sip", source, target, _title(said), text, where.transport, sent_from, sent_to)
 
 
 def address_text(host: str, port: int) -> str:
@@ -180,6 +178,12 @@ def address_text(host: str, port: int) -> str:
 def _first_line(data: bytes) -> bytes:
     line = data.lstrip().partition(b"\r\n")[0]
     return _known_line(line) if len(line) <= _LONGEST_KNOWN else line
+
+
+@lru_cache(256)
+def _known_row(kind: Kind, source: int, target: int) -> tuple[Kind, int, int]:
+    """One value for all rows of a kind."""
+    return kind, source, target
 
 
 @lru_cache(1024)

@@ -160,9 +160,9 @@ def test_only_triggers_that_rang_somebody_count(conn: Connection) -> None:
     journal.open_request(conn, triggered("elsewhere", 7.0, extension="001*901"))
     journal.open_request(conn, replace(asked("page", 8.0), extension="001*900"))
     for token in ("rang", "another"):
-        journal.write_call(conn, replace(CALL, id=token), [replace(PHONE, call_id=token)])
-    journal.write_call(conn, replace(CALL, id="only rung"), [
-        replace(PHONE, call_id="only rung", direction="in"), replace(PSTN, call_id="only rung"),
+        journal.write_call(conn, CALL._replace(id=token), [PHONE._replace(call_id=token)])
+    journal.write_call(conn, CALL._replace(id="only rung"), [
+        PHONE._replace(call_id="only rung", direction="in"), PSTN._replace(call_id="only rung"),
     ])
     assert [journal.count_triggers(conn, "001*900", number, 2.0) for number in ("5551", "5552", "5553", None)] == [
         2, 1, 0, 3,
