@@ -71,7 +71,7 @@ class _Phones(Ringing):
         self, call: Call, extension: Extension, shown: Shown, lane: int, hear: Leg | None, numbers: bool,
         trail: frozenset[str],
     ) -> None:
-        super().__init__(hear)
+        super().__init__(call.core, hear)
         self._call, self._extension, self._shown, self._lane, self._beside = call, extension, shown, lane, hear
         self._numbers, self._trail = numbers, trail
         self._by: dict[int, tuple[Binding, list[Binding]]] = {}
@@ -214,7 +214,7 @@ def _priced(call: Call, trunk: Trunk, number: str, paid: Paid | None) -> bool:
 async def _dial_server(call: Call, trunk: Trunk, hop: Hop, number: str, way: Way, *, more: bool) -> Leg:
     line = way.line or call.extension
     assert line is not None
-    dialling = Ringing(way.hear)
+    dialling = Ringing(call.core, way.hear)
     leg = dialling.leg(call, way.lane, trunk.name)
     leg.buy_rate = buy_rate(call.exchange.directory, trunk, number, call.exchange.wall())
     if way.paid is not None:

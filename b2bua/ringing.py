@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from b2bua.leg import ELSEWHERE, Hearer, Leg
 from b2bua.outcome import CallError, NotReached
+from sip_stack.core import SipCore
 
 if TYPE_CHECKING:
     from b2bua.call import Call
@@ -19,14 +20,16 @@ __all__ = ["Ringing"]
 class Ringing:
     """Far ends rung at once: the first to answer wins, the others are given up."""
 
-    __slots__ = ("_bell", "_following", "_hear", "_refusals", "_won", "legs")
+    __slots__ = ("_bell", "_core", "_following", "_hear", "_refusals", "_won", "legs")
 
-    def __init__(self, hear: Hearer | None) -> None:
+    def __init__(self, core: SipCore, hear: Hearer | None) -> None:
+        self._core = core
         self.legs: list[Leg] = []
         self._hear = hear
         self._refusals: dict[int, int] = {}
         self._following: set[asyncio.Task[Leg]] = set()
-        self._bell: asyncio.TimerHandle | None = None
+        self._bell = 0
+        """Which bell counts; 0: none does, before anybody waits and afterwards."""
         self._won: asyncio.Future[Leg] = asyncio.get_running_loop().create_future()
 
     def leg(self, call: Call, lane: int, party: str) -> Leg:
@@ -46,9 +49,8 @@ class Ringing:
         task = asyncio.get_running_loop().create_task(way)
         self._following.add(task)
         task.add_done_callback(partial(self._followed, leg))
-        if self._bell is not None:
-            self._bell.cancel()
-            self._bell = asyncio.get_running_loop().call_later(within_s, self._rung_out)
+        if self._bell:
+            self._ring_for(within_s)
 
     def _followed(self, leg: Leg, task: asyncio.Task[Leg]) -> None:
         self._following.discard(task)
@@ -66,12 +68,12 @@ class Ringing:
     async def winner(self, within_s: float) -> Leg:
         """The leg that answered.  Raises: NotReached."""
         won: Leg | None = None
-        self._bell = asyncio.get_running_loop().call_later(within_s, self._rung_out)
+        self._ring_for(within_s)
         try:
             won = await self._won
             return won
         finally:
-            self._bell.cancel()
+            self._bell = 0
             for task in self._following:
                 task.cancel()
             if self._won.done() and not self._won.cancelled():
@@ -80,9 +82,16 @@ class Ringing:
             for leg in self.legs:
                 if leg is not won:
                     leg.hangup(cause=cause)
+            self.legs, self._hear = [], None  # the timer still holds us
 
-    def _rung_out(self) -> None:
-        if not self._won.done():
+    def _ring_for(self, seconds: float) -> None:
+        """By a timer of the core's, which it costs nothing to leave behind."""
+        self._bell += 1
+        self._core.arm(self, f"bell {self._bell}", seconds)
+
+    def fire(self, timer: str) -> None:
+        """The bell rings, unless that is over, or was put off."""
+        if timer == f"bell {self._bell}" and not self._won.done():
             rang = any(leg.rang for leg in self.legs)
             self._won.set_exception(NotReached(480 if rang else 408, rang=rang))
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from b2bua.desk import TrunkState
 from b2bua.trunks.requests import TrunkClient
 from b2bua.trunks.rules import Health, Registration, after_cut, after_register, contact_user, is_alive
-from sip_stack.hop import RELIABLE, Hop
+from sip_stack.hop import Hop
 from sip_stack.message import Request, Response
 from store.values import Trunk
 
@@ -160,8 +160,7 @@ class Trunks:
         directory = self._exchange.directory
         if source.line and (found := directory.trunk_by_name(source.line)) is not None:
             return found  # by the connection that we opened to it
-        names = self._exchange.certified(source) if source.transport in RELIABLE else None
-        certified = directory.trunk_for_names(names) if names else None
+        certified = directory.trunk_for_names(names) if (names := self._exchange.certified(source)) else None
         if certified is not None or not self._by_contact:
             return certified
         called = directory.trunk(self._by_contact.get(request.uri.user, 0))

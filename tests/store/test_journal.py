@@ -179,6 +179,6 @@ def test_a_ladder_is_kept_packed_and_the_oldest_go(conn: Connection, monkeypatch
     assert {call_id for call_id, _ in packed} == {"c1", "c2", "c3"}
     assert max(size for _, size in packed) < 500
     for call_id in ("c4", "c5"):
-        journal.write_ladder(conn, call_id, 2.0, [CALL])
+        journal.write_ladder(conn, call_id, 2.0, [CALL._asdict()])
     assert conn.execute(select(ladders.c.call_id)).scalars().all() == ["c3", "c4", "c5"]
     assert journal.read_ladder(conn, "c4")[0]["reason"] == "talked"
