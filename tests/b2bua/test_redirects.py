@@ -373,9 +373,7 @@ def test_a_trunk_that_says_3xx_leads_nowhere() -> None:
     ([], []),
 ])  # fmt: skip
 def test_targets_by_q(contacts: list[str], users: list[str]) -> None:
-    response = Response(302, "Moved")
-    response.fields = {"Contact": contacts} if contacts else {}
+    response = Response(302, "Moved", {"Contact": contacts} if contacts else {})
     assert [uri.user for uri in targets_of(response)] == users
-    refused = Response(486, "Busy")
-    refused.fields = response.fields
+    refused = Response(486, "Busy", response.fields)
     assert targets_of(refused) == ()
