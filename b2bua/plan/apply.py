@@ -164,7 +164,7 @@ def _extensions(sync: Sync, plan: Plan, realm: str, new_id: Callable[[], str]) -
         "public_number": entry.public_number, "ring_s": entry.ring_s, "confirm_s": entry.confirm_s,
         "redirects": entry.redirects,
         "prack": entry.prack, "session_expires_s": entry.session_expires_s, "min_se_s": entry.min_se_s,
-        "caller_id": _caller_id(entry.caller_id, there.get((entry.number,))),
+        "caller_id": _caller_id(entry.caller_id, there.get((entry.number,)) if plan.whole else None),
         "callback": _callback(entry.callback, there.get((entry.number,))),
         "transfer": entry.transfer, **_digest_secrets(entry, realm),
     } for entry in plan.extension})
@@ -193,7 +193,7 @@ def with_hashes(plan: Plan, kept: Mapping[str, str]) -> Plan:
 
 
 def _caller_id(rules: CallerId, before: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The rules as their column keeps them; a number that was approved stays so while it stays."""
+    """The rules as their column keeps them; a number that was approved `before` stays so while it stays."""
     kept = before["caller_id"] if before else {}
     approved = rules.approved or (kept.get("approved", False) and kept.get("number") == rules.number)
     return _json(replace(rules, approved=approved))

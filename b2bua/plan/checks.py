@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from b2bua.money import parse_credit, parse_money
@@ -103,6 +103,8 @@ def _plus(plan: Plan, account: AccountEntry) -> Iterable[Fault]:
 
 
 MOST_ORDER_NUMBER = 64
+MOST_INSIDE = 50
+"""Intervals that one may leave out, with those that these leave out."""
 _PUBLIC = re.compile(r"\+?[0-9]{3,18}")
 
 
@@ -257,3 +259,16 @@ def _intervals(plan: Plan) -> Iterable[Fault]:
             new -= reached
         if entry.name in reached:
             yield plan.fault(f'without: "{entry.name}" would leave itself out', "interval", index, "without")
+        elif _is_too_deep((entry.name, entry.account), inside):
+            yield plan.fault(f"without: more than {MOST_INSIDE} intervals inside, counted wherever they are named",
+                             "interval", index, "without")
+
+
+def _is_too_deep(key: tuple[str, str], inside: Mapping[tuple[str, str], tuple[str, ...]]) -> bool:
+    """Intervals that leave out each other's would take ever more time to look at: 2^30 for thirty of them."""
+    found, left = -1, [key]
+    while left and found <= MOST_INSIDE:
+        at = left.pop()
+        found += 1
+        left += [(name, at[1] if (name, at[1]) in inside else "") for name in inside.get(at, ())]
+    return found > MOST_INSIDE

@@ -53,7 +53,7 @@ class Writer:
     def change(self, kind: KeptKind, row: Row, change: Document) -> Written:
         """Change an entry; gives it with its row.  Raises: NotDone."""
         before = kind.entry(row, Names(self.conn))
-        values = merged(as_written(document(before)), change)
+        values = _proven(before, merged(as_written(document(before)), change), change)
         for key in kind.key:
             if key in change and values.get(key, "") != getattr(before, key):
                 raise NotDone(f"{key}: the {kind.word} is known by it; make another one.", field=key)
@@ -161,6 +161,14 @@ def _key(kind: KeptKind, entry: Any) -> tuple[Any, ...]:
 
 def _named(kind: KeptKind, entry: Any) -> str:
     return kind.rows.name(_key(kind, entry))
+
+
+def _proven(before: Any, values: Document, change: Document) -> Document:
+    """The document; an approval goes with the number that it was of (SPEC 39)."""
+    rules = change.get("caller_id") if isinstance(before, ExtensionEntry) else None
+    if isinstance(rules, dict) and rules.get("number", before.caller_id.number) != before.caller_id.number:
+        return values | {"caller_id": values["caller_id"] | {"approved": rules.get("approved") or False}}
+    return values
 
 
 def _check_page(conn: Connection, entry: ExtensionEntry, row: Row | None) -> None:

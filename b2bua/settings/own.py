@@ -105,7 +105,11 @@ def check_room(conn: Connection, reach: Reach) -> None:
 
 def _inside(prefix: str, refusal: NotDone) -> NotDone:
     """The refusal with paths from the part of a document on, not from the whole."""
-    faults = [FaultView(each.field.removeprefix(prefix), each.reason, each.line) for each in refusal.faults]
-    return NotDone(refusal.sentence, refusal.status, refusal.field.removeprefix(prefix), refusal.line, faults)
+
+    def within(field: str) -> str:
+        return "enabled" if field == prefix[:-1] else field.removeprefix(prefix)
+
+    faults = [FaultView(within(each.field), each.reason, each.line) for each in refusal.faults]
+    return NotDone(refusal.sentence, refusal.status, within(refusal.field), refusal.line, faults)
 
 

@@ -14,10 +14,13 @@ from tests.settings.scene import Scene
 from tests.virtual import VirtualLoop
 from tests.world import World
 
-__all__ = ["Probe", "Row", "seen"]
+__all__ = ["Change", "Probe", "Row", "by_file", "seen"]
 
 Probe = Callable[[Scene], Awaitable[Any]]
 """Uses the server as phones, trunks and browsers do, and gives what is seen of it; leaves it at rest."""
+
+Change = Callable[[World, "Row"], Awaitable[str]]
+"""Makes of the first file the second, on the running server; gives what is said."""
 
 _TAKEN_S = 1.0
 """docs/configuration.md: a running server takes a change within a second."""
@@ -55,9 +58,14 @@ class Row:
         return first, written(self.given, {self.place: self.after}, self.also)[0]
 
 
-def seen(row: Row) -> list[Any]:
-    """What is seen at first, for the next call after `apply`, and after a restart."""
-    looks: list[Any] = VirtualLoop(limit_s=20_000.0).run(_seen(row))
+async def by_file(world: World, row: Row) -> str:
+    """The second file is applied; what that says."""
+    return "\n".join(world.applies(row.files()[1]))
+
+
+def seen(row: Row, change: Change = by_file) -> list[Any]:
+    """What is seen at first, for the next call after a change, and after a restart."""
+    looks: list[Any] = VirtualLoop(limit_s=20_000.0).run(_seen(row, change))
     return looks
 
 
@@ -66,10 +74,10 @@ async def _look(row: Row, scene: Scene) -> Any:
         return await row.probe(scene)
 
 
-async def _seen(row: Row) -> list[Any]:
+async def _seen(row: Row, change: Change) -> list[Any]:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
-    before, after = row.files()
+    before = row.files()[0]
     world, looks = World(loop, before, servers=row.servers), []
     try:
         await world.exchange.open()
@@ -77,7 +85,7 @@ async def _seen(row: Row) -> list[Any]:
         try:
             scene = Scene(world)
             looks.append(await _look(row, scene))
-            said = "\n".join(world.applies(after))
+            said = await change(world, row)
             assert row.says in said, said
             await asyncio.sleep(_TAKEN_S)
             assert world.exchange.directory.version == world.read(config_version), "the server takes the file"

@@ -26,10 +26,11 @@ from store import tables
 from store.database import Database, transact
 from store.directory import config_version
 from store.tokens import new_token
-from tests.settings.row import Row
+from tests.settings.row import Row, seen
 from tests.settings.table import TABLE
 from tests.webform.api import OPERATOR, api_app, as_holder
 from tests.webform.ground import Clock
+from tests.world import World
 
 Document = dict[str, Any]
 PATHS = {each.kind: each.path for each in SETTINGS}
@@ -171,3 +172,27 @@ async def test_the_api_changes_what_apply_changes(kind: str, tmp_path: Path) -> 
                 await written_back(one, kind, [each for each in after[kind] if each not in before.get(kind, [])])
             assert await by_file.read(everything) == wanted, row.place
             assert await by_file.read(config_version) == version, row.place
+
+
+async def by_api(world: World, row: Row) -> str:
+    """The requests that make of the first file the second, to the API of the running server."""
+    with world.database.engine.begin() as conn:
+        let_in(conn)
+    async with as_holder(api_app(world.database, world.wall), OPERATOR) as api:
+        api.base_url = httpx.URL(f"{api.base_url}/api/v1")
+        await changed(api, *map(tomllib.loads, row.files()))
+    return row.says
+
+
+LIVE = {
+    "account.rate_table", "account.dial_plan.refused", "extension.password", "extension.ring_s",
+    "extension.callnow.paused", "extension.callnow.interval", "extension.callback.trigger_s", "trunk.out_prefix",
+    "trunk.ring_s", "did.extension", "route.prefix", "charging_plan.factor", "interval.limits", "server.time_zone",
+}  # fmt: skip
+"""One or two of each kind: that every key is written as by a file is above."""
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.setting in LIVE], ids=lambda row: row.place)
+def test_a_change_by_api_holds_for_the_next_call_and_after_a_restart(row: Row) -> None:
+    before, after = row.seen
+    assert seen(row, by_api) == [before, after, after]
