@@ -82,7 +82,8 @@ def difference(before: Any, after: Any) -> Any:
     if not (isinstance(before, dict) and isinstance(after, dict)):
         return after
     return {key: None for key in before if key not in after} | {
-        key: difference(before.get(key), value) for key, value in after.items() if value != before.get(key)
+        key: difference(before.get(key), value) for key, value in after.items()
+        if value != before.get(key) or key == "approved"  # it is said again for another number
     }  # fmt: skip
 
 
