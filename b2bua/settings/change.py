@@ -88,7 +88,7 @@ class Writer:
             names = Names(self.conn)
             rows = self.conn.execute(select(kind.rows.table).where(*kind.rows.only)).mappings()
             all_of_them = [kind.entry(row, names) for row in rows]
-            others = tuple(each for each in all_of_them if _key(kind, each) != _key(kind, entry))
+            others = tuple(each for each in all_of_them if kind.name_of(each) != kind.name_of(entry))
         plan = _plan(kind, entry, *others)
         if faults := [fault for fault in faults_between(plan) if fault.path[:2] == (kind.kind, 0)]:
             raise BadPlan("", faults)
@@ -117,7 +117,7 @@ def entry_row(conn: Connection, kind: KeptKind, entry: Any) -> Row | None:
     """The row of the entry that is known by the same."""
     names, where = Names(conn), []
     ids = {"account_id": names.accounts, "trunk_id": names.trunks}
-    for column, value in zip(kind.rows.key, _key(kind, entry), strict=True):
+    for column, value in zip(kind.rows.key, kind.name_of(entry), strict=True):
         if column in ids:
             found = [row_id for row_id, name in ids[column].items() if name == value]
             if not found:
@@ -155,12 +155,8 @@ def _plan(kind: KeptKind, *entries: Any) -> Plan:
     return replace(_NOTHING, **said)
 
 
-def _key(kind: KeptKind, entry: Any) -> tuple[Any, ...]:
-    return tuple(getattr(entry, name) for name in kind.key)
-
-
 def _named(kind: KeptKind, entry: Any) -> str:
-    return kind.rows.name(_key(kind, entry))
+    return kind.rows.name(kind.name_of(entry))
 
 
 def _proven(before: Any, values: Document, change: Document) -> Document:

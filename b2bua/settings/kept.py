@@ -89,6 +89,10 @@ class KeptKind:
     def word(self) -> str:
         return self.rows.word
 
+    def name_of(self, entry: Any) -> tuple[Any, ...]:
+        """What tells an entry from the others of its kind."""
+        return tuple(getattr(entry, name) for name in self.key)
+
 
 def _account(row: Row, names: Names) -> AccountEntry:
     limit = row["credit_limit"]
