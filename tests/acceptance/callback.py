@@ -26,14 +26,17 @@ B_BY_T2 = '[[route]]\nprefix = "04"\ntrunk = "R2"\n'
 TENTH = (("first_interval_s = 30\n", "first_interval_s = 3\n"), ("increment_s = 30\n", "increment_s = 3\n"))
 """04 costs 0.10 for every 3 s begun: a tenth of AT-19's interval."""
 OWNER = "client"
-_CB = 'public_number = "5555559000"\n'
-_SETTINGS = {"enabled": True, "trigger_s": 3, "dial_s": 5, "password": "4321"}
+_SETTINGS = {"trigger_s": 3, "dial_s": 5, "password": "4321"}
 
 
 def callback(**settings: object) -> Change:
     """001*900 as SPEC part B has it, with other settings where given; None takes one away."""
     kept = {name: value for name, value in {**_SETTINGS, **settings}.items() if value is not None}
-    return _CB, f"{_CB}[extension.callback]\n" + "".join(f"{name} = {_toml(value)}\n" for name, value in kept.items())
+    return _section(_SETTINGS), _section(kept)
+
+
+def _section(settings: Mapping[str, object]) -> str:
+    return "[extension.callback]\n" + "".join(f"{name} = {_toml(value)}\n" for name, value in settings.items())
 
 
 def _toml(value: object) -> str:

@@ -522,7 +522,7 @@ def test_h20_an_extension_has_no_emergency_number_of_its_country(conn: Connectio
 AS_DIALLED = (
     'dial_plan = { mode = "as-dialled", strip = ["+1"], refused = ["112", "911", "000", "1900"], min_digits = 6 }\n'
 )
-PAGE_ID, NUMBER = 'id = "john_doe"\n', 'kind = "callback"\nname = "Callback"\npublic_number = "5555559000"\n'
+PAGE_ID, DIAL_S = 'id = "john_doe"\n', "dial_s = 5\n"
 UNMATCHED = [
     pytest.param(PAGE_ID, 'forbidden = ["{}"]', 'callnow of 001*002: forbidden: "{}"', id="a page's fence"),
     pytest.param(PAGE_ID, 'allowed = ["{}"]', 'callnow of 001*002: allowed: "{}"', id="... the other way"),
@@ -530,7 +530,7 @@ UNMATCHED = [
                  id="a rule by number"),
     pytest.param(PAGE_ID, 'rules = [{{ do = "accept", prefix = "{}" }}]', 'callnow of 001*002: rules: prefix: "{}"',
                  id="a rule by prefix"),
-    pytest.param(NUMBER, '[extension.callback]\nforbidden = ["{}"]', 'callback of 001*900: forbidden: "{}"',
+    pytest.param(DIAL_S, 'forbidden = ["{}"]', 'callback of 001*900: forbidden: "{}"',
                  id="a callback number's fence"),
 ]
 
