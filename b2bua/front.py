@@ -30,7 +30,7 @@ from b2bua.desk import (
 from b2bua.exchange import Exchange
 from b2bua.explain import proof, sentence
 from b2bua.money import format_money
-from b2bua.rules.admission import Limits
+from b2bua.rules.limits import Limits
 from b2bua.visitors.requests import Visitors
 from store import ledger
 from store.meta import ADMIN_TOKEN_HASH, read_meta, write_meta

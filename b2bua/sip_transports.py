@@ -9,8 +9,9 @@ from contextlib import AsyncExitStack
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
-from b2bua.config import BadConfig, Config, Places, listed, split_address
+from b2bua.config import BadConfig, Config
 from b2bua.exchange import Exchange
+from b2bua.places import Places, listed, split_address
 from b2bua.rules.edge import behind_proxies
 from b2bua.trunks.tls import TrunkContexts
 from sip_stack.core import SipCore

@@ -17,14 +17,15 @@ from pathlib import Path
 import uvicorn
 
 from b2bua.codes.calls import CodeCalls, NewCode
-from b2bua.config import BadConfig, Config, ServerConfig, listed, split_address, split_host
+from b2bua.config import BadConfig, Config, ServerConfig
 from b2bua.control import control
 from b2bua.exchange import Exchange
 from b2bua.front import DemoControls, FrontDesk
 from b2bua.gate import Gate
 from b2bua.office.office import BackOffice
+from b2bua.places import listed, split_address, split_host
 from b2bua.random_ids import random_ids
-from b2bua.rules.admission import Limits
+from b2bua.rules.limits import Limits
 from b2bua.secret_hash import hash_secret
 from b2bua.sip_transports import SipTransports, media_places, resolver
 from b2bua.stir.service import BadFiles, Stir

@@ -26,7 +26,8 @@ from b2bua.cli import trace as cli_trace
 from b2bua.cli import trunk as cli_trunk
 from b2bua.cli.common import ConfigOption, DatabaseOption, clear_errors
 from b2bua.cli.why import why
-from b2bua.config import BadConfig, Config, read_config, split_address
+from b2bua.config import BadConfig, Config, read_config
+from b2bua.places import split_address
 from sip_stack.batch_loop import BatchLoop
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from b2bua.cli.common import ConfigOption, DatabaseOption, clear_errors, database_url
-from b2bua.config import BadConfig, Config, listed, read_config, split_address
+from b2bua.config import BadConfig, Config, read_config
+from b2bua.places import listed, split_address
 from b2bua.random_ids import random_ids
 from b2bua.sip_transports import resolver
 from b2bua.trunks.probe import Nobody, Probe

@@ -18,8 +18,9 @@ from b2bua.feed import Feed
 from b2bua.links.signed_links import masked_number, take_use
 from b2bua.outcome import Outcome
 from b2bua.rules.accept_rules import verdict
-from b2bua.rules.admission import AWAY, Facts, Limits, Reason, admit_callnow
+from b2bua.rules.admission import AWAY, Facts, Reason, admit_callnow
 from b2bua.rules.later import LONGEST_WAIT_S, next_try, told_moment, tried_again
+from b2bua.rules.limits import Limits
 from b2bua.rules.meter import price, talk_limit
 from b2bua.visitors.facts import hours_of, read_facts, same_for, zone_of
 from b2bua.visitors.waiting import AcceptedRequest, WaitingList

@@ -28,15 +28,14 @@ from b2bua.rules.admission import (
     AWAY,
     NOT_AVAILABLE,
     Facts,
-    Limits,
     Reason,
-    RecentRequests,
     admit_callnow,
     admit_later,
     misfilled,
     refuse,
 )
 from b2bua.rules.later import slots, told_day, told_hour
+from b2bua.rules.limits import Limits, RecentRequests
 from b2bua.rules.spelling import same_number
 from b2bua.visitors.calls import VisitorCalls
 from b2bua.visitors.facts import hours_of, opening_of, zone_of

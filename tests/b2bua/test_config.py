@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from b2bua.config import Addresses, BadConfig, Config, MediaConfig, ServerConfig, WebConfig, own_address, read_config
-from b2bua.rules.admission import LimitNumbers
+from b2bua.config import Addresses, BadConfig, Config, MediaConfig, ServerConfig, WebConfig, read_config
+from b2bua.places import own_address
 from b2bua.rules.code_admission import CodeLimits
+from b2bua.rules.limits import LimitNumbers
 
 
 @pytest.mark.parametrize(

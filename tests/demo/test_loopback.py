@@ -5,8 +5,8 @@ import socket
 
 import pytest
 
-from b2bua.config import own_address
 from b2bua.demo.loopback import LoopbackTransport, is_here, locate_here
+from b2bua.places import own_address
 from sip_stack.core import Hop
 
 
