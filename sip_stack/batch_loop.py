@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
+from functools import partial
 from typing import TypeVarTuple
 
 __all__ = ["BatchLoop"]
@@ -36,7 +37,13 @@ class BatchLoop(asyncio.SelectorEventLoop):
         self._made_ready.append(handle)
         return handle
 
-    def batch(self, work: Callable[[], None]) -> None:
+    def call_soon_threadsafe(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        """As ever; what another thread tells, the database's above all, is a batch too."""
+        return super().call_soon_threadsafe(self.batch, partial(callback, *args), context=context)
+
+    def batch(self, work: Callable[[], object]) -> None:
         """Do `work`, which never waits, and then everything that it has made ready, and what that makes ready."""
         self._made_ready = ready = deque[asyncio.Handle]()
         try:

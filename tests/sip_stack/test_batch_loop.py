@@ -126,6 +126,29 @@ def test_timeouts_inside_tasks_of_a_batch_run_out() -> None:
     assert run(main) == "timed out"
 
 
+def test_what_another_thread_tells_is_a_batch() -> None:
+    async def main(loop: BatchLoop) -> list[str]:
+        said: list[str] = []
+        told: asyncio.Future[str] = loop.create_future()
+
+        async def flow() -> None:
+            said.append(await told)
+            loop.call_soon(said.append, "sent")
+
+        def tell() -> None:
+            asyncio.SelectorEventLoop.call_soon(loop, said.append, "another callback")
+            told.set_result("told")
+
+        waiting = asyncio.create_task(flow())
+        await asyncio.sleep(0)
+        await asyncio.to_thread(loop.call_soon_threadsafe, tell)
+        await waiting
+        await asyncio.sleep(0)
+        return said
+
+    assert run(main) == ["told", "sent", "another callback"]
+
+
 def test_what_raises_is_reported_and_the_others_go_on(caplog: pytest.LogCaptureFixture) -> None:
     async def main(loop: BatchLoop) -> list[str]:
         said: list[str] = []
