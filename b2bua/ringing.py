@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,19 @@ if TYPE_CHECKING:
 __all__ = ["Ringing"]
 
 
+class _Bell:
+    """A timer of the core's, which it costs next to nothing to leave behind."""
+
+    __slots__ = ("rung_out",)
+
+    def __init__(self, rung_out: Callable[[], None]) -> None:
+        self.rung_out: Callable[[], None] | None = rung_out
+
+    def fire(self, timer: str) -> None:
+        if self.rung_out is not None:
+            self.rung_out()
+
+
 class Ringing:
     """Far ends rung at once: the first to answer wins, the others are given up."""
 
@@ -28,8 +41,7 @@ class Ringing:
         self._hear = hear
         self._refusals: dict[int, int] = {}
         self._following: set[asyncio.Task[Leg]] = set()
-        self._bell = 0
-        """Which bell counts; 0: none does, before anybody waits and afterwards."""
+        self._bell: _Bell | None = None
         self._won: asyncio.Future[Leg] = asyncio.get_running_loop().create_future()
 
     def leg(self, call: Call, lane: int, party: str) -> Leg:
@@ -49,7 +61,7 @@ class Ringing:
         task = asyncio.get_running_loop().create_task(way)
         self._following.add(task)
         task.add_done_callback(partial(self._followed, leg))
-        if self._bell:
+        if self._bell is not None:
             self._ring_for(within_s)
 
     def _followed(self, leg: Leg, task: asyncio.Task[Leg]) -> None:
@@ -73,7 +85,7 @@ class Ringing:
             won = await self._won
             return won
         finally:
-            self._bell = 0
+            self._stop_bell()
             for task in self._following:
                 task.cancel()
             if self._won.done() and not self._won.cancelled():
@@ -82,16 +94,19 @@ class Ringing:
             for leg in self.legs:
                 if leg is not won:
                     leg.hangup(cause=cause)
-            self.legs, self._hear = [], None  # the timer still holds us
 
     def _ring_for(self, seconds: float) -> None:
-        """By a timer of the core's, which it costs nothing to leave behind."""
-        self._bell += 1
-        self._core.arm(self, f"bell {self._bell}", seconds)
+        self._stop_bell()
+        self._bell = _Bell(self._rung_out)
+        self._core.arm(self._bell, "bell", seconds)
 
-    def fire(self, timer: str) -> None:
-        """The bell rings, unless that is over, or was put off."""
-        if timer == f"bell {self._bell}" and not self._won.done():
+    def _stop_bell(self) -> None:
+        if self._bell is not None:
+            self._bell.rung_out = None
+            self._bell = None
+
+    def _rung_out(self) -> None:
+        if not self._won.done():
             rang = any(leg.rang for leg in self.legs)
             self._won.set_exception(NotReached(480 if rang else 408, rang=rang))
 
