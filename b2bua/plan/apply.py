@@ -158,7 +158,7 @@ def _without(values: dict[str, Any], *names: str) -> dict[str, Any]:
 def _extensions(sync: Sync, plan: Plan, realm: str, new_id: Callable[[], str]) -> None:
     if plan.extension is None:
         return
-    payers, there = sync.ids(ACCOUNTS), sync.rows(EXTENSIONS)
+    payers, there = sync.ids(ACCOUNTS), sync.rows(EXTENSIONS, [(entry.number,) for entry in plan.extension])
     sync.write(EXTENSIONS, {(entry.number,): {
         "account_id": payers[entry.account], "kind": entry.kind, "name": entry.name,
         "public_number": entry.public_number, "ring_s": entry.ring_s, "confirm_s": entry.confirm_s,
@@ -222,7 +222,8 @@ def _callnow_rows(
     sync: Sync, entries: tuple[ExtensionEntry, ...], new_id: Callable[[], str],
 ) -> dict[tuple[int], dict[str, Any]]:
     """The settings of every extension that has or had some; an ID, once allocated, is kept (SPEC 4)."""
-    ids, there = sync.ids(EXTENSIONS), sync.rows(CALLNOW)
+    ids = sync.ids(EXTENSIONS)
+    there = sync.rows(CALLNOW, [(ids[entry.number],) for entry in entries])
     written = {entry.callnow.id for entry in entries if entry.callnow and entry.callnow.id}
     taken = {row["page_id"] for row in there.values()} | written
     wanted: dict[tuple[int], dict[str, Any]] = {}
@@ -262,7 +263,7 @@ def _numbers(sync: Sync, plan: Plan) -> None:
     extensions, trunks = sync.ids(EXTENSIONS), sync.ids(TRUNKS)
     names = {trunk_id: name for name, trunk_id in trunks.items()}
     if plan.did is not None:
-        payers, rows = sync.ids(ACCOUNTS), sync.rows(EXTENSIONS)
+        payers, rows = sync.ids(ACCOUNTS), sync.rows(EXTENSIONS, [(entry.extension,) for entry in plan.did])
         sync.write(DIDS, {(entry.number,): {
             "account_id": payers[entry.account] if entry.account else rows[entry.extension,]["account_id"],
             "extension_id": extensions[entry.extension] if entry.extension else None,

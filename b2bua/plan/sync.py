@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,15 +58,17 @@ class Sync:
         self._unchanged: dict[str, int] = {}
         self._gone: list[tuple[Kind, dict[str, Any], str]] = []
 
-    def rows(self, kind: Kind) -> dict[tuple[Any, ...], dict[str, Any]]:
-        found = self.conn.execute(select(kind.table).where(*kind.only)).mappings()
+    def rows(self, kind: Kind, keys: Iterable[tuple[Any, ...]]) -> dict[tuple[Any, ...], dict[str, Any]]:
+        """All rows by key; where others stay as they are, only those whose key begins as one of these."""
+        some = [] if self.whole else [kind.table.c[kind.key[0]].in_({key[0] for key in keys})]
+        found = self.conn.execute(select(kind.table).where(*kind.only, *some)).mappings()
         return {tuple(row[name] for name in kind.key): dict(row) for row in found}
 
     def write(self, kind: Kind, wanted: Mapping[tuple[Any, ...], dict[str, Any]],
               name: Callable[[tuple[Any, ...]], str] | None = None, keep: bool = False,
               gone: Callable[[tuple[Any, ...]], bool] = lambda key: True) -> None:
         """Create and change rows; those not wanted are removed at the end, unless `keep` or not `gone` by their key."""
-        shown, there = name or kind.name, self.rows(kind)
+        shown, there = name or kind.name, self.rows(kind, wanted)
         for key, values in wanted.items():
             named = dict(zip(kind.key, key, strict=True))
             before = there.get(key)
