@@ -121,9 +121,9 @@ def parse_via(text: str) -> Via:
     branch, more, rest = after.partition(";")
     if not found or '"' in text or not is_token(branch):
         return _read_via(text)
-    sent = _read_via(before)  # all but the branch comes again with every message of the same far end
+    transport, host, port, params = _read_via(before)  # all but the branch comes again with each message of a far end
     behind = parse_params(f";{rest}") if more else ()
-    return Via(sent.transport, sent.host, sent.port, (*sent.params, ("branch", branch), *behind))
+    return Via(transport, host, port, (*params, ("branch", branch), *behind))
 
 
 @remembered
