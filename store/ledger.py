@@ -98,6 +98,7 @@ _ACCOUNT = select(
 ).where(accounts.c.id == bindparam("account")).with_for_update()
 _HOLD = select(holds).where(holds.c.id == bindparam("hold")).with_for_update()
 _HOLD_OF_LEG = select(holds).where(holds.c.call_id == bindparam("call"), holds.c.leg == bindparam("which"))
+_HOLDS_OF_CALL = select(holds).where(holds.c.call_id == bindparam("call")).order_by(holds.c.id)
 _MOVE = update(accounts).where(accounts.c.id == bindparam("account")).values(
     balance=accounts.c.balance + bindparam("more_balance"), held=accounts.c.held + bindparam("more_held"),
 )
@@ -389,7 +390,7 @@ def _hold(conn: Connection, hold_id: int) -> RowMapping:
 
 
 def _holds_of(conn: Connection, call_id: str) -> Sequence[RowMapping]:
-    return conn.execute(select(holds).where(holds.c.call_id == call_id).order_by(holds.c.id)).mappings().all()
+    return conn.execute(_HOLDS_OF_CALL, {"call": call_id}).mappings().all()
 
 
 def _value(row: RowMapping) -> Hold:

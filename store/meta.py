@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from store.tables import meta
 
@@ -21,9 +21,12 @@ SERVICE_ROUTE = "service_route"
 TIME_ZONE = "time_zone"
 
 
+_VALUE = select(meta.c.value).where(meta.c.key == bindparam("name"))  # asked for twice a second
+
+
 def read_meta(conn: Connection, key: str) -> str | None:
     """The setting, None when it was never written."""
-    return conn.execute(select(meta.c.value).where(meta.c.key == key)).scalar_one_or_none()
+    return conn.execute(_VALUE, {"name": key}).scalar_one_or_none()
 
 
 def write_meta(conn: Connection, key: str, value: str) -> None:
