@@ -32,7 +32,7 @@ def text_faults(path: Path, value: Any) -> Iterator[tuple[Path, str]]:
         kept = value.translate(_LINES) if path[-1] in _MANY_LINES else value
         if any(unicodedata.category(character) == "Cc" for character in kept):
             yield path, "a text here has no control characters"
-        most = _MOST_OF_LINES if path[-1] in _MANY_LINES else _MOST
+        most = _MOST_OF_LINES if path[-1] in _MANY_LINES or "headers" in path else _MOST
         if len(value) > most:
             yield path, f"a text here has up to {most} characters"
 
