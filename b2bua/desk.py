@@ -8,6 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Literal, Protocol
 
+from b2bua.accounts.desk import AccountDesk, AccountRechargeView, BalanceView
 from b2bua.links.desk import KeyRotation, LinkDesk, LinkView, MadeLink, NewLink, RotatedKey
 from b2bua.office import desk as office_desk
 from b2bua.office.desk import (
@@ -50,18 +51,19 @@ from b2bua.prices.desk import (
 from b2bua.settings.desk import CALLNOW, SETTINGS, EntryList, EntryType, Money, ServerSettings, SettingsDesk
 
 __all__ = [
-    "CALLNOW", "SETTINGS", "Accepted", "AppliedView", "BlockedView", "CallNowPage", "CallView", "CallbackView",
-    "CallerChange", "CallerList", "CallerView", "CodeCallView", "DemoCallback", "DemoState", "Desk", "EntryList",
-    "EntryType", "ExtensionView", "FaultView", "Holder", "ImportView", "KeyRotation", "LadderRow", "LegView",
-    "LinkDesk", "LinkPass", "LinkView", "MadeLink", "MarginView", "MarginsBy", "Money", "NewBlocked", "NewCaller",
-    "NewLink", "NewRecharge", "NotDone", "Office", "PriceDesk", "PriceView", "Progress", "PublicCallerIdChange",
-    "PublicCallerIdView", "PublicNumberView", "QuotaView", "RateCloneView", "RateImportView", "RateTableView",
-    "RateView", "RechargeView", "Refused", "RotatedKey", "ServerSettings", "SettingsDesk", "SlotChoice", "SlotDay",
-    "Stage", "StoryView", "TrunkPriceView", "TrunkState", "TypedCode", "VisitorRequest", "VisitorStatus",
+    "CALLNOW", "SETTINGS", "Accepted", "AccountDesk", "AccountRechargeView", "AppliedView", "BalanceView",
+    "BlockedView", "CallNowPage", "CallView", "CallbackView", "CallerChange", "CallerList", "CallerView",
+    "CodeCallView", "DemoCallback", "DemoState", "Desk", "EntryList", "EntryType", "ExtensionView", "FaultView",
+    "Holder", "ImportView", "KeyRotation", "LadderRow", "LegView", "LinkDesk", "LinkPass", "LinkView",
+    "MadeLink", "MarginView", "MarginsBy", "Money", "NewBlocked", "NewCaller", "NewLink", "NewRecharge",
+    "NotDone", "Office", "PriceDesk", "PriceView", "Progress", "PublicCallerIdChange", "PublicCallerIdView",
+    "PublicNumberView", "QuotaView", "RateCloneView", "RateImportView", "RateTableView", "RateView",
+    "RechargeView", "Refused", "RotatedKey", "ServerSettings", "SettingsDesk", "SlotChoice", "SlotDay", "Stage",
+    "StoryView", "TrunkPriceView", "TrunkState", "TypedCode", "VisitorRequest", "VisitorStatus",
 ]  # fmt: skip
 
 
-class Office(office_desk.Office, PriceDesk, LinkDesk, SettingsDesk, Protocol):
+class Office(office_desk.Office, AccountDesk, PriceDesk, LinkDesk, SettingsDesk, Protocol):
     """Everything that the API can ask."""
 
 

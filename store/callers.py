@@ -16,7 +16,8 @@ from store.values import AuthorisedCaller, Micros
 
 __all__ = [
     "CallerRow", "Quota", "Recharge", "active_count", "add_caller", "count_callers", "edit_caller", "find_caller",
-    "get_caller", "quota_of", "recharge_caller", "recharges", "remove_caller", "search_callers", "set_enabled",
+    "get_caller", "quota_of", "recharge_account", "recharge_caller", "recharges", "remove_caller", "search_callers",
+    "set_enabled",
 ]
 
 
@@ -156,10 +157,19 @@ def recharge_caller(
 ) -> Recharge:
     """Add credit, take some when negative, or make it unlimited (None); by SPEC 60 and H9.
 
-    An order number is posted once: again, it gives the row that it has made.
-    Raises: Duplicate when it was used for another amount; StoreError for an unknown row.
+    Raises: as `recharge_account`; StoreError for an unknown row.
     """
-    account_id = _must(conn, caller_id).account_id
+    return recharge_account(conn, _must(conn, caller_id).account_id, amount, order_number, at)
+
+
+def recharge_account(
+    conn: Connection, account_id: int, amount: Micros | None, order_number: str, at: float,
+) -> Recharge:
+    """The same for a wallet, or the account of a client.
+
+    An order number is posted once: again, it gives the row that it has made.
+    Raises: Duplicate when it was used for another amount.
+    """
     books.recharge(conn, account_id, amount, order_number, at)
     mine = [ledger.c.order_number == order_number] if order_number else []
     return _recharges(conn, account_id, *mine)[-1]

@@ -22,10 +22,13 @@ from store.unspent import take_back
 from store.values import Micros, Rate
 
 __all__ = [
-    "Balance", "Entry", "FreePool", "Hold", "Settlement", "audit", "balance", "entries", "extend_free", "extend_hold",
-    "free_left", "heartbeat", "holds_of", "mark_answered", "monthly_fee", "move_held", "open_holds", "order_amount",
-    "place_hold", "recharge", "settle", "settle_after_crash", "used_since",
+    "FEE_ORDER", "Balance", "Entry", "FreePool", "Hold", "Settlement", "audit", "balance", "entries", "extend_free",
+    "extend_hold", "free_left", "heartbeat", "holds_of", "mark_answered", "monthly_fee", "move_held", "open_holds",
+    "order_amount", "place_hold", "recharge", "settle", "settle_after_crash", "used_since",
 ]
+
+FEE_ORDER = "fee "
+"""How the order number of a month's fee begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +287,7 @@ def _recharged(account: RowMapping, amount: Micros | None, held: int) -> tuple[i
 
 def monthly_fee(conn: Connection, account_id: int, amount: Micros, month: str, at: float) -> bool:
     """Take the fee of a month, `2026-11`, of a postpaid account, once; False when it was taken before."""
-    order = f"fee {month}"
+    order = f"{FEE_ORDER}{month}"
     account = _account(conn, account_id)
     if account["plan"] != "postpaid" or _order(conn, account_id, order):
         return False

@@ -37,6 +37,7 @@ from b2bua.desk import (
     StoryView,
     TypedCode,
 )
+from webform.api_accounts import AccountApi
 from webform.api_guard import Bouncer, Json, on_http_error, read_body, read_count, read_json, read_switch
 from webform.api_links import LinkApi
 from webform.api_prices import PriceApi
@@ -60,6 +61,7 @@ class Api:
 
     def __init__(self, office: Office, address: Callable[[Request], str], clock: Callable[[], float]) -> None:
         self._office = office
+        self._accounts = AccountApi(office)
         self._links = LinkApi(office)
         self._prices = PriceApi(office)
         self._settings = SettingsApi(office)
@@ -149,6 +151,7 @@ class Api:
                       "Its SIP messages as a capture file; secrets are masked", self._get_pcap, gives=PCAP),
             *self._links.operations(),
             *self._prices.operations(),
+            *self._accounts.operations(),  # before the settings, whose path of an account takes any text with /
             *self._settings.operations(),
         ]  # fmt: skip
 
@@ -294,9 +297,9 @@ class Api:
 
 
 def _with_names(path: str) -> str:
-    """The path as it is served: what ends it with the name of an entry takes names with / too."""
+    """The path as it is served: the name of an entry may have / in it."""
     named = "|".join(each.kind for each in SETTINGS if "name" in each.known_by)
-    return re.sub(rf"{{({named})}}$", r"{\1:path}", path)
+    return re.sub(rf"{{({named})}}", r"{\1:path}", path)
 
 
 def _extension(request: Request) -> str:

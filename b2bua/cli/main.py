@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from b2bua import wiring
+from b2bua.cli import accounts as cli_accounts
 from b2bua.cli import blocked as cli_blocked
 from b2bua.cli import callers as cli_callers
 from b2bua.cli import links as cli_links
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 app = typer.Typer(help="Ringback: web callback and callback-number server.", no_args_is_help=True, add_completion=False)
+app.add_typer(cli_accounts.app, name="account")
 app.add_typer(cli_blocked.app, name="blocked")
 app.add_typer(cli_callers.app, name="caller")
 app.add_typer(cli_public.app, name="public-caller-id")

@@ -140,12 +140,12 @@ def quota_view(conn: Connection, at: Seat) -> QuotaView:
     return QuotaView(quota.most, quota.active, quota.left)
 
 
-def recharge(conn: Connection, caller: AuthorisedCaller, new: NewRecharge, at: float) -> RechargeView:
-    """Post credit by SPEC 60 and H9.  Raises: NotDone, Duplicate."""
+def recharge(conn: Connection, account_id: int, new: NewRecharge, at: float) -> RechargeView:
+    """Post credit to an account, or a caller's wallet, by SPEC 60 and H9.  Raises: NotDone, Duplicate."""
     amount = credit(new.amount, "amount")
     if amount == 0:
         raise NotDone("There is nothing to add.", field="amount")
-    return recharge_view(callers.recharge_caller(conn, caller.id, amount, order_number(new.order_number), at))
+    return recharge_view(callers.recharge_account(conn, account_id, amount, order_number(new.order_number), at))
 
 
 def recharge_view(row: callers.Recharge) -> RechargeView:

@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 
 from sqlalchemy import Connection
 
+from b2bua.accounts.office import AccountOffice
 from b2bua.codes.confirm import approve_by_code, code_call_view, read_code, take_try, wrong_code
 from b2bua.desk import (
     BlockedView,
@@ -81,7 +82,7 @@ _OPERATORS = {"quota", "pay_call_back", "longest_call_s", "calls_a_number_a_day"
 
 
 @dataclass(frozen=True, slots=True)
-class BackOffice(PriceOffice, LinkOffice, SettingsOffice):
+class BackOffice(AccountOffice, PriceOffice, LinkOffice, SettingsOffice):
     """Implements b2bua.desk.Office; `wall` gives the Unix time, `sounds` is the root of the accounts' sounds."""
 
     database: Database
@@ -234,7 +235,9 @@ class BackOffice(PriceOffice, LinkOffice, SettingsOffice):
         """Add credit."""
         operator_only(who, "amount")
         return await self._run(
-            lambda conn: recharge(conn, caller_of(conn, seat(conn, who, extension), number), new, self.wall())
+            lambda conn: recharge(
+                conn, caller_of(conn, seat(conn, who, extension), number).account_id, new, self.wall()
+            )
         )
 
     async def import_callers(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from hashlib import md5, sha256
+from shlex import quote
 from typing import Any
 
 from sqlalchemy import Connection, select, update
@@ -289,7 +290,8 @@ def post_credit(conn: Connection, plan: Plan, at: float) -> list[str]:
         elif opening is not None and entry.credit is not None and opening != credit:
             lines.append(
                 f"note      account {entry.name}: credit {format_money(credit)} changes nothing, the opening balance "
-                f"of {format_money(opening, entry.currency)} was posted once; recharge the account instead"
+                f"of {format_money(opening, entry.currency)} was posted once; recharge the account instead: "
+                f"ringback account recharge {quote(entry.name)} AMOUNT"
             )
     return lines
 

@@ -157,7 +157,7 @@ def test_the_opening_balance_is_posted_once(conn: Connection) -> None:
     lines = run(conn, changed(('credit = "100.00"', 'credit = "50"')))
     assert lines[1] == (
         "note      account client: credit 50.00 changes nothing, the opening balance of 100.00 USD was posted once; "
-        "recharge the account instead"
+        "recharge the account instead: ringback account recharge client AMOUNT"
     )
     assert run(conn, changed(('credit = "100.00"', ""))) == [SAME, PAGE]
     assert ledger.balance(conn, 1).balance == 100_000_000

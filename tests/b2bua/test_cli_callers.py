@@ -88,6 +88,14 @@ def test_a_caller_from_its_first_day_to_its_last() -> None:
     assert said("caller list 001*900")[1:] == ["0 active, no limit"]
 
 
+def test_an_account_is_recharged_and_its_balance_shown() -> None:
+    assert said("account recharge acme 10 --order A1") == ["added 10.00, left 10.00"]
+    assert said("account recharge acme 10.00 --order A1") == ["added 10.00, left 10.00"]
+    assert said("account balance acme") == ["balance 10.00, held 0.00, available 10.00 USD"]
+    assert said("account recharge acme -12.5") == ["added -12.50, left 0.00"]
+    assert said("account balance acme") == ["balance 0.00, held 0.00, available 0.00 USD"]
+
+
 def test_a_pin_is_asked_for_and_never_shown(database: str) -> None:
     done = typed(f"caller add 001*900 {A} --pin", "0815\n0815\n")
     assert "a PIN is asked" in done.stdout
@@ -115,6 +123,9 @@ def test_a_pin_is_asked_for_and_never_shown(database: str) -> None:
     ("caller export 001*900 list.doc", "list.doc: name it .csv or .xlsx"),
     ("caller list 001*900 --config nowhere.toml", "No such file"),
     ("caller list 001*900 --database sqlite:////nowhere/at/all.db", "cannot open /nowhere/at/all.db"),
+    ("account balance nobody", "There is no account nobody."),
+    ("account recharge ~caller-3 5", "There is no account ~caller-3."),
+    ("account recharge acme unlimited", "an account without limit is a postpaid one without credit_limit."),
     ("token create ''", "a token's name has 1 to 64 characters"),
     ("token create x --account nobody", "there is no account nobody"),
     ("token create x --account ~caller-3", "there is no account ~caller-3"),
@@ -221,8 +232,8 @@ def test_the_words_of_the_guide_are_taken(tmp_path: Path) -> None:
     guide = (ROOT / "docs" / "api.md").read_text()
     Path("pin.txt").write_text("1234")
     Path("callers.csv").write_text("5556666666;;;1\n")
-    lines = re.findall(r"^    \./run ((?:caller|token|why) .*?)(?:   .*)?$", guide, re.MULTILINE)
-    assert len(lines) == 15
+    lines = re.findall(r"^    \./run ((?:account|caller|token|why) .*?)(?:   .*)?$", guide, re.MULTILINE)
+    assert len(lines) == 17
     for line in lines:
         said(line, "0815\n0815\n")
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 
 import pytest
 
+from b2bua.cli.common import OPERATOR
+from b2bua.desk import NewRecharge
+from b2bua.office.office import BackOffice
 from b2bua.outcome import Outcome
 from store import journal, ledger
 from tests.plans import fixture
@@ -129,6 +133,38 @@ def test_a_database_in_trouble_neither_ends_a_talk_early_nor_lets_it_go_on(
         assert world.balance() == 300_000 - cut_s // 30 * 100_000
 
     play(scenario, fixture(NO_CONFIRM, ('credit = "100.00"', 'credit = "0.30"')))
+
+
+async def recharged(world: World, amount: str) -> None:
+    """By what the API and the command line call."""
+    office = BackOffice(world.database, world.wall)  # type: ignore[arg-type]
+    await office.recharge_account(OPERATOR, "client", NewRecharge(amount=amount, order_number="A1"))
+
+
+@pytest.mark.parametrize(("credit", "amount", "at_s", "cut_s"), [
+    pytest.param("0.30", "0.30", 10.0, 180, id="added early"),
+    pytest.param("0.30", "0.30", 89.5, 180, id="added in the last second"),
+    pytest.param("0.30", "0.30", 91.0, 90, id="added too late: only the next call has it"),
+    pytest.param("5.00", "-10", 70.0, 90, id="taken: the increment under way is talked to its end"),
+])  # fmt: skip
+def test_a_recharge_of_the_account_moves_the_cut(credit: str, amount: str, at_s: float, cut_s: int) -> None:
+    async def scenario(world: World) -> None:
+        owner, _ = await talking(world)
+        began = world.loop.time()
+        recharge = asyncio.ensure_future(later(at_s, recharged(world, amount)))
+        await owner.left_alone(within_s=300)
+        assert world.loop.time() - began == pytest.approx(cut_s, abs=0.1)
+        await recharge
+        call = await world.over()
+        assert (call.outcome, call.charged) == (Outcome.CREDIT_SPENT, cut_s // 30 * 100_000)
+        assert world.balance() == (300_000 if at_s > cut_s else 0)
+
+    play(scenario, fixture(NO_CONFIRM, ('credit = "100.00"', f'credit = "{credit}"')))
+
+
+async def later(after_s: float, what: Awaitable[None]) -> None:
+    await asyncio.sleep(after_s)
+    await what
 
 
 @pytest.mark.parametrize("hour", [3600.0, -3600.0])

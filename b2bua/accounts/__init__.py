@@ -1,0 +1,1 @@
+"""The money of accounts: who pays, prepaid or postpaid."""
