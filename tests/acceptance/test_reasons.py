@@ -184,6 +184,8 @@ class Bench:
             heard = await self.ring(case)
             if heard != way.hears:
                 self.blame(case, f"the caller heard {heard}")
+            if case.refused and isinstance(way, Rings):  # it is decided after the caller has heard that nobody answers
+                await until(lambda: case.reason in self.left(case), case.reason, 20)
         not_yet = way.earlier if isinstance(way, Rings) and way.trunk == "narrow" else 0
         self._invited[case.id] = self.invited(case) + not_yet
         self.phones.release(case.extension)
