@@ -51,6 +51,8 @@ log = logging.getLogger(__name__)
 MOST_FILE_BYTES = 1_000_000
 _SHOWN = "/extensions/{extension}/public-caller-id"
 _BLOCKED = "/blocked-numbers"
+_LOGGED = ("extension", "account", "trunk", "interval", "route", "charging_plan", "did")
+"""What the log says of a path; a number of somebody else's is not there."""
 NDJSON = "application/x-ndjson"
 _LIST, _ONE = "/extensions/{extension}/caller-ids", "/extensions/{extension}/caller-ids/{number}"
 _ENABLED = Query("enabled", "only enabled or only disabled ones", "boolean")
@@ -164,8 +166,8 @@ class Api:
             except NotDone as refusal:
                 return Json.refusal(refusal)
             if operation.method != "GET":
-                log.info("event=api token=%r operation=%s extension=%s", who.name, operation.name,
-                         request.path_params.get("extension", ""))
+                named = [f"{key}={value}" for key, value in request.path_params.items() if key in _LOGGED]
+                log.info("event=api token=%r operation=%s %s", who.name, operation.name, " ".join(named))
             return answer if isinstance(answer, Response) else Json(answer, operation.status)
 
         return endpoint

@@ -139,7 +139,8 @@ def refused(drop: Path = ()) -> Iterator[None]:
         yield
     except BadPlan as bad:
         faults = fault_views(bad.faults, drop)
-        raise NotDone(f"{faults[0].reason}.", field=faults[0].field, faults=faults) from bad
+        first = faults[0].reason
+        raise NotDone(first if first.endswith("?") else f"{first}.", field=faults[0].field, faults=faults) from bad
 
 
 def fault_views(faults: Sequence[Fault], drop: Path = ()) -> list[FaultView]:

@@ -302,7 +302,8 @@ async def test_a_refusal_names_field_and_reason(
     before = await database.read(state)
     answer = await operator.request(method, f"{API}/{path}", json=body)
     said = answer.json()
-    assert (answer.status_code, said.get("field", ""), said["error"]) == (422, field, f"{reason}.")
+    sentence = reason if reason.endswith("?") else f"{reason}."
+    assert (answer.status_code, said.get("field", ""), said["error"]) == (422, field, sentence)
     assert await database.read(state) == before
 
 
@@ -311,6 +312,19 @@ async def test_all_faults_of_an_entry_are_told(operator: httpx.AsyncClient) -> N
     assert [each["field"] for each in answer.json()["faults"]] == ["ports"]
     answer = await operator.post(f"{API}/trunks", json={"host": "a b", "country": "XX", "name": "x"})
     assert [each["field"] for each in answer.json()["faults"]] == ["host", "country"]
+
+
+async def test_a_change_is_logged_with_what_was_changed(
+    operator: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", "webform.api"):
+        await operator.patch(f"{API}/trunks/R1", json={"password": "hush-hush"})
+        await operator.patch(f"{API}/extensions/001*002/callnow", json={"paused": True})
+        await operator.patch(f"{API}/server", json={"time_zone": "Europe/Bucharest"})
+    said = [record.getMessage().rstrip() for record in caplog.records if record.name == "webform.api"]
+    assert [line.partition(" operation=")[2] for line in said] == [
+        "EditTrunk trunk=R1", "EditCallNow extension=001*002", "EditServer",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("path", "sentence"), [
