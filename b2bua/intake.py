@@ -138,11 +138,8 @@ class Intake:
 
     def seen_ip(self, incoming: Incoming) -> str:
         """The sender's own address, where a proxy that we trust is between."""
-        source = incoming.source
-        if not self._exchange.directory.edges and source.transport not in WEBSOCKET:
-            return ""
         ip, _ = self._sender(incoming)
-        return ip if ip != source.host else ""
+        return ip if ip != incoming.source.host else ""
 
     def _from_a_phone_there(self, incoming: Incoming) -> bool:
         """A phone registered from the very address and port, though a trunk calls from the address too."""

@@ -13,7 +13,7 @@ from b2bua.outcome import Outcome
 from b2bua.rules.admission import Reason
 from b2bua.rules.code_admission import CodeRefusal
 from b2bua.rules.numbers import NumberFault
-from store.journal import RESTARTED, RINGING, SCHEDULED
+from store.journal import MORE_REFUSED, OVERLOADED, RESTARTED, RINGING, SCHEDULED
 from store.rates import charge, price
 from store.values import Micros, Rate
 
@@ -26,7 +26,8 @@ ALL = Rate("9", "", Micros(50_000), 60, Micros(500_000), 30, Micros(250_000))
 
 
 def test_every_reason_has_a_sentence_and_every_sentence_a_reason() -> None:
-    assert SENTENCES.keys() - {""} == {*Outcome, *Reason, *CodeRefusal, *NumberFault, RESTARTED, RINGING, SCHEDULED}
+    others = {RESTARTED, RINGING, SCHEDULED, MORE_REFUSED, OVERLOADED}
+    assert SENTENCES.keys() - {""} == {*Outcome, *Reason, *CodeRefusal, *NumberFault, *others}
     assert [text for text in SENTENCES.values() if not text.endswith(".")] == []
 
 

@@ -12,9 +12,7 @@ US = "t0123"
 
 
 def response(status: int, **fields: str) -> Response:
-    made = Response(status, "")
-    made.fields = {name.replace("_", "-"): [value] for name, value in fields.items()}
-    return made
+    return Response(status, "", {name.replace("_", "-"): [value] for name, value in fields.items()})
 
 
 @pytest.mark.parametrize(("answer", "step"), [
