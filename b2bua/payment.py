@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Paid", "Purse"]
 
+_LAST_MOMENT_S = 0.5
+
 
 class Paid:
     """The money of one leg: its hold and its rate."""
@@ -287,8 +289,13 @@ class Purse:
                 _note(holdings)
                 for paid, leg in zip(legs, metered, strict=True):
                     paid.rate = leg.rate
-        except (StoreError, TimeoutError) as error:
+        except StoreError as error:
             call.log_error("not-extended", error)
+        except TimeoutError as error:
+            if end - now < _LAST_MOMENT_S:  # it was asked before, and answered: this was the last try
+                call.log_event("not-extended-in-time")
+            else:
+                call.log_error("not-extended", error)
 
     def correct(self, amounts: dict[int, Micros]) -> None:
         """Somebody else has taken back what was held and not yet talked (SPEC H9)."""

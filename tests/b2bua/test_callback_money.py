@@ -442,6 +442,22 @@ def test_a_database_in_trouble_costs_nobody_anything(works_again_s: float, takes
     play(scenario, callback_plan(FREE_BACK, credit="0.50"))
 
 
+@pytest.mark.parametrize(("takes_s", "errors"), [(0.3, 0), (8.0, 1)])
+def test_a_last_try_that_comes_too_late_is_no_fault(
+    takes_s: float, errors: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Money is asked for 5 s, 1 s and 0.2 s before the cut; that nothing is heard in 5 s is for the operator."""
+
+    async def scenario(world: World) -> None:
+        back, far = await Caller(world).talks()
+        await asyncio.sleep(25)
+        world.database.takes_s = takes_s
+        await cut(world, back, far)
+
+    play(scenario, callback_plan(FREE_BACK, credit="0.10"))
+    assert len([record for record in caplog.records if "event=not-extended error" in record.getMessage()]) == errors
+
+
 def test_who_is_silent_at_b_ends_b_and_is_asked_again() -> None:
     async def scenario(world: World) -> None:
         back, far = await Caller(world).talks()
