@@ -28,7 +28,7 @@ Written = tuple[Any, Row]
 _NOTHING = Plan(filename="", lines={}, whole=False)
 """Every kind stays as it is."""
 _MOST_NAMED = 3
-_WORDS = {"ledger": "ledger entries", "tokens": "API tokens", "callers": "callers' wallets", "calls": "call records"}
+_WORDS = {"ledger": "ledger entries", "tokens": "API tokens", "callers": "CallerIDs", "calls": "call records"}
 _AMONG_THEMSELVES = ("account", "interval")
 """Kinds whose entries lead to each other, so that one alone does not tell whether they lead in a circle."""
 
@@ -181,7 +181,8 @@ def _users(conn: Connection, kind: KeptKind, row: Row) -> Iterator[str]:
     """What refers to the row, in words: the first three by name."""
     for table in tables.metadata.sorted_tables:
         columns = [key.parent for key in table.foreign_keys if key.column.table is kind.rows.table]
-        if not columns or (kind.rows is EXTENSIONS and table in OF_AN_EXTENSION):
+        goes_too = kind.rows is EXTENSIONS and table in OF_AN_EXTENSION and table is not tables.callers
+        if not columns or goes_too:  # callers may have credit: they are removed by themselves
             continue
         where = or_(*(column == row["id"] for column in columns))
         count = conn.execute(select(func.count()).select_from(table).where(where)).scalar_one()

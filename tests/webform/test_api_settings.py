@@ -344,6 +344,16 @@ async def test_what_is_needed_is_not_removed(
     assert await database.read(state) == before
 
 
+async def test_an_extension_whose_callers_may_have_credit_is_not_removed(operator: httpx.AsyncClient) -> None:
+    callers, number = f"{API}/extensions/001*900/caller-ids", "5552220000"
+    made = await operator.post(callers, json={"number": number, "credit": "5.00"})
+    assert made.status_code == 201, made.text
+    gone = await operator.delete(f"{API}/extensions/001*900")
+    assert (gone.status_code, gone.json()["error"]) == (409, "Extension 001*900 is still needed by CallerIDs (1).")
+    assert (await operator.delete(f"{callers}/{number}")).status_code == 204
+    assert (await operator.delete(f"{API}/extensions/001*900")).status_code == 204
+
+
 # Who may
 
 SEEN = {
