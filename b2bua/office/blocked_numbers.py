@@ -47,7 +47,7 @@ def _what(
         number = re.sub(r"[\s.()/-]", "", typed)
         if not re.fullmatch(r"\+?[0-9]{3,18}", number):
             raise NotDone("number: expected digits, with + before them in E.164.", field="number")
-        whys = [unmatched(number, account.dial_plan) for account in load(conn).accounts.values()]
+        whys = [unmatched(number, account.dial_plan.mode) for account in load(conn).accounts.values()]
         if whys and all(whys) and not removed:
             raise NotDone(f"number: {whys[0]}.", field="number")
         return None, number

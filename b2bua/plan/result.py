@@ -36,7 +36,7 @@ def _free_for_nobody(plan: Plan, directory: Directory) -> Iterator[Fault]:
     for index, entry in enumerate(plan.charging_plan or ()):
         dial_plans = [each.dial_plan for each in directory.accounts.values() if each.charging_plan == entry.name]
         for prefix in entry.free_prefixes:
-            whys = [unmatched(prefix, each) for each in dial_plans]
+            whys = [unmatched(prefix, each.mode) for each in dial_plans]
             if whys and all(whys):
                 yield plan.fault(f"free_prefixes: {whys[0]}", "charging_plan", index, "free_prefixes")
 

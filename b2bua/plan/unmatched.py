@@ -12,19 +12,19 @@ Path = tuple[str | int, ...]
 """Where something stands in a table."""
 
 
-def unmatched(digits: str, plan: DialPlan) -> str:
-    """Why no number begins with these; empty where one may."""
-    if not digits or digits.startswith("+") is (plan.mode == "e164"):
+def unmatched(digits: str, mode: str) -> str:
+    """Why no number of a dial plan's mode begins with these; empty where one may."""
+    if not digits or digits.startswith("+") is (mode == "e164"):
         return ""
-    how = "begin with +" if plan.mode == "e164" else "are without +"
-    return f'"{digits}" matches nothing: numbers {how} in mode {plan.mode}'
+    how = "begin with +" if mode == "e164" else "are without +"
+    return f'"{digits}" matches nothing: numbers {how} in mode {mode}'
 
 
 def unmatched_in(settings: CallNowSettings | CallbackSettings, plan: DialPlan) -> Iterator[tuple[Path, str]]:
     """What a fence names that way (SPEC A12.2): it would keep nobody out, or everybody."""
     for key in ("allowed", "forbidden"):
         for prefix in getattr(settings, key):
-            if why := unmatched(prefix, plan):
+            if why := unmatched(prefix, plan.mode):
                 yield (key,), f"{key}: {why}"
 
 
@@ -35,5 +35,5 @@ def unmatched_by(extension: Extension, plan: DialPlan) -> Iterator[tuple[Path, s
             yield (name, *path), f"{name} of {extension.number}: {sentence}"
     for index, rule in enumerate(extension.callnow.rules):
         for key in ("number", "prefix"):
-            if why := unmatched(getattr(rule, key), plan):
+            if why := unmatched(getattr(rule, key), plan.mode):
                 yield ("callnow", "rules", index, key), f"callnow of {extension.number}: rules: {key}: {why}"

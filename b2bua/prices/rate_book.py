@@ -11,6 +11,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, 
 from b2bua.desk import NotDone
 from b2bua.plan.entries import RateEntry
 from b2bua.plan.prices import rate_key, rate_values
+from b2bua.plan.unmatched import unmatched
 from b2bua.prices.desk import RateCloneView, RateImportView, RateTableView
 from b2bua.prices.rate_sheet import bad_line
 from store.directory import DEFAULT_ZONE, Directory, config_version, raise_version
@@ -109,7 +110,7 @@ def compare_tables(conn: Connection, directory: Directory, source: str, table: s
     added = [{name: value for name, value in row.items() if name != "id"} | {"rate_table": table}
              for key, row in theirs.items() if key not in before]  # fmt: skip
     for row in added:
-        if reason := _unread(reads, row["prefix"]):
+        if reads and (reason := unmatched(row["prefix"], reads)):
             raise NotDone(f"Rate table {source}: {reason}.", field="source")
     return RateChanges(config_version(conn), added, [], [], len(theirs) - len(added))
 
@@ -144,22 +145,13 @@ def _check(directory: Directory, table: str, lines: Sequence[tuple[int, RateEntr
     for line, entry in lines:
         if entry.interval and directory.interval(entry.interval) is None:
             raise bad_line(line, "interval", f'there is no interval "{entry.interval}"')
-        if reason := _unread(reads, entry.prefix):
+        if reads and (reason := unmatched(entry.prefix, reads)):
             raise bad_line(line, "prefix", reason + (". Import it with plus" if reads == "e164" else ""))
 
 
 def _check_name(table: str) -> None:
     if not table.strip() or len(table) > 255:
         raise NotDone("table: a rate table needs a name", field="table")
-
-
-def _unread(reads: str, prefix: str) -> str:
-    """Why no number can begin with a prefix; empty where one can."""
-    if prefix and reads == "e164" and not prefix.startswith("+"):
-        return f'"{prefix}" matches nothing: numbers begin with + in mode e164'
-    if reads == "as-dialled" and prefix.startswith("+"):
-        return f'"{prefix}" matches nothing: numbers are without + in mode as-dialled'
-    return ""
 
 
 def _reading(directory: Directory, table: str) -> str:
