@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Paid", "Purse"]
 
 _LAST_MOMENT_S = 0.5
+"""So near the end, more money is asked for the last time."""
 
 
 class Paid:

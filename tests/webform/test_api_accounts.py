@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -13,24 +12,11 @@ from store import ledger, tables
 from store.callers import add_caller
 from store.database import Database
 from store.values import Micros, Rate
-from tests.webform.api import OPERATOR, TENANT, api_app, as_holder
 from tests.webform.ground import Clock
 
 ACCOUNTS = "/api/v1/accounts"
 ACME = f"{ACCOUNTS}/acme"
 FIVE = {"amount": "5", "order_number": "A1"}
-
-
-@pytest.fixture
-async def operator(database: Database, clock: Clock) -> AsyncIterator[httpx.AsyncClient]:
-    async with as_holder(api_app(database, clock), OPERATOR) as client:
-        yield client
-
-
-@pytest.fixture
-async def acme(database: Database, clock: Clock) -> AsyncIterator[httpx.AsyncClient]:
-    async with as_holder(api_app(database, clock), TENANT) as client:
-        yield client
 
 
 async def has(api: httpx.AsyncClient, account: str = "acme") -> tuple[str, str, str]:
@@ -110,16 +96,17 @@ async def test_what_is_wrong_adds_nothing(
 
 
 async def test_an_accounts_token_sees_its_own_money_and_below_and_recharges_nothing(
-    operator: httpx.AsyncClient, acme: httpx.AsyncClient
+    operator: httpx.AsyncClient, tenant: httpx.AsyncClient
 ) -> None:
     await operator.post(ACCOUNTS, json={"name": "shop", "parent": "acme", "credit": "2"})
-    assert await has(acme, "shop") == ("2.00", "0.00", "2.00")
-    assert await has(acme) == ("0.00", "0.00", "0.00")
+    assert await has(tenant, "shop") == ("2.00", "0.00", "2.00")
+    assert await has(tenant) == ("0.00", "0.00", "0.00")
     for name in ("other", "nobody"):
-        seen = await acme.get(f"{ACCOUNTS}/{name}/balance"), await acme.post(f"{ACCOUNTS}/{name}/recharges", json=FIVE)
+        path = f"{ACCOUNTS}/{name}"
+        seen = await tenant.get(f"{path}/balance"), await tenant.post(f"{path}/recharges", json=FIVE)
         assert {(each.status_code, each.json()["error"]) for each in seen} == {(404, f"There is no account {name}.")}
     for name in ("acme", "shop"):
-        answer = await acme.post(f"{ACCOUNTS}/{name}/recharges", json=FIVE)
+        answer = await tenant.post(f"{ACCOUNTS}/{name}/recharges", json=FIVE)
         assert (answer.status_code, answer.json()["field"]) == (403, "amount")
     assert await has(operator, "shop") == ("2.00", "0.00", "2.00")
 
