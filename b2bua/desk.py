@@ -49,9 +49,11 @@ from b2bua.prices.desk import (
     TrunkPriceView,
 )
 from b2bua.settings.desk import CALLNOW, SETTINGS, EntryList, EntryType, Money, ServerSettings, SettingsDesk
+from store.errors import StoreError
 
 __all__ = [
-    "CALLNOW", "SETTINGS", "Accepted", "AccountDesk", "AccountRechargeView", "AppliedView", "BalanceView",
+    "CALLNOW", "SETTINGS", "UNAVAILABLE_S", "Accepted", "AccountDesk", "AccountRechargeView", "AppliedView",
+    "BalanceView",
     "BlockedView", "CallNowPage", "CallView", "CallbackView", "CallerChange", "CallerList", "CallerView",
     "CodeCallView", "DemoCallback", "DemoState", "Desk", "EntryList", "EntryType", "ExtensionView", "FaultView",
     "Holder", "ImportView", "KeyRotation", "LadderRow", "LegView", "LinkDesk", "LinkPass", "LinkView",
@@ -59,8 +61,11 @@ __all__ = [
     "NotDone", "Office", "PriceDesk", "PriceView", "Progress", "PublicCallerIdChange", "PublicCallerIdView",
     "PublicNumberView", "QuotaView", "RateCloneView", "RateImportView", "RateTableView", "RateView",
     "RechargeView", "Refused", "RotatedKey", "ServerSettings", "SettingsDesk", "SlotChoice", "SlotDay", "Stage",
-    "StoryView", "TrunkPriceView", "TrunkState", "TypedCode", "VisitorRequest", "VisitorStatus",
+    "StoreError", "StoryView", "TrunkPriceView", "TrunkState", "TypedCode", "VisitorRequest", "VisitorStatus",
 ]  # fmt: skip
+
+UNAVAILABLE_S = 2
+"""After a StoreError, which changes nothing: in how many seconds it is worth while to ask again."""
 
 
 class Office(office_desk.Office, AccountDesk, PriceDesk, LinkDesk, SettingsDesk, Protocol):

@@ -34,11 +34,21 @@ from b2bua.desk import (
     PublicCallerIdChange,
     PublicCallerIdView,
     RechargeView,
+    StoreError,
     StoryView,
     TypedCode,
 )
 from webform.api_accounts import AccountApi
-from webform.api_guard import Bouncer, Json, on_http_error, read_body, read_count, read_json, read_switch
+from webform.api_guard import (
+    Bouncer,
+    Json,
+    on_http_error,
+    on_unavailable,
+    read_body,
+    read_count,
+    read_json,
+    read_switch,
+)
 from webform.api_links import LinkApi
 from webform.api_prices import PriceApi
 from webform.api_schema import CHANGE, CSV, LIMIT, OFFSET, PCAP, SEARCH, XLSX, Operation, Query, document
@@ -79,7 +89,8 @@ class Api:
         routes += [Route(_with_names(path), self._guarded(methods), methods=[*methods])
                    for path, methods in paths.items()]  # fmt: skip
         app = Starlette(routes=routes, exception_handlers={
-            code: on_http_error for code in (400, 401, 404, 405, 413, 415, 429, Exception)
+            StoreError: on_unavailable,
+            **{code: on_http_error for code in (400, 401, 404, 405, 413, 415, 429, Exception)},
         })  # fmt: skip
         app.router.redirect_slashes = False
         return app

@@ -14,9 +14,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from b2bua.desk import Holder, NotDone, Office
+from b2bua.desk import UNAVAILABLE_S, Holder, NotDone, Office
 
-__all__ = ["Bouncer", "Json", "on_http_error", "read_body", "read_json", "read_count", "read_switch"]
+__all__ = ["Bouncer", "Json", "on_http_error", "on_unavailable", "read_body", "read_json", "read_count", "read_switch"]
 
 T = TypeVar("T")
 MOST_JSON_BYTES = 16_384
@@ -57,6 +57,12 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     said = error.detail if isinstance(error, HTTPException) and status not in _SENTENCES else _SENTENCES[status]
     return Json.refusal(NotDone(said, status), error.headers if isinstance(error, HTTPException) else None)
+
+
+async def on_unavailable(request: Request, error: Exception) -> Response:
+    """Exception handler for a transaction that failed whole, above all while another process holds the database."""
+    said = "The database is not available just now; nothing was changed. Please try again."
+    return Json.refusal(NotDone(said, 503), {"Retry-After": str(UNAVAILABLE_S)})
 
 
 class Bouncer:

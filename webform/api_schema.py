@@ -66,7 +66,7 @@ class Operation:
 _REFUSALS = {
     401: "no API token, or a bad one", 404: "not there, or not yours to see", 413: "the body is too long",
     415: "another media type is expected", 422: "a field, the query or a line of a file is wrong",
-    429: "too many wrong tokens from this address",
+    429: "too many wrong tokens from this address", 503: "the database cannot be had just now; nothing was changed",
 }  # fmt: skip
 
 
@@ -155,7 +155,7 @@ def _content(kind: Any, known: dict[Any, Schema]) -> Schema:
 
 
 def _refusals(one: Operation) -> Schema:
-    codes = {401, 404, 422, 429} | ({413, 415} if one.takes else set())
+    codes = {401, 404, 422, 429, 503} | ({413, 415} if one.takes else set())
     own = {code: says for code, says in ((403, one.reserved), (409, one.conflict)) if says}
     refused = {code: _REFUSALS[code] for code in codes} | own
     error = {JSON: {"schema": {"$ref": "#/components/schemas/Error"}}}

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from b2bua.desk import Desk, Office
+from b2bua.desk import Desk, Office, StoreError
 from webform.api import Api
 from webform.captcha import Challenges
 from webform.console import ConsolePages
@@ -79,7 +79,9 @@ def create_app(
     app = Starlette(
         routes=routes,
         middleware=[Middleware(SecurityHeaders, https=https)],
-        exception_handlers={HTTPException: pages.on_http_error, Exception: pages.on_crash},
+        exception_handlers={
+            HTTPException: pages.on_http_error, StoreError: pages.on_unavailable, Exception: pages.on_crash,
+        },
     )
     app.state.close_streams = streams.close
     return app

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from b2bua.desk import UNAVAILABLE_S
 from webform.guard import secure
 
 __all__ = ["STATIC", "Pages", "talk_time"]
@@ -29,6 +30,7 @@ ERRORS = {
     422: ("Something is not right", "Go back, check what you entered and try again."),
     429: ("Too many requests", "Wait a little, then try again."),
     500: ("Something went wrong on our side", "It has been noted. Please try again in a moment."),
+    503: ("This cannot be done just now", "Nothing was changed. Please try again in a moment."),
 }
 
 
@@ -81,6 +83,10 @@ class Pages:
         """Exception handler for HTTPException."""
         assert isinstance(error, HTTPException)
         return self.error(error.status_code, error.headers)
+
+    async def on_unavailable(self, request: Request, error: Exception) -> Response:
+        """Exception handler for a transaction that failed as a whole."""
+        return self.error(503, {"Retry-After": str(UNAVAILABLE_S)})
 
     async def on_crash(self, request: Request, error: Exception) -> Response:
         """Exception handler for our own faults; the server logs the traceback, the page tells nothing."""

@@ -18,7 +18,7 @@ from b2bua.office.office import BackOffice
 from b2bua.plan.apply import apply, parse
 from b2bua.secret_hash import hash_secret
 from store import codes, journal
-from store.database import Database, transact
+from store.database import BUSY_S, Database, transact
 from store.directory import load
 from store.tables import requests
 from store.tokens import new_token
@@ -70,10 +70,10 @@ account = "other"
 
 
 @asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[Database]:
+async def opened(folder: Path, busy_s: float = BUSY_S) -> AsyncIterator[Database]:
     """A database with that plan and both tokens."""
     (folder / "ringback.db").write_bytes(_filled())
-    database = await Database.open(f"sqlite:///{folder}/ringback.db")
+    database = await Database.open(f"sqlite:///{folder}/ringback.db", busy_s=busy_s)
     try:
         yield database
     finally:

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import re
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from sqlalchemy import func, select
 from starlette.applications import Starlette
 
 from b2bua.desk import LadderRow
+from b2bua.office.office import BackOffice
 from b2bua.secret_hash import verify_secret
 from b2bua.trace.pcap import capture
 from media.prompt import wav_bytes
@@ -27,7 +29,7 @@ from store.database import Database
 from store.directory import config_version, load
 from store.tokens import revoke_token
 from store.values import Micros
-from tests.webform.api import LIST, OPERATOR, TENANT, api_app, as_holder
+from tests.webform.api import LIST, OPERATOR, TENANT, api_app, as_holder, opened
 from tests.webform.ground import Clock, client_of, served, until
 
 CALLBACK = "/api/v1/extensions/001*900/callback"
@@ -161,12 +163,15 @@ async def test_what_is_not_there_is_refused_in_json(
 
 
 async def test_our_own_fault_is_told_in_json_without_detail(
-    app: Starlette, api: httpx.AsyncClient, database: Database
+    api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await database.close()
+    async def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("of no concern to anybody")
+
+    monkeypatch.setattr(BackOffice, "callers", broken)
     answer = await api.get(LIST)
     refused(answer, 500)
-    assert "closed" not in answer.text
+    assert "concern" not in answer.text
 
 
 # ---- callback settings
@@ -182,6 +187,20 @@ async def test_settings_are_shown_without_any_secret(api: httpx.AsyncClient) -> 
     assert "argon2" not in changed.text
     assert "4321" not in changed.text
     assert "has_password" in shown
+
+
+async def test_a_database_that_another_process_holds_is_503_and_nothing_is_changed(
+    tmp_path: Path, clock: Clock
+) -> None:
+    async with opened(tmp_path, busy_s=0.05) as database, as_holder(api_app(database, clock), OPERATOR) as api:
+        held = sqlite3.connect(tmp_path / "ringback.db", isolation_level=None)
+        held.execute("BEGIN IMMEDIATE")
+        answer = await add(api, A)
+        held.close()
+        refused(answer, 503, says="try again")
+        assert answer.headers["retry-after"] == "2"
+        assert (await api.get(LIST)).json()["total"] == 0
+        assert (await add(api, A)).status_code == 201
 
 
 async def test_a_change_reaches_the_running_server(api: httpx.AsyncClient, database: Database) -> None:
