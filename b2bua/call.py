@@ -19,7 +19,7 @@ from b2bua.payment import Paid, Purse
 from b2bua.record import records
 from b2bua.stir.verdict import Verdict
 from b2bua.talk import Talk
-from b2bua.trace.ladder import EXTENSION, RINGBACK, Kind
+from b2bua.trace.ladder import EXTENSION, RINGBACK, Kind, Ladder
 from media.engine import Engine
 from media.g711 import Codec
 from sip_stack.core import SipCore
@@ -98,7 +98,7 @@ class Call:
         """Seconds of the clock that never jumps."""
         self.started = self.now()
         self._started_wall = exchange.wall()
-        self.ladder = exchange.ladders.new(self.started, plain=kind not in _KEPT)
+        self.ladder = Ladder(exchange.ladders, self.started, plain=kind not in _KEPT)
         self._task: asyncio.Task[None] | None = None
         self._running = False
         self._cancelled_for: Outcome | None = None
@@ -146,7 +146,7 @@ class Call:
 
     def watch_wire(self, call_id: str, lane: int) -> None:
         """Messages of this Call-ID are rows of our ladder."""
-        self.exchange.wires[call_id] = (self, lane)
+        self.exchange.ladders.wires[call_id] = self, self.ladder, lane
 
     def new_wire(self, lane: int) -> str:
         """A fresh Call-ID whose messages are rows of our ladder."""
@@ -423,7 +423,7 @@ class Call:
 
     def forget_wires(self) -> None:
         """The call is over: late messages find no ladder."""
-        wires = self.exchange.wires
+        wires = self.exchange.ladders.wires
         for leg in self.legs:
             if leg.usage is not None:
                 wires.pop(leg.usage.call_id, None)

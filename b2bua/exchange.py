@@ -125,8 +125,7 @@ class Exchange:
         self.recent: OrderedDict[str, Call] = OrderedDict()
         self.unsettled: dict[str, Call] = {}
         """Ended calls that the database did not take yet."""
-        self.wires: dict[str, tuple[Call, int]] = {}
-        self.ladders = Ladders(ladders or LadderLimits(), lambda hop: self.core.local(hop))
+        self.ladders = Ladders(ladders or LadderLimits(), lambda hop: self.core.local(hop), now)
         self._most_recent = recent_calls
         self.stir = stir
         self.mark = mark
@@ -295,13 +294,6 @@ class Exchange:
             return ""
 
     # What the core tells
-
-    def tap(self, received: bool, data: bytes, hop: Hop, call_id: str) -> None:
-        """Every message on the wire."""
-        wire = self.wires.get(call_id)
-        if wire is not None:
-            call, lane = wire
-            call.ladder.sip(self.now(), lane, received, data, hop)
 
     def connection_gone(self, hop: Hop) -> None:
         """A connection ended: phones that nothing else leads to are gone, and no call waits for them."""

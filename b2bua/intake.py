@@ -195,7 +195,7 @@ class Intake:
         incoming.trying()
         invite = IncomingInvite(exchange.core, incoming, options_of(trunk))
         rung = call.rung_by(invite, EXTENSION, trunk.name, silent=True)
-        call.ladder.sip(exchange.now(), EXTENSION, True, incoming.request.raw, incoming.source)
+        exchange.ladders.tap(True, incoming.request.raw, incoming.source, invite.call_id)
         number, callable_ = number_to_ring(extension.callback, trigger, account.dial_plan, exchange.directory)
         want = CallbackRequest(extension, account, rung, trigger, number, callable_, exchange.triggers)
         if (said := claims_of(self._exchange.stir, incoming.request, caller, dialled, trunk)) is not None:
@@ -256,7 +256,7 @@ class Intake:
             self._turn_away(call, 503)
             return
         # the ladder begins with the INVITE that came before the call was known
-        call.ladder.sip(self._exchange.now(), lane, True, incoming.request.raw, incoming.source)
+        self._exchange.ladders.tap(True, incoming.request.raw, incoming.source, invite.call_id)
         self._exchange.begin(call, flow(leg))
 
     @staticmethod

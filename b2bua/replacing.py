@@ -104,5 +104,5 @@ def _rung_by(leg: Leg, incoming: Incoming, extension: Extension) -> Leg:
         call.legs[-1].hangup(status)
         raise PeerError(str(error), status) from error  # it is answered already
     new.extension = extension
-    call.ladder.sip(call.now(), leg.lane, True, incoming.request.raw, incoming.source)
+    call.exchange.ladders.tap(True, incoming.request.raw, incoming.source, invite.call_id)
     return new

@@ -66,7 +66,7 @@ class Running:
         exchange = self.exchange
         return exchange.core.load | {
             "calls": len(exchange.live),
-            "wires": len(exchange.wires),
+            "wires": len(exchange.ladders.wires),
             "ports": self.engine.open_ports,
             "tasks": len(asyncio.all_tasks()),
             "media_pid": self.engine.worker_pid,

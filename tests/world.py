@@ -556,7 +556,7 @@ class World:
             now=loop.time, wall=self.wall, new_id=lambda: f"id{next(self._ids):06d}", domain=SERVER[0],
             rtp_timeout_s=20.0, verify=_verify, sounds=self.sounds,
         )  # fmt: skip
-        self.exchange.core = self.core = self.core_at(SERVER, self.exchange.intake, tap=self.exchange.tap)
+        self.exchange.core = self.core = self.core_at(SERVER, self.exchange.intake, tap=self.exchange.ladders.tap)
         self.desk = FrontDesk(self.exchange, base_url="http://test", new_token=lambda: f"token{next(self._ids)}")
 
     def applies(self, plan: str) -> list[str]:
@@ -629,7 +629,7 @@ class World:
     def check_nothing_left(self) -> None:
         """Ports, wires, dialogs, holds: all back to base, and the books balance."""
         assert self.engine.open_ports == 0
-        assert self.exchange.wires == {}
+        assert self.exchange.ladders.wires == {}
         assert self.core.load["dialogs"] == 0
         with self.database.engine.connect() as conn:
             assert ledger.open_holds(conn) == []

@@ -7,11 +7,14 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from b2bua.desk import LadderRow
 from b2bua.trace.masking import masked
 from sip_stack.hop import Hop
+
+if TYPE_CHECKING:
+    from b2bua.call import Call
 
 __all__ = ["EXTENSION", "PSTN", "RINGBACK", "Kind", "Ladder", "LadderLimits", "Ladders", "address_text"]
 
@@ -19,6 +22,7 @@ Kind = Literal["sip", "rtp", "dtmf", "prompt", "event"]
 EXTENSION, RINGBACK, PSTN = 0, 1, 2
 """The lanes: the extension's side, ourselves, the PSTN side."""
 _LONGEST_KNOWN = 160
+
 
 @dataclass(frozen=True, slots=True)
 class LadderLimits:
@@ -36,23 +40,37 @@ _WIDTH = 5
 """Each fact is five elements of one list, since a held call is mostly its ladder.  Of a message: when, on which lane,
 whether received, the bytes, and where; of anything else: when, (its kind, source and target), None, title, detail.
 """
+_SAID = 3
+_UNCOUNTED, _LONG = 16 * _WIDTH, 4096
+"""Bytes are counted with each sixteenth message of a call, and at once with a long one."""
 
 
 class Ladders:
-    """All ladders together: whose messages are kept whole."""
+    """All ladders together: which wire is whose, and whose messages are kept whole."""
 
-    def __init__(self, limits: LadderLimits, local: Callable[[Hop], tuple[str, int]]) -> None:
+    def __init__(
+        self, limits: LadderLimits, local: Callable[[Hop], tuple[str, int]], now: Callable[[], float]
+    ) -> None:
         """`local`: our address where this far end is reached."""
         self.limits = limits
         self.local = local
+        self.now = now
+        self.wires: dict[str, tuple[Call, Ladder, int]] = {}
+        """By Call-ID: its call, and the lane in the ladder of that."""
         self._plain: OrderedDict[Ladder, None] = OrderedDict()
         self._others: OrderedDict[Ladder, None] = OrderedDict()
         self.bytes, self.most_bytes = 0, limits.mb << 20
         """Of all whole messages."""
 
-    def new(self, start: float, *, plain: bool) -> Ladder:
-        """The ladder of a call that begins."""
-        return Ladder(self, start, plain=plain)
+    def tap(self, received: bool, data: bytes, hop: Hop, call_id: str) -> None:
+        """Every message on the wire."""
+        wire = self.wires.get(call_id)
+        if wire is not None:
+            _, ladder, lane = wire
+            facts = ladder.facts
+            facts += (self.now(), lane, received, data, hop)
+            if len(facts) > ladder.counted or len(data) > _LONG:
+                ladder.count()
 
     def keep(self, ladder: Ladder) -> None:
         """It has its first message."""
@@ -81,53 +99,54 @@ class Ladders:
 class Ladder:
     """The rows of one call; they are made readable when somebody looks."""
 
-    __slots__ = ("_all", "_changed", "_facts", "_most", "_over", "_short", "_start", "plain", "size")
+    __slots__ = ("_all", "_changed", "_over", "_short", "_start", "counted", "facts", "plain", "size")
 
     def __init__(self, ladders: Ladders, start: float, *, plain: bool) -> None:
         self._all = ladders
-        self._most = ladders.limits.messages * _WIDTH
         self.plain = plain
         self._start = start
-        self._facts: list[Any] = []
+        self.facts: list[Any] = []
+        self.counted = 0
+        """With more facts than these, `count` must be told."""
         self._changed: asyncio.Event | None = None
-        self._over = False
-        self._short = False
+        self._over = self._short = False
         self.size = 0
-        """Bytes of whole messages."""
+        """Bytes of whole messages, as far as counted."""
 
     def shorten(self) -> None:
         """Keep only the first line of messages from here on, and of those that came."""
         self._short = True
-        self.size = 0
-        self._facts[3::_WIDTH] = [
-            _first_line(said) if isinstance(said, bytes) else said for said in self._facts[3::_WIDTH]
-        ]
+        self.size, self.counted = 0, -1
+        self.facts[_SAID::_WIDTH] = [_shortened(said) for said in self.facts[_SAID::_WIDTH]]
 
-    def sip(self, at: float, lane: int, received: bool, data: bytes, hop: Hop) -> None:
-        """One SIP message of the leg in `lane`."""
-        if len(self._facts) >= self._most:
-            return
-        if self._short:
-            self._facts += at, lane, received, _first_line(data), hop
+    def count(self) -> None:
+        """Keep within the limits, after a message: the first, each sixteenth, each long one, or each of a short ladder.
+
+        Somebody who watches is told of each, too.
+        """
+        facts, everyone = self.facts, self._all
+        most = everyone.limits.messages * _WIDTH
+        if len(facts) > most:
+            del facts[most:]
+        elif self._short:
+            facts[_SAID - _WIDTH] = _shortened(facts[_SAID - _WIDTH])
         else:
-            self._facts += at, lane, received, data, hop
-            size = len(data)
-            if not self.size:
-                self._all.keep(self)
-            self.size += size
-            self._all.bytes += size
-            if self._all.bytes > self._all.most_bytes:
-                self._all.shrink()
-        if self._changed is not None:
-            self._wake()
+            before, self.size = self.size, sum(map(len, facts[_SAID::_WIDTH]))
+            self.counted = min(len(facts) + _UNCOUNTED, most)
+            everyone.bytes += self.size - before
+            if not before:
+                everyone.keep(self)
+            if everyone.bytes > everyone.most_bytes:
+                everyone.shrink()
+        self._wake()
 
     def row(self, at: float, kind: Kind, source: int, target: int, title: str, detail: str = "") -> None:
         """Anything else."""
-        most = self._most // _WIDTH
+        most = self._all.limits.messages * _WIDTH
         if kind == "rtp":
             most //= 2  # an hour of figures leaves room for the end
-        if len(self._facts) // _WIDTH < most:
-            self._facts += at, _known_row(kind, source, target), None, title, detail
+        if len(self.facts) < most:
+            self.facts += at, _known_row(kind, source, target), None, title, detail
             self._wake()
 
     def end(self) -> None:
@@ -137,8 +156,8 @@ class Ladder:
 
     def rows(self, after: int = -1) -> list[LadderRow]:
         """The rows with n > after."""
-        starts = range(max(0, after + 1) * _WIDTH, len(self._facts), _WIDTH)
-        return [self._readable(at // _WIDTH, *self._facts[at : at + _WIDTH]) for at in starts]
+        starts = range(max(0, after + 1) * _WIDTH, len(self.facts), _WIDTH)
+        return [self._readable(at // _WIDTH, *self.facts[at : at + _WIDTH]) for at in starts]
 
     async def watch(self, after: int = -1) -> AsyncIterator[LadderRow]:
         """The rows with n > after, then each new one until the call is over."""
@@ -149,7 +168,7 @@ class Ladder:
             if self._over:
                 return
             if self._changed is None:
-                self._changed = asyncio.Event()
+                self._changed, self.counted = asyncio.Event(), -1
             await self._changed.wait()
 
     def _wake(self) -> None:
@@ -173,6 +192,11 @@ class Ladder:
 def address_text(host: str, port: int) -> str:
     """`192.0.2.1:5060`, `[2001:db8::1]:5060`."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _shortened(said: bytes | str) -> bytes | str:
+    """A message to its first line; the title of anything else stays."""
+    return _first_line(said) if isinstance(said, bytes) else said
 
 
 def _first_line(data: bytes) -> bytes:

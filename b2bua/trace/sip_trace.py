@@ -98,7 +98,7 @@ class SipTrace:
     def __init__(self, exchange: Exchange, ladders: bool) -> None:
         """`ladders` False: no ladder is kept, so that without a watcher nothing is tapped."""
         self._exchange = exchange
-        self._quiet = exchange.tap if ladders else None
+        self._quiet = exchange.ladders.tap if ladders else None
         self._watchers: list[Callable[[Seen], None]] = []
         self._turn: list[tuple[float, bool, bytes, Hop, str]] = []
         self._calls: OrderedDict[str, CallOfWire] = OrderedDict()
@@ -134,7 +134,7 @@ class SipTrace:
 
     def _call(self, call_id: str) -> CallOfWire | None:
         """The call of a SIP Call-ID; its last messages come when it is over."""
-        wire = self._exchange.wires.get(call_id)
+        wire = self._exchange.ladders.wires.get(call_id)
         if wire is None:
             return self._calls.get(call_id)
         call: Call = wire[0]

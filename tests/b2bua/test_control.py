@@ -68,7 +68,7 @@ class Watching:
 
 async def watched(server: wiring.Running) -> None:
     """Wait until somebody watches."""
-    quiet = server.exchange.tap
+    quiet = server.exchange.ladders.tap
     await until(lambda: server.exchange.core.tap != quiet, "watcher")
 
 
@@ -96,7 +96,7 @@ async def test_who_leaves_is_watched_for_no_longer(running: tuple[wiring.Running
     writer.write(b'{"type":"trace"}\n')
     await watched(server)
     writer.close()
-    await until(lambda: server.exchange.core.tap == server.exchange.tap, "end of the view")
+    await until(lambda: server.exchange.core.tap == server.exchange.ladders.tap, "end of the view")
 
 
 async def test_a_terminal_that_does_not_keep_up_is_told_what_it_missed(running: tuple[wiring.Running, str]) -> None:

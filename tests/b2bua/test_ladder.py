@@ -12,12 +12,31 @@ RINGING = b"SIP/2.0 180 Ringing\r\nCall-ID: 1\r\n\r\n"
 PEER, SIX = Hop("UDP", "192.0.2.1", 5070), Hop("TCP", "2001:db8::1", 5070)
 
 
-def ladders(limits: LadderLimits | None = None) -> Ladders:
-    return Ladders(limits or LadderLimits(), lambda hop: ("2001:db8::9" if ":" in hop.host else "192.0.2.9", 5060))
+class Kept(Ladders):
+    """The ladders of a server whose clock is set by each message."""
+
+    def __init__(self, limits: LadderLimits | None = None) -> None:
+        local = lambda hop: ("2001:db8::9" if ":" in hop.host else "192.0.2.9", 5060)  # noqa: E731
+        super().__init__(limits or LadderLimits(), local, lambda: self.at)
+        self.at = 0.0
+
+    def new(self, start: float = 0.0, *, plain: bool = True) -> Wired:
+        return Wired(self, start, plain=plain)
 
 
-def new_ladder(start: float = 0.0) -> Ladder:
-    return ladders().new(start, plain=True)
+class Wired(Ladder):
+    """One with a Call-ID for each lane."""
+
+    __slots__ = ("kept",)
+
+    def __init__(self, kept: Kept, start: float, *, plain: bool) -> None:
+        super().__init__(kept, start, plain=plain)
+        self.kept = kept
+
+    def sip(self, at: float, lane: int, received: bool, data: bytes, hop: Hop) -> None:
+        call_id, self.kept.at = f"{id(self)} {lane}", at
+        self.kept.wires[call_id] = None, self, lane  # type: ignore[assignment]
+        self.kept.tap(received, data, hop, call_id)
 
 
 def shown(ladder: Ladder) -> list[tuple[str, str]]:
@@ -25,7 +44,7 @@ def shown(ladder: Ladder) -> list[tuple[str, str]]:
 
 
 def test_a_message_is_a_row_with_its_lanes_its_title_and_its_text() -> None:
-    ladder = new_ladder(10.0)
+    ladder = Kept().new(10.0)
     ladder.sip(10.5, PSTN, True, INVITE, PEER)
     ladder.sip(11.0, EXTENSION, False, RINGING, PEER)
     ladder.row(12.0, "event", RINGBACK, PSTN, "joined")
@@ -43,13 +62,13 @@ def test_a_message_is_a_row_with_its_lanes_its_title_and_its_text() -> None:
                  id="secrets are masked"),
 ])  # fmt: skip
 def test_what_is_shown_of_a_message(sent: bytes, title: str, text: str) -> None:
-    ladder = new_ladder()
+    ladder = Kept().new()
     ladder.sip(0.0, PSTN, True, sent, PEER)
     assert shown(ladder) == [(title, text)]
 
 
 def test_who_sent_it_to_whom() -> None:
-    ladder = new_ladder()
+    ladder = Kept().new()
     ladder.sip(0.0, PSTN, True, INVITE, PEER)
     ladder.sip(0.0, PSTN, False, RINGING, SIX)
     assert [(row.transport, row.sent_from, row.sent_to) for row in ladder.rows()] == [
@@ -58,7 +77,7 @@ def test_who_sent_it_to_whom() -> None:
 
 
 def test_only_the_newest_plain_calls_keep_whole_texts() -> None:
-    kept = ladders(LadderLimits(plain=1))
+    kept = Kept(LadderLimits(plain=1))
     old, new, own = kept.new(0.0, plain=True), kept.new(0.0, plain=True), kept.new(0.0, plain=False)
     for ladder in (own, old):
         ladder.sip(0.0, PSTN, True, INVITE, PEER)
@@ -72,7 +91,7 @@ def test_only_the_newest_plain_calls_keep_whole_texts() -> None:
 
 
 def test_all_together_keep_no_more_than_they_may_the_oldest_plain_call_gives_way_first() -> None:
-    kept, half = ladders(LadderLimits(mb=1)), INVITE + b"x" * (1 << 19)
+    kept, half = Kept(LadderLimits(mb=1)), INVITE + b"x" * (1 << 19)
     own, plain, last = kept.new(0.0, plain=False), kept.new(0.0, plain=True), kept.new(0.0, plain=False)
     own.sip(0.0, PSTN, True, INVITE, PEER)
     plain.sip(0.0, PSTN, True, half, PEER)
@@ -84,7 +103,7 @@ def test_all_together_keep_no_more_than_they_may_the_oldest_plain_call_gives_way
 
 
 def test_a_call_that_nobody_can_look_at_any_more_makes_room() -> None:
-    kept, most = ladders(LadderLimits(mb=1)), INVITE + b"x" * ((1 << 20) - 100)
+    kept, most = Kept(LadderLimits(mb=1)), INVITE + b"x" * ((1 << 20) - 100)
     first, second = kept.new(0.0, plain=False), kept.new(0.0, plain=False)
     first.sip(0.0, PSTN, True, most, PEER)
     kept.drop(first)
@@ -93,15 +112,26 @@ def test_a_call_that_nobody_can_look_at_any_more_makes_room() -> None:
     assert second.size == len(most)
 
 
+def test_short_messages_are_counted_by_and_by() -> None:
+    kept = Kept(LadderLimits(mb=1))
+    first, second = kept.new(plain=False), kept.new(plain=False)
+    for _ in range(300):
+        first.sip(0.0, PSTN, True, INVITE + b"x" * 2000, PEER)
+        second.sip(0.0, PSTN, True, INVITE + b"x" * 2000, PEER)
+    assert (first.size, 580_000 < second.size <= kept.bytes <= 1 << 20) == (0, True)
+    assert shown(first)[-1] == ("INVITE", "INVITE sip:b@h SIP/2.0")
+    assert shown(second)[-1] == ("INVITE", f"{INVITE.decode()}{'x' * 2000}")
+
+
 def test_without_messages_there_is_no_ladder() -> None:
-    ladder = ladders(LadderLimits(messages=0)).new(0.0, plain=False)
+    ladder = Kept(LadderLimits(messages=0)).new(0.0, plain=False)
     ladder.sip(0.0, PSTN, True, INVITE, PEER)
     ladder.row(0.0, "event", PSTN, PSTN, "joined")
     assert ladder.rows() == []
 
 
 def test_a_ladder_has_an_end_and_figures_leave_room_for_it() -> None:
-    ladder = new_ladder()
+    ladder = Kept().new()
     for _ in range(500):
         ladder.row(0.0, "rtp", PSTN, RINGBACK, "RTP")
     assert len(ladder.rows()) == 200

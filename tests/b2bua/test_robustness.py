@@ -13,7 +13,7 @@ from b2bua.leg import Leg
 from b2bua.outcome import Outcome
 from b2bua.plan.apply import apply
 from b2bua.plan.reader import parse
-from b2bua.trace.ladder import LadderLimits, Ladders
+from b2bua.trace.ladder import Ladder, LadderLimits, Ladders
 from media.events import Event, Key
 from media.g711 import ALAW_TO_ULAW, ULAW_TO_ALAW
 from media.verbs import Close
@@ -359,7 +359,7 @@ def test_a_fault_in_one_leg_leaves_no_other_up_and_no_money_held(monkeypatch: py
         monkeypatch.setattr(Leg, "hangup", broken)
         visitor.hangs_up()
         await asyncio.sleep(3)
-        assert (call.outcome, world.exchange.live, world.exchange.wires) == (Outcome.TALKED, {}, {})
+        assert (call.outcome, world.exchange.live, world.exchange.ladders.wires) == (Outcome.TALKED, {}, {})
         hangup(first)
         await owner.left_alone()
         await world.over()
@@ -382,7 +382,7 @@ def test_what_is_remembered_of_old_calls_is_bounded() -> None:
 
 
 def test_a_ladder_full_of_figures_keeps_room_for_the_end() -> None:
-    ladder = Ladders(LadderLimits(), lambda hop: ("192.0.2.1", 5060)).new(0.0, plain=True)
+    ladder = Ladder(Ladders(LadderLimits(), lambda hop: ("192.0.2.1", 5060), lambda: 0.0), 0.0, plain=True)
     for second in range(1000):
         ladder.row(second, "rtp", 0, 1, "RTP 1 received")
     ladder.row(1000.0, "event", 1, 1, "ended: talked")

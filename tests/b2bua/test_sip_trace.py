@@ -79,7 +79,7 @@ def test_each_message_is_told_with_its_call_from_the_first_invite_to_the_last_an
 def test_the_core_is_tapped_for_ladders_and_watchers_only(ladders: bool) -> None:
     async def scenario(world: World) -> None:
         trace = SipTrace(world.exchange, ladders)
-        quiet = world.exchange.tap if ladders else None
+        quiet = world.exchange.ladders.tap if ladders else None
         assert world.core.tap == quiet
         stops = [trace.watch(print), trace.watch(repr)]
         assert world.core.tap not in (None, quiet)
