@@ -16,9 +16,8 @@ from b2bua.leg import Leg
 from b2bua.leg_sound import LegSound
 from b2bua.outcome import MEDIA_FAULTS, CallError, CreditRefused, LegGone, MoneySpent, Outcome, refusal
 from b2bua.payment import Paid, Purse
-from b2bua.record import records
+from b2bua.record import FREE, records
 from b2bua.stir.verdict import Verdict
-from b2bua.talk import Talk
 from b2bua.trace.ladder import EXTENSION, RINGBACK, Kind, Ladder
 from media.engine import Engine
 from media.g711 import Codec
@@ -45,11 +44,10 @@ class Call:
     """One call of any kind, from the first leg to the record."""
 
     __slots__ = (
-        "__weakref__", "_cancelled_for", "_recordings", "_refusal", "_rows_of_stats", "_running", "_started_wall",
-        "_talks_before_s", "_task", "account", "charged", "direct", "exchange", "extension", "from_",
-        "handed_over", "id", "kind", "ladder", "legs", "max_forwards", "now", "on_hold", "on_outcome", "on_ringing",
-        "outcome", "pack", "purse", "redirects", "started", "talk", "talk_began", "talk_ended", "to", "to_phones",
-        "verdict",
+        "__weakref__", "_cancelled_for", "_recordings", "_refusal", "_rows_of_stats", "_running", "_talks_before_s",
+        "_task", "account", "charged", "direct", "exchange", "extension", "from_", "handed_over", "id", "kind",
+        "ladder", "legs", "max_forwards", "now", "on_hold", "on_outcome", "on_ringing", "outcome", "pack", "purse",
+        "redirects", "started", "started_wall", "talk", "talk_began", "talk_ended", "to", "to_phones", "verdict",
     )  # fmt: skip
 
     def __init__(
@@ -97,7 +95,8 @@ class Call:
         self.now = exchange.now
         """Seconds of the clock that never jumps."""
         self.started = self.now()
-        self._started_wall = exchange.wall()
+        self.started_wall = exchange.wall()
+        """Unix time of `started`."""
         self.ladder = Ladder(exchange.ladders, self.started, plain=kind not in _KEPT)
         self._task: asyncio.Task[None] | None = None
         self._running = False
@@ -130,7 +129,7 @@ class Call:
 
     def wall(self, moment: float) -> float:
         """Unix time of a moment of `now`."""
-        return self._started_wall + (moment - self.started)
+        return self.started_wall + (moment - self.started)
 
     @property
     def talk_s(self) -> float:
@@ -234,33 +233,20 @@ class Call:
         if a.audio and b.audio and not already:
             self.engine.bridge(a.audio.port, b.audio.port)
 
-    def bridge(self, a: Leg, b: Leg) -> Talk:
-        """The talk: inside, both hear each other, silence is watched, and it may be recorded."""
-        return Talk(self, a, b) if a.lane <= b.lane else Talk(self, b, a)
-
-    def talk_begins(self, phone: Leg, far: Leg) -> None:
-        """See `bridge`."""
-        self.join(phone, far)
-        self._talks_before_s = self.talk_s
+    def talk_begins(self) -> None:
+        """Two far ends are joined: their time counts from now on."""
+        if self.talk_began is not None:
+            self._talks_before_s = self.talk_s
         self.talk_began, self.talk_ended = self.now(), None
-        self.ladder_row("event", phone.lane, far.lane, "joined")
-        for leg in (phone, far):
-            leg.joined()
-            leg.watch(self.exchange.rtp_timeout_s)
-        self._record(phone, far)
         self.exchange.changed()
 
-    def talk_ends(self, phone: Leg, far: Leg) -> None:
-        """See `bridge`."""
-        self.talk_ended = min([self.now() if leg.ended_at is None else leg.ended_at for leg in (phone, far)])
-        if phone.partner not in (None, far):
-            return  # a transfer has joined it with somebody else already
-        phone.part()
-        if phone.audio and phone.ended_at is None:
-            self.engine.unbridge(phone.audio.port)
+    def talk_ends(self, *left_at: float | None) -> None:
+        """They are not joined any more; each left then, or is there."""
+        now = self.now()
+        self.talk_ended = min([now if at is None else at for at in left_at])
 
-    def _record(self, phone: Leg, far: Leg) -> None:
-        """Each talk of a call has a file of its own."""
+    def record(self, phone: Leg, far: Leg) -> None:
+        """Record a talk where calls are recorded: each of a call has a file of its own."""
         more = f"-{self._recordings + 1}" if self._recordings else ""
         path = self.exchange.recording_path(f"{self.id}{more}")
         if path is None or max((phone.call, far.call), key=lambda call: call.started) is not self:
@@ -374,7 +360,7 @@ class Call:
         """Settle and write the record, in one transaction.  Raises: StoreError."""
         ended = self.wall(self._ended_at())
         if self.purse is None and self.on_outcome is None:
-            self.charged = Micros(0)
+            self.charged = FREE
             row, legs = records(self, ended, [])
             self.database.post(journal.INSERT_CALL, [journal.row(row)])
             if legs:

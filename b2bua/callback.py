@@ -15,6 +15,7 @@ from b2bua.rules.caller_id import Shown, by_server
 from b2bua.rules.numbers import BadNumber, read_number
 from b2bua.rules.routing import sell_rate
 from b2bua.rules.spelling import abroad
+from b2bua.talk import Talk
 from b2bua.trace.ladder import EXTENSION, PSTN
 from b2bua.triggers import CallbackRequest, Served, admit, judge, note_ringing
 from store import lockouts
@@ -119,7 +120,7 @@ async def _connect(want: CallbackRequest, call: Call, back: Leg, typed: str) -> 
                 await back.say("you-dialled", *call.pack.digits(typed))
             far = await _dial(want, call, back, typed)
             try:
-                with far.alive(), call.bridge(back, far):
+                with far.alive(), Talk(call, back, far):
                     await asyncio.get_running_loop().create_future()  # LegGone, NewNumber or MoneySpent ends it
             finally:
                 far.hangup()

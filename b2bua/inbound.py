@@ -19,11 +19,11 @@ async def inbound(call: Call, caller: Leg, extension: Extension, shown: Shown, l
 
     Free for both, but where a phone led to a public number: then its extension pays, until the money is spent.
     """
-    with caller.alive():
+    with caller.alive() as both:
         phone = await dial_extension(call, extension, shown=shown, lane=lane, hear=caller, numbers=True)
-        with phone.alive():
-            caller.answer(phone.description if call.direct else b"")
-            if call.purse is not None:
-                await call.purse.keep_only(phone)
+        both.also(phone)
+        caller.answer(phone.description if call.direct else b"")
+        if call.purse is not None:
+            await call.purse.keep_only(phone)
     await talk(call, caller, phone)
     return Outcome.TALKED

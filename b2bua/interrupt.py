@@ -33,8 +33,15 @@ class Interrupt:
         assert task is not None
         self._task, self._cancelling = task, task.cancelling()
         for leg in self._legs:
-            leg.scopes += (self,)
+            leg.scopes.append(self)
         return self
+
+    def also(self, leg: Leg) -> None:
+        """From here on `leg` ends the block too.  Raises: LegGone where it has left already."""
+        if leg.ended_at is not None:
+            raise LegGone(leg, leg.left)
+        self._legs += (leg,)
+        leg.scopes.append(self)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -42,7 +49,7 @@ class Interrupt:
         task, self._task = self._task, None
         assert task is not None
         for leg in self._legs:
-            leg.scopes = tuple([scope for scope in leg.scopes if scope is not self])
+            leg.scopes.remove(self)
         self._legs = ()
         fired, self._error = self._error, None
         if fired is not None and task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:

@@ -114,7 +114,8 @@ class Leg(LegSound):
         self.stats: Stats | None = None
         self.closed: asyncio.Future[None] | None = None
         self._watcher: Watcher | None = None
-        self.scopes: tuple[Interrupt, ...] = ()
+        self.scopes: list[Interrupt] = []
+        """What of flows counts on it."""
         self._keys = ""
         self._key: asyncio.Future[None] | None = None
         self._played: asyncio.Future[None] | None = None
@@ -321,16 +322,14 @@ class Leg(LegSound):
 
         `cause` is the Reason (RFC 3326), `extra` are header fields of a refusal.
         """
-        if isinstance(self.usage, OutgoingInvite):
-            self.usage.cancel(cause)
-        cause = cause or NORMAL
-        if self.usage is None:
-            self._end()
-            return
-        if isinstance(self.usage, IncomingInvite) and self.answered_at is None and not self.usage.over:
+        usage = self.usage
+        if isinstance(usage, OutgoingInvite):
+            usage.cancel(cause)
+        elif usage is not None and self.answered_at is None and not usage.over:
             self.status = status
-            self.usage.refuse(status, reason, extra=[("Reason", cause), *extra])  # RFC 6432 2
-        self.usage.bye(cause)
+            usage.refuse(status, reason, extra=[("Reason", cause or NORMAL), *extra])  # RFC 6432 2
+        if usage is not None:
+            usage.bye(cause or NORMAL)
         self._end()
 
     @property
@@ -351,7 +350,7 @@ class Leg(LegSound):
 
     def expire(self) -> None:
         """Whoever counts on it learns that it is gone."""
-        if self.scopes and not self.let_go:
+        if not self.let_go:
             for scope in self.scopes:
                 scope.fire(LegGone(self, self.left))
 

@@ -12,17 +12,34 @@ __all__ = ["Talk"]
 
 
 class Talk:
-    """What `Call.bridge` gives: a class, since a generator for it costs a call more than joining its legs."""
+    """Inside, both hear each other, silence is watched, and it may be recorded.
+
+    A class, since a generator for it costs a call more than joining its legs.
+    """
 
     __slots__ = ("_call", "_far", "_phone")
 
-    def __init__(self, call: Call, phone: Leg, far: Leg) -> None:
+    def __init__(self, call: Call, a: Leg, b: Leg) -> None:
         self._call = call
-        self._phone = phone
-        self._far = far
+        self._phone, self._far = (a, b) if a.lane <= b.lane else (b, a)
 
     def __enter__(self) -> None:
-        self._call.talk_begins(self._phone, self._far)
+        call, phone, far = self._call, self._phone, self._far
+        call.join(phone, far)
+        call.talk_begins()
+        call.ladder_row("event", phone.lane, far.lane, "joined")
+        phone.joined()
+        far.joined()
+        if phone.audio or far.audio:
+            phone.watch(call.exchange.rtp_timeout_s)
+            far.watch(call.exchange.rtp_timeout_s)
+            call.record(phone, far)
 
     def __exit__(self, *_: object) -> None:
-        self._call.talk_ends(self._phone, self._far)
+        call, phone, far = self._call, self._phone, self._far
+        call.talk_ends(phone.ended_at, far.ended_at)
+        if phone.partner not in (None, far):
+            return  # a transfer has joined it with somebody else already
+        phone.part()
+        if phone.audio and phone.ended_at is None:
+            call.engine.unbridge(phone.audio.port)

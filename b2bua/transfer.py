@@ -17,6 +17,7 @@ from b2bua.dialling import Way, dial_extension, dial_out
 from b2bua.interrupt import Interrupt
 from b2bua.outcome import CallError, LegGone, Outcome
 from b2bua.rules.caller_id import ANONYMOUS, Shown
+from b2bua.talk import Talk
 from b2bua.trace.ladder import PSTN
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ async def talk(call: Call, mine: Leg, far: Leg) -> None:
     pair = mine, far
     while True:
         try:
-            with Interrupt(*pair) as call.talk, call.bridge(*pair):
+            with Interrupt(*pair) as call.talk, Talk(call, *pair):
                 await call.until_over(far)
         except Changed as changed:
             change = changed.change

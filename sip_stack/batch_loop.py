@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import Context
 from functools import partial
+from itertools import islice
 from typing import TypeVarTuple
 
 __all__ = ["BatchLoop"]
@@ -24,7 +24,7 @@ class BatchLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         super().__init__()
-        self._made_ready: deque[asyncio.Handle] | None = None
+        self._made_ready: list[asyncio.Handle] | None = None
         """By the batch that is under way; None outside of any."""
 
     def call_soon(
@@ -45,22 +45,21 @@ class BatchLoop(asyncio.SelectorEventLoop):
 
     def batch(self, work: Callable[[], object]) -> None:
         """Do `work`, which never waits, and then everything that it has made ready, and what that makes ready."""
-        self._made_ready = ready = deque[asyncio.Handle]()
+        self._made_ready = ready = list[asyncio.Handle]()
         try:
             work()
         finally:
-            try:
-                _run(ready)
-            finally:
-                self._made_ready = None
-                for handle in ready:  # somebody goes round in circles: the others have their turn
-                    self.call_soon(_run, deque([handle]))
+            if ready:
+                self._finish(iter(ready))
+            self._made_ready = None
 
-
-def _run(ready: deque[asyncio.Handle]) -> None:
-    for _ in range(_MOST_STEPS):
-        if not ready:
-            return
-        handle = ready.popleft()
-        if not handle.cancelled():
-            handle._run()  # reports what is raised to the loop's exception handler
+    def _finish(self, ready: Iterator[asyncio.Handle]) -> None:
+        """`ready` goes on to what is made ready meanwhile."""
+        try:
+            for handle in islice(ready, _MOST_STEPS):
+                if not handle._cancelled:
+                    handle._run()  # reports what is raised to the loop's exception handler
+        finally:
+            self._made_ready = None
+            for handle in ready:  # somebody goes round in circles: the others have their turn
+                self.call_soon(self._finish, iter([handle]))

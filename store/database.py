@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Dialect, Engine, Insert, create_engine, event
 from sqlalchemy.engine import make_url
@@ -33,6 +34,7 @@ __all__ = ["Database", "Job", "connect", "migrate", "transact"]
 T = TypeVar("T")
 Job = Callable[[Connection], T]
 Row = Mapping[str, Any]
+Posted = tuple[Insert, Sequence[Row]]
 Outcome = tuple["asyncio.Future[Any]", Any, Exception | None]
 
 BUSY_S = 5.0
@@ -122,20 +124,15 @@ class _Asked:
     answer: asyncio.Future[Any]
 
 
-class _Posted(NamedTuple):
-    insert: Insert
-    rows: Sequence[Row]
-
-
 class Database:
     """One writer thread and one reader thread over one database."""
 
     def __init__(self, url: str, busy_s: float, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._writes, self._reads = connect(url, busy_s=busy_s), connect(url, busy_s=busy_s, read_only=True)
-        self._queue: SimpleQueue[_Asked | list[_Posted] | None] = SimpleQueue()
-        self._posted: list[_Posted] = []
-        self._unwritten: list[_Posted] = []
+        self._queue: SimpleQueue[_Asked | list[Posted] | None] = SimpleQueue()
+        self._posted: list[Posted] = []
+        self._unwritten: list[Posted] = []
         self._closed = False
         self._readers = ThreadPoolExecutor(1, "store-reader")
         self._writer = threading.Thread(target=self._write, name="store-writer", daemon=True)
@@ -165,7 +162,7 @@ class Database:
             raise StoreError("the database is closed")
         if not self._posted:
             self._loop.call_later(LINGER_S, self._hand_over)
-        self._posted.append(_Posted(insert, rows))
+        self._posted.append((insert, rows))
 
     def _hand_over(self) -> None:
         """Posted rows go to the writer together: waking a thread for each call costs more than its rows."""
@@ -208,12 +205,12 @@ class Database:
             asked, posted, closing = self._collect()
             self._transact(asked, self._unwritten + posted)
         if self._unwritten:
-            log.error("event=rows-lost count=%d", sum(len(posted.rows) for posted in self._unwritten))
+            log.error("event=rows-lost count=%d", sum(len(rows) for _, rows in self._unwritten))
 
-    def _collect(self) -> tuple[list[_Asked], list[_Posted], bool]:
+    def _collect(self) -> tuple[list[_Asked], list[Posted], bool]:
         """The next transaction's work: everything queued now, but no more than GROUP jobs."""
         asked: list[_Asked] = []
-        posted: list[_Posted] = []
+        posted: list[Posted] = []
         try:
             item = self._queue.get(timeout=BUSY_S if self._unwritten else None)
             while item is not None:
@@ -228,7 +225,7 @@ class Database:
         except Empty:
             return asked, posted, False
 
-    def _transact(self, asked: Sequence[_Asked], posted: list[_Posted]) -> None:
+    def _transact(self, asked: Sequence[_Asked], posted: list[Posted]) -> None:
         outcomes: list[Outcome] = []
         try:
             with self._writes.begin() as connection:
@@ -255,19 +252,19 @@ def _attempt(connection: Connection, item: _Asked) -> Outcome:
         return item.answer, None, error
 
 
-def _grouped(posted: Iterable[_Posted]) -> Iterable[tuple[Insert, list[Row]]]:
+def _grouped(posted: Iterable[Posted]) -> Iterable[tuple[Insert, list[Row]]]:
     groups: dict[Insert, list[Row]] = {}
-    for item in posted:
-        groups.setdefault(item.insert, []).extend(item.rows)
+    for insert, rows in posted:
+        groups.setdefault(insert, []).extend(rows)
     return groups.items()
 
 
 def _insert(connection: Connection, insert: Insert, rows: Sequence[Row]) -> None:
     """Insert many; when one is refused, insert the others one by one and log the loss."""
-    statement, names = _compiled(insert, connection.dialect, tuple(rows[0]))
+    statement, values = _compiled(insert, connection.dialect, tuple(rows[0]))
     try:
         with connection.begin_nested():
-            connection.exec_driver_sql(statement, [tuple([row[name] for name in names]) for row in rows])
+            connection.exec_driver_sql(statement, [values(row) for row in rows])
     except Exception as broken:
         if len(rows) == 1:
             log.error("event=row-refused table=%s error=%s", insert.table, getattr(broken, "orig", broken))
@@ -277,12 +274,13 @@ def _insert(connection: Connection, insert: Insert, rows: Sequence[Row]) -> None
 
 
 @lru_cache(16)
-def _compiled(insert: Insert, dialect: Dialect, keys: tuple[str, ...]) -> tuple[str, Sequence[str]]:
-    """The text of a statement and the order of its values: half the cost of a row was to find that out again."""
+def _compiled(insert: Insert, dialect: Dialect, keys: tuple[str, ...]) -> tuple[str, Callable[[Row], Any]]:
+    """The text of a statement and its values of a row: half the cost of a row was to find that out again."""
     compiled = insert.compile(dialect=dialect, column_keys=list(keys))
     assert isinstance(compiled, SQLCompiler)
     assert compiled.positiontup is not None
-    return compiled.string, compiled.positiontup
+    assert len(compiled.positiontup) > 1  # of a single name, itemgetter would give no tuple
+    return compiled.string, itemgetter(*compiled.positiontup)
 
 
 def _answer(outcomes: Sequence[Outcome]) -> None:

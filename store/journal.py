@@ -6,9 +6,10 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, Literal, NamedTuple, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 import msgspec
+from msgspec.structs import asdict
 from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, insert, or_, select, true, update
 
 from store.errors import StoreError
@@ -79,7 +80,7 @@ class RequestRecord:
     """How many a record stands for that is none of one alone."""
 
 
-class CallRecord(NamedTuple):
+class CallRecord(msgspec.Struct, frozen=True):
     """One call, written when it ended."""
 
     id: str
@@ -101,7 +102,7 @@ class CallRecord(NamedTuple):
     """What the signature of the caller's number was worth: `verified-A`, `stale`, ...; empty: not looked at."""
 
 
-class LegRecord(NamedTuple):
+class LegRecord(msgspec.Struct, frozen=True):
     """One leg of a call."""
 
     call_id: str
@@ -140,7 +141,7 @@ def row(record: RequestRecord | CallRecord | LegRecord) -> dict[str, Any]:
     if isinstance(record, RequestRecord):
         values = {name: getattr(record, name) for name in RequestRecord.__slots__}
     else:
-        values = record._asdict()
+        values = asdict(record)
     text = "".join(_TEXTS[type(record)](record))
     if storable(text) is text:  # nearly always: one look for all
         return values

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from sqlalchemy import Connection, func, select
 
 from store import journal
@@ -160,9 +161,9 @@ def test_only_triggers_that_rang_somebody_count(conn: Connection) -> None:
     journal.open_request(conn, triggered("elsewhere", 7.0, extension="001*901"))
     journal.open_request(conn, replace(asked("page", 8.0), extension="001*900"))
     for token in ("rang", "another"):
-        journal.write_call(conn, CALL._replace(id=token), [PHONE._replace(call_id=token)])
-    journal.write_call(conn, CALL._replace(id="only rung"), [
-        PHONE._replace(call_id="only rung", direction="in"), PSTN._replace(call_id="only rung"),
+        journal.write_call(conn, structs.replace(CALL, id=token), [structs.replace(PHONE, call_id=token)])
+    journal.write_call(conn, structs.replace(CALL, id="only rung"), [
+        structs.replace(PHONE, call_id="only rung", direction="in"), structs.replace(PSTN, call_id="only rung"),
     ])
     assert [journal.count_triggers(conn, "001*900", number, 2.0) for number in ("5551", "5552", "5553", None)] == [
         2, 1, 0, 3,
@@ -179,6 +180,6 @@ def test_a_ladder_is_kept_packed_and_the_oldest_go(conn: Connection, monkeypatch
     assert {call_id for call_id, _ in packed} == {"c1", "c2", "c3"}
     assert max(size for _, size in packed) < 500
     for call_id in ("c4", "c5"):
-        journal.write_ladder(conn, call_id, 2.0, [CALL._asdict()])
+        journal.write_ladder(conn, call_id, 2.0, [structs.asdict(CALL)])
     assert conn.execute(select(ladders.c.call_id)).scalars().all() == ["c3", "c4", "c5"]
     assert journal.read_ladder(conn, "c4")[0]["reason"] == "talked"
