@@ -18,7 +18,7 @@ from sip_stack.hop import RELIABLE, Hop
 from sip_stack.incoming import Incoming
 from sip_stack.listening import Listening
 from sip_stack.locating import default_port
-from sip_stack.message import Request, Response, parse, reply
+from sip_stack.message import Fields, Request, Response, parse, reply
 from sip_stack.ourselves import Ourselves, Oversize
 from sip_stack.server_transaction import InviteServer, NonInviteServer, Server
 from sip_stack.stun import binding_response
@@ -183,7 +183,7 @@ class SipCore:
         self, method: str, target: Uri, from_: NameAddr, to: NameAddr, extra: Iterable[tuple[str, str]] = ()
     ) -> Request:
         """A request outside a dialog, for `request` (OPTIONS, REGISTER)."""
-        fields = {
+        fields: Fields = {
             "Max-Forwards": ["70"],
             "From": [str(from_.with_tag(self.new_id()))],
             "To": [str(to)],
@@ -191,7 +191,7 @@ class SipCore:
             "CSeq": [f"1 {method}"],
         }
         for name, value in extra:
-            fields.setdefault(name, []).append(value)
+            fields[name] = (*fields.get(name, ()), value)
         return Request(method, target, fields)
 
     def add_usage(self, local_tag: str, usage: DialogUser) -> None:
@@ -252,17 +252,16 @@ class SipCore:
     @staticmethod
     def _answer_to(request: Request, via: Via, source: Hop) -> Hop:
         """Where responses go (18.2.2, RFC 3581 4); their Via says what the packet showed (18.2.1)."""
-        values = request.fields["Via"]
-        before, asked, after = values[0].partition(";rport")
-        if (
-            asked and after[:1] in ("", ";") and "," not in before and "received" not in values[0]
-        ):  # the common form, by text alone
-            values[0] = f"{before};received={source.host};rport={source.port}{after}"
+        text, *others = request.fields["Via"]
+        before, asked, after = text.partition(";rport")
+        if asked and after[:1] in ("", ";") and "," not in before and "received" not in text:
+            text = f"{before};received={source.host};rport={source.port}{after}"  # the common form, by text alone
         else:
             seen = via.seen_from(source.host, source.port)
             asked = "" if param(via.params, "rport") is None else "rport"
             if seen.params != via.params:
-                values[0] = ", ".join([str(seen), *comma_list(values[0])[1:]])
+                text = ", ".join([str(seen), *comma_list(text)[1:]])
+        request.fields["Via"] = (text, *others)
         if source.transport in RELIABLE:  # the connection itself; were it gone, another to the port of the Via
             port = via.port or default_port(source.transport)
             return source if port == source.port else source._replace(port=port)

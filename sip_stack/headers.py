@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sip_stack.errors import BadMessage
 from sip_stack.grammar import (
+    Memory,
     Params,
     comma_list,
     is_token,
@@ -25,13 +27,12 @@ __all__ = [
     "NameAddr",
     "Via",
     "canonical",
-    "known_name",
-    "other_name",
     "parse_cseq",
     "parse_name_addr",
     "parse_name_addrs",
     "parse_via",
     "parse_vias",
+    "read_line",
 ]
 
 _COMPACT = {
@@ -55,23 +56,44 @@ _CANONICAL = {name.lower(): name for name in _NAMES} | _COMPACT
 _EXACT = {name: name for name in _NAMES} | _CANONICAL
 
 
-known_name = _EXACT.get
-"""The canonical name for the usual spellings of known headers, None for the rest: one lookup for most lines."""
+_known_name = _EXACT.get
+_EACH_ANOTHER = frozenset({"Via", "Authorization", "Proxy-Authorization", "Identity", "Date", "Timestamp"})
+"""Headers that say something else in each message."""
 
 
 def canonical(name: str) -> str:
     """The usual spelling of a header name, compact forms expanded; unknown names in lower case."""
-    known = known_name(name)
+    known = _known_name(name)
     if known is None:
         name = name.rstrip(" \t").lower()
         known = _CANONICAL.get(name, name)
     return known
 
 
-@remembered
-def other_name(name: str) -> str:
-    """The name of a header that `known_name` does not find; empty where it is none."""
-    return canonical(name) if is_token(name.rstrip(" \t")) else ""
+class _Lines(Memory[tuple[str, tuple[str]]]):
+    """Header lines: most of a far end come again with each of its messages, some with each of a call."""
+
+    def __missing__(self, line: str) -> tuple[str, tuple[str]]:
+        written, colon, value = line.partition(": ")
+        name = _known_name(written)
+        if name is None or not colon:
+            name, value = _rarer_line(line)
+        field = name, (value.strip(" \t"),)
+        if name not in _EACH_ANOTHER:
+            self.keep(line, field)
+        return field
+
+
+def _rarer_line(line: str) -> tuple[str, str]:
+    written, colon, value = line.partition(":")
+    written = written.rstrip(" \t")
+    if not colon or not is_token(written):
+        raise BadMessage(f"not a header line: {line[:40]!r}")
+    return canonical(written), value
+
+
+read_line = _Lines().__getitem__
+"""The canonical name of a header line, and its one raw value.  Raises: BadMessage."""
 
 
 class Via(NamedTuple):
@@ -137,7 +159,7 @@ def _read_via(text: str) -> Via:
     return Via(transport.upper(), host, int(port) if port else None, parse_params(params))
 
 
-def parse_vias(values: list[str]) -> tuple[Via, ...]:
+def parse_vias(values: Sequence[str]) -> tuple[Via, ...]:
     """Every Via of a message, topmost first.  Raises: BadMessage."""
     return tuple(parse_via(element) for value in values for element in comma_list(value))
 
@@ -226,7 +248,7 @@ def _split_display(text: str) -> tuple[str, str, str]:
     return match[0], "<", text[match.end() + 1 :]
 
 
-def parse_name_addrs(values: list[str]) -> tuple[NameAddr, ...]:
+def parse_name_addrs(values: Sequence[str]) -> tuple[NameAddr, ...]:
     """Every address of a header that may repeat.  Raises: BadMessage."""
     if len(values) == 1:
         return _read_name_addrs(values[0])

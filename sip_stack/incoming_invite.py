@@ -35,7 +35,7 @@ class IncomingInvite(Usage):
         self.dialog = Dialog.from_request(request, self.local_tag)
         # RFC 5626 4.3: `ob` in a Contact asks that requests come by the flow of this one
         self.nat = bare(request.via.host) != incoming.source.host or param(self.dialog.remote_target.params, "ob") == ""
-        self.far_allows = request.fields.get("Allow", [])
+        self.far_allows = request.fields.get("Allow", ())
         self._offered = incoming
         self._answer: bytes | None = None
         """Our answer, while it may not leave yet."""

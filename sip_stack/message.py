@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from sip_stack.errors import BadMessage
@@ -13,20 +13,19 @@ from sip_stack.headers import (
     CSeq,
     NameAddr,
     Via,
-    known_name,
-    other_name,
     parse_cseq,
     parse_name_addr,
     parse_name_addrs,
     parse_via,
     parse_vias,
+    read_line,
 )
 from sip_stack.uri import Uri, parse_uri
 
 __all__ = ["REASONS", "Fields", "Message", "Request", "Response", "parse", "reply"]
 
-Fields = dict[str, list[str]]
-"""Raw header values by canonical name, in the order of arrival."""
+Fields = dict[str, Sequence[str]]
+"""Raw header values by canonical name, in the order of arrival; another takes a value's place, none is changed."""
 
 REASONS = {
     100: "Trying", 180: "Ringing", 181: "Call Is Being Forwarded", 182: "Queued", 183: "Session Progress", 200: "OK",
@@ -256,59 +255,57 @@ def parse(data: bytes) -> Request | Response | None:
         data = data.lstrip(b"\r\n")  # 7.5: a CRLF before the start line is ignored
     head, gap, body = data.partition(b"\r\n\r\n")
     text = head.decode("utf-8", "surrogateescape")
-    fields: Fields = {}
-    start, defect = _read_lines(text, fields)
-    if defect is not None and _FOLD.search(text):  # 7.3.1
+    start, *lines = text.split("\r\n")
+    defect = None
+    try:
+        fields: Fields = dict(map(read_line, lines))  # a line that came before costs no step of Python
+    except BadMessage:
         fields = {}
-        start, defect = _read_lines(_FOLD.sub(" ", text), fields)
-    message = _response(start, fields) if start[:4].upper() == "SIP/" else _request(start, fields)
-    if message is None:
-        return None
+    if len(fields) != len(lines):
+        start, fields, defect = _read_rarer(text)
+    elif text.count("\r") != len(lines) or text.count("\n") != len(lines):
+        defect = BadMessage("CR and LF must come together")
+    message: Request | Response
+    if start[:4].upper() == "SIP/":
+        status = _status_line(start)
+        if status is None:
+            return None
+        message = Response(*status, fields)
+    else:
+        message = _request(start, fields)
     message.raw, message.body = data, body
-    if gap and defect is None and message.defect is None and fields.get("Content-Length") == [str(len(body))]:
+    if gap and defect is None and message.defect is None and fields.get("Content-Length") == (str(len(body)),):
         return message  # nearly all there are
     message.defect = message.defect or defect or _frame(message, complete=gap != b"")
     return message if message.defect is None or "Via" in fields else None
 
 
-def _read_lines(text: str, fields: Fields) -> tuple[str, BadMessage | None]:
-    """The start line; `fields` are filled.  What is found wrong is given back, the rest is read all the same."""
+def _read_rarer(text: str) -> tuple[str, Fields, BadMessage | None]:
+    """Lines that are folded, repeated or broken: what is found wrong is given back, the rest is read all the same."""
+    text = _FOLD.sub(" ", text)  # 7.3.1
     start, *lines = text.split("\r\n")
+    fields: Fields = {}
     defect = None
-    for line in lines:
-        name, colon, value = line.partition(": ")
-        key = known_name(name)
-        if key is None:
-            if not colon or ":" in name:
-                name, colon, value = line.partition(":")
-            key = known_name(name) or other_name(name)
-            if not key or not colon:
-                if line:
-                    defect = BadMessage(f"not a header line: {line[:40]!r}")
-                continue
-        if key in fields:
-            fields[key].append(value.strip(" \t"))
-            if key in _SINGLE:
-                defect = BadMessage(f"{key} must appear once")
-        else:
-            fields[key] = [value.strip(" \t")]
+    for line in filter(None, lines):
+        try:
+            name, values = read_line(line)
+        except BadMessage as error:
+            defect = error
+            continue
+        if name in fields and name in _SINGLE:
+            defect = BadMessage(f"{name} must appear once")
+        fields[name] = (*fields.get(name, ()), *values)
     broken = start + "".join(lines)
     if "\n" in broken or "\r" in broken:
         defect = BadMessage("CR and LF must come together")
-    return start, defect
+    return start, fields, defect
 
 
 def _request(line: str, fields: Fields) -> Request:
-    """7.1: method, URI and version between single spaces, no brackets, nothing behind."""
-    method, _, rest = line.partition(" ")
-    uri, _, version = rest.rpartition(" ")
+    method, uri, fault = _request_line(line)
     request = Request(method, uri, fields)
-    spoken = version == "SIP/2.0" or version.upper() == "SIP/2.0"  # 7.1: the version is case-insensitive
-    if not (spoken and uri and " " not in uri and "\t" not in uri and uri[0] != "<" and _is_method(method)):
-        if not spoken and version[:4].upper() == "SIP/":
-            request.defect = BadMessage(f"SIP version {version[:20]} is not supported", status=505)
-        else:
-            request.defect = BadMessage("malformed request line")
+    if fault is not None:
+        request.defect = BadMessage(*fault)
     try:  # what each request is known by; who asks for one that cannot be read is told
         request.via, request.cseq = _top_via(fields["Via"][0]), parse_cseq(fields["CSeq"][0])
     except (KeyError, BadMessage):
@@ -316,12 +313,17 @@ def _request(line: str, fields: Fields) -> Request:
     return request
 
 
-_is_method = remembered(is_token)
-
-
-def _response(line: str, fields: Fields) -> Response | None:
-    read = _status_line(line)
-    return None if read is None else Response(*read, fields)
+@remembered
+def _request_line(line: str) -> tuple[str, str, tuple[str, int] | None]:
+    """7.1: method, URI and version between single spaces, no brackets, nothing behind; and what is wrong with them."""
+    method, _, rest = line.partition(" ")
+    uri, _, version = rest.rpartition(" ")
+    if version.upper() == "SIP/2.0":  # 7.1: the version is case-insensitive
+        whole = uri and " " not in uri and "\t" not in uri and uri[0] != "<" and is_token(method)
+        return method, uri, None if whole else ("malformed request line", 400)
+    if version[:4].upper() == "SIP/":
+        return method, uri, (f"SIP version {version[:20]} is not supported", 505)
+    return method, uri, ("malformed request line", 400)
 
 
 @remembered

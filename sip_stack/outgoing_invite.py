@@ -76,7 +76,7 @@ class OutgoingInvite(Usage):
         """The early dialogs in which we have said something, by the tag of their far end."""
         self._heard: dict[str, Response] = {}
         """The last provisional of each far end: what its early dialog is made of."""
-        fields = {
+        fields: Fields = {
             "Max-Forwards": [str(max_forwards)],
             "From": [f"{from_};tag={self.local_tag}"],
             "To": [str(to)],
@@ -86,11 +86,12 @@ class OutgoingInvite(Usage):
             "Allow": [ALLOW],
         }
         for name, value in extra:
-            fields.setdefault(name, []).append(value)
+            fields[name] = (*fields.get(name, ()), value)
         if body:
             fields["Content-Type"] = [SDP]
         invite = Request("INVITE", target, fields, body)
-        fields.setdefault("Supported", []).append(_SUPPORTED[options.reliable, self.session is not None])
+        ours = _SUPPORTED[options.reliable, self.session is not None]
+        fields["Supported"] = (*fields.get("Supported", ()), ours)
         if self.session is not None:
             self.session.ask(invite)
         self._invite(invite)
@@ -242,7 +243,7 @@ class OutgoingInvite(Usage):
         self._heard.clear()
         if branch is not None:  # its early dialog goes on
             self.dialog.local_seq, self.dialog.remote_seq = branch.dialog.local_seq, branch.dialog.remote_seq
-        self.far_allows = response.fields.get("Allow", [])
+        self.far_allows = response.fields.get("Allow", ())
         proof = self._proof(invite)
         acks = Acknowledger(self.core, self.dialog, self.hop, invite.cseq.number, nat=self.nat, proof=proof)
         self._client.on_response = acks.again

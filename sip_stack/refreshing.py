@@ -61,7 +61,7 @@ class SessionKeeper:
         if response is None or response.status < 300:
             return
         if response.status in (405, 501):
-            self._usage.far_allows = []
+            self._usage.far_allows = ()
             self._again(0.0)
         elif response.status == 422:  # 7.4: again with what they ask for
             self.interval_s = max(self.interval_s, min_se(response))

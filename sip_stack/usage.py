@@ -5,7 +5,7 @@ The owner is told by `InviteUser`; it speaks by the verbs.  No verb waits, so cl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from sip_stack.again import authorised
@@ -88,7 +88,7 @@ class Usage:
         self.options = options
         self.described = b""
         """The description they have of us, to say again where a refresh needs one."""
-        self.far_allows: list[str] = []
+        self.far_allows: Sequence[str] = ()
         """Their Allow."""
         self.heard_reason = ""
         """The Reason of their BYE or CANCEL (RFC 3326)."""

@@ -88,7 +88,7 @@ def test_a_sips_contact_is_taken_by_tls_alone_and_called_so(transport: str, stat
             called = await phone.expects_call()
             assert called.request is not None
             assert str(called.request.uri) == f"sips:{PHONE[0]}:{PHONE[1]}"
-            assert called.request.fields["Contact"] == [f"<sips:{SERVER[0]}:{SERVER[1]}>"]
+            assert called.request.fields["Contact"] == (f"<sips:{SERVER[0]}:{SERVER[1]}>",)
             called.refuses(486)
             await inbound.told(486)
             await world.over()

@@ -378,9 +378,9 @@ def test_rule_51_identity_headers_are_ours_and_leave_by_trunks_only(switched_on:
         assert all(FORGED in invite for invite in world.wire.requests("INVITE", SERVER)[-2:])
         assert outside is not None
         assert inside is not None
-        sent = [outside.fields.get(name, []) for name in ("P-Asserted-Identity", "P-Preferred-Identity")]
+        sent = [outside.fields.get(name, ()) for name in ("P-Asserted-Identity", "P-Preferred-Identity")]
         who = f"<sip:5555550000@{SERVER[0]}>"
-        assert sent == ([[who], [f'"John Doe" {who}']] if switched_on else [[], []])
+        assert sent == ([(who,), (f'"John Doe" {who}',)] if switched_on else [(), ()])
         assert not {"P-Asserted-Identity", "P-Preferred-Identity"} & inside.fields.keys()
 
     rules = f'public_number = "5555550000"\ncaller_id = {{ identity_headers = {str(switched_on).lower()} }}'

@@ -46,7 +46,7 @@ def test_13_a_call_from_invite_to_bye(wire, a, b, quiet: Quiet) -> None:
     assert b.told == [("invite", "bob"), ("ack", b""), ("gone", "bye")]
     assert wire.last("BYE").get("Reason") == "Q.850;cause=16"
     invite = wire.last("INVITE")
-    assert (invite.fields["x-one"], invite.body) == (["1", "2"], b"offer")
+    assert (invite.fields["x-one"], invite.body) == (("1", "2"), b"offer")
     assert (wire.last("180").get("Contact"), wire.last("183").body) == ("<sip:10.0.0.2:5060>", b"early")
     quiet()
 
@@ -429,7 +429,7 @@ def test_12_2_1_1_requests_go_to_the_remote_target_through_the_route_set(wire, a
     ack = wire.last("ACK")
     assert wire.rows == ["1>7 ACK"]
     assert isinstance(ack, Request)
-    assert (ack.uri_text, ack.fields["Route"]) == ("sip:b@10.0.0.2:5070", ["<sip:10.0.0.7;lr>", "<sip:10.0.0.8;lr>"])
+    assert (ack.uri_text, ack.fields["Route"]) == ("sip:b@10.0.0.2:5070", ("<sip:10.0.0.7;lr>", "<sip:10.0.0.8;lr>"))
 
 
 def test_12_2_1_1_a_strict_router_gets_itself_as_request_uri(wire, a, b) -> None:
@@ -441,7 +441,7 @@ def test_12_2_1_1_a_strict_router_gets_itself_as_request_uri(wire, a, b) -> None
     a.core.receive(ok, b.hop)
     ack = wire.last("ACK")
     assert isinstance(ack, Request)
-    assert (ack.uri_text, ack.fields["Route"]) == ("sip:10.0.0.7", ["<sip:10.0.0.8;lr>", "<sip:b@10.0.0.2>"])
+    assert (ack.uri_text, ack.fields["Route"]) == ("sip:10.0.0.7", ("<sip:10.0.0.8;lr>", "<sip:b@10.0.0.2>"))
 
 
 def test_a_route_by_name_goes_where_the_invite_went(wire, a, b) -> None:

@@ -114,7 +114,7 @@ def test_10_the_callee_refreshes_where_the_caller_says_so(wire, a, b, quiet: Qui
     b.options = SHORT
     out = a.dial(b, options=SHORT, extra=[("Session-Expires", "300;refresher=uas"), ("Supported", "timer")])
     invite = wire.last("INVITE")
-    assert invite.fields["Session-Expires"] == ["300"]  # what the usage says counts
+    assert invite.fields["Session-Expires"] == ("300",)  # what the usage says counts
     invite.fields["Session-Expires"] = ["300;refresher=uas"]
     b.core.receive(invite.encode(), a.hop)
     wire.run(0.1)
