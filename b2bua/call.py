@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
@@ -21,6 +22,7 @@ from b2bua.stir.verdict import Verdict
 from b2bua.trace.ladder import EXTENSION, RINGBACK, Kind, Ladder
 from media.engine import Engine
 from media.g711 import Codec
+from media.prompt import Pack
 from sip_stack.core import SipCore
 from sip_stack.incoming_invite import IncomingInvite
 from store import journal, ledger
@@ -43,12 +45,39 @@ _KEPT = ("callnow", "callback", "code")
 class Call:
     """One call of any kind, from the first leg to the record."""
 
+    # Slots for what every call has; the rest is the class's until it is another, since most calls never need it.
     __slots__ = (
-        "__weakref__", "_cancelled_for", "_recordings", "_refusal", "_rows_of_stats", "_running", "_talks_before_s",
-        "_task", "account", "charged", "direct", "exchange", "extension", "from_", "handed_over", "id", "kind",
-        "ladder", "legs", "max_forwards", "now", "on_hold", "on_outcome", "on_ringing", "outcome", "pack", "purse",
-        "redirects", "started", "started_wall", "talk", "talk_began", "talk_ended", "to", "to_phones", "verdict",
+        "__dict__", "__weakref__", "_task", "account", "exchange", "extension", "from_", "id", "kind", "ladder", "legs",
+        "max_forwards", "now", "outcome", "purse", "started", "started_wall", "talk_began", "talk_ended", "to",
     )  # fmt: skip
+
+    direct = False
+    """SDP is handed through: the media does not pass by us."""
+    redirects = 0
+    """3xx of phones that were followed."""
+    charged: Micros | None = None
+    verdict: Verdict | None = None
+    """What the signature of the caller's number is worth; None: it was not looked at."""
+    talk: Interrupt | None = None
+    """While two far ends talk: what ends that talk and begins another (b2bua.transfer)."""
+    handed_over = False
+    """Its extension has transferred it: who is on the phone, its legs alone tell."""
+    to_phones: Sequence[tuple[str, str]] = ()
+    """More headers of INVITEs to our own phones."""
+    on_ringing: Callable[[], None] | None = None
+    """Who else wants to know that somebody rings."""
+    on_hold: Callable[[Connection], None] | None = None
+    """One more thing to write in the transaction that holds the money."""
+    on_outcome: Callable[[Connection, bool], None] | None = None
+    """One more thing to write in the transaction that ends the call; is `on_hold` written?"""
+    _talks_before_s = 0.0
+    _recordings = 0
+    _running = False
+    _cancelled_for: Outcome | None = None
+    _refusal = refusal(Outcome.SERVER_ERROR)
+    """What a far end that still rings us is told."""
+    _rows_of_stats: dict[int, float] | None = None
+    """When each leg had its last, once there is one."""
 
     def __init__(
         self,
@@ -68,49 +97,25 @@ class Call:
         self.from_ = from_
         self.to = to
         self.max_forwards = max_forwards
-        self.direct = False
-        """SDP is handed through: the media does not pass by us."""
         self.legs: list[Leg] = []
         self.purse: Purse | None = None
-        self.redirects = 0
-        """3xx of phones that were followed."""
-        self.charged: Micros | None = None
         self.outcome: Outcome | None = None
-        self.verdict: Verdict | None = None
-        """What the signature of the caller's number is worth; None: it was not looked at."""
-        self.pack = exchange.pack
-        """The prompts, in the call's language."""
-        self.talk: Interrupt | None = None
-        """While two far ends talk: what ends that talk and begins another (b2bua.transfer)."""
-        self.handed_over = False
-        """Its extension has transferred it: who is on the phone, its legs alone tell."""
-        self.to_phones: Sequence[tuple[str, str]] = ()
-        """More headers of INVITEs to our own phones."""
-        self.on_ringing: Callable[[], None] | None = None
-        """Who else wants to know that somebody rings."""
         self.talk_began: float | None = None
         self.talk_ended: float | None = None
-        self._talks_before_s = 0.0
-        self._recordings = 0
         self.now = exchange.now
         """Seconds of the clock that never jumps."""
-        self.started = self.now()
+        self.started = exchange.now()
         self.started_wall = exchange.wall()
         """Unix time of `started`."""
         self.ladder = Ladder(exchange.ladders, self.started, plain=kind not in _KEPT)
         self._task: asyncio.Task[None] | None = None
-        self._running = False
-        self._cancelled_for: Outcome | None = None
-        self._refusal = refusal(Outcome.SERVER_ERROR)
-        """What a far end that still rings us is told."""
-        self._rows_of_stats: dict[int, float] | None = None
-        """When each leg had its last, once there is one."""
-        self.on_hold: Callable[[Connection], None] | None = None
-        """One more thing to write in the transaction that holds the money."""
-        self.on_outcome: Callable[[Connection, bool], None] | None = None
-        """One more thing to write in the transaction that ends the call; is `on_hold` written?"""
 
     # What legs and flows use
+
+    @cached_property
+    def pack(self) -> Pack:
+        """The prompts, in the call's language."""
+        return self.exchange.pack
 
     @property
     def core(self) -> SipCore:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,7 +13,6 @@ from b2bua.leg_sound import LegSound
 from b2bua.outcome import LegGone
 from b2bua.redirect import targets_of
 from b2bua.server_invite import ServerInvite
-from media.events import Stats
 from media.g711 import Codec
 from sip_stack.core import Hop, Incoming
 from sip_stack.digest import Credentials
@@ -37,7 +35,6 @@ ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 NORMAL = "Q.850;cause=16"
 _LONGEST_REASON = 200
 _NOBODY: frozenset[str] = frozenset()  # one for all: each empty one is 216 bytes
-_NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 
 class Watcher(Protocol):
@@ -67,70 +64,58 @@ class Hearer(Protocol):
 class Leg(LegSound):
     """One far end of a call.  `lane` is its side of the ladder: 0 the extension's, 2 the PSTN's.
 
-    Slots, since Python keeps an object of more than 30 attributes in a dictionary of 1.5 KB.
+    Slots for what every leg has; the rest is the class's until it is another, since most legs never need it.
     """
 
     __slots__ = (
-        "__weakref__", "_early", "_heard_tag", "_watcher", "answered_at", "asked_to_offer", "buy_rate", "description",
-        "direction", "early_tags", "extension", "from_", "invited_at", "left", "let_go", "moved_to",
-        "party", "private", "rang", "referrals", "scopes", "seen_ip", "status", "to", "usage",
+        "__weakref__", "_watcher", "answered_at", "description", "direction", "from_", "invited_at", "party", "scopes",
+        "status", "to", "usage",
     )  # fmt: skip
+
+    extension: Extension | None = None
+    """Whose phone it is; None for everybody else: a trunk's far end."""
+    private = False
+    """It called and does not want to be shown (RFC 3323)."""
+    moved_to: tuple[Uri, ...] = ()
+    """Where it is instead, by its 3xx."""
+    seen_ip = ""
+    """Its own address, where a proxy that we trust is between."""
+    let_go = False
+    """It hands its place over (b2bua.transfer): that it leaves ends nothing."""
+    referrals = 0
+    """How many REFERs it has sent."""
+    early_tags = _NOBODY
+    """The far ends that ring, by their tags, while none has answered."""
+    buy_rate: Rate | None = None
+    """What it costs us; None: that is not known."""
+    rang = False
+    """It rings, or could be heard already."""
+    left = ""
+    """Why the far end left; empty while it is there or when we hung up."""
+    asked_to_offer = False
+    """The next ACK brings the answer to an offer of ours."""
+    _early: Mapping[str, bytes] = MappingProxyType({})
+    """What each far end behind a forking proxy says before it answers, by its To tag."""
+    _heard_tag = ""
 
     def __init__(self, call: Call, lane: int, party: str, direction: str) -> None:
         self.call = call
         self.lane = lane
         self.party = party
         self.direction = direction
-        self.extension: Extension | None = None
-        """Whose phone it is; None for everybody else: a trunk's far end."""
-        self.private = False
-        """It called and does not want to be shown (RFC 3323)."""
         self.audio: Audio | None = None
         self.usage: OutgoingInvite | IncomingInvite | None = None
-        self.moved_to: tuple[Uri, ...] = ()
-        """Where it is instead, by its 3xx."""
-        self.seen_ip = ""
-        """Its own address, where a proxy that we trust is between."""
         self.partner: Leg | None = None
-        """Whom it is joined with."""
-        self.let_go = False
-        """It hands its place over (b2bua.transfer): that it leaves ends nothing."""
-        self.referrals = 0
-        """How many REFERs it has sent."""
-        self.early_tags = _NOBODY
-        """The far ends that ring, by their tags, while none has answered."""
-        self.from_ = ""
-        self.to = ""
-        self.buy_rate: Rate | None = None
-        """What it costs us; None: that is not known."""
+        self.from_ = self.to = ""
         self.invited_at = call.now()
         self.answered_at: float | None = None
         self.ended_at: float | None = None
         self.status = 0
-        self.rang = False
-        """It rings, or could be heard already."""
-        self.left: str = ""
-        """Why the far end left; empty while it is there or when we hung up."""
-        self.stats: Stats | None = None
-        self.closed: asyncio.Future[None] | None = None
         self._watcher: Watcher | None = None
         self.scopes: list[Interrupt] = []
         """What of flows counts on it."""
-        self._keys = ""
-        self._key: asyncio.Future[None] | None = None
-        self._played: asyncio.Future[None] | None = None
-        self._unplayed = 0
-        self._until_key = False
-        self.masked = False
-        """Keys may be somebody's password: the ladder shows that one was pressed, not which."""
-        self._overheard: Callable[[str], None] | None = None
         self.description = b""
         """Theirs as it came, to hand through when the media does not pass by us; ours where it does."""
-        self.asked_to_offer = False
-        """The next ACK brings the answer to an offer of ours."""
-        self._early = _NOTHING
-        """What each far end behind a forking proxy says before it answers, by its To tag."""
-        self._heard_tag = ""
 
     # Being rung
 
@@ -358,16 +343,21 @@ class Leg(LegSound):
         if self.ended_at is not None:
             return
         self.ended_at = self.call.now()
-        if self.audio:
+        if self.audio is not None:
             self.audio.port.close()
-        self.part()
-        for waiter in (self._key, self._played):
-            if waiter and not waiter.done():
-                waiter.set_result(None)
+            for waiter in (self._key, self._played):
+                if waiter and not waiter.done():
+                    waiter.set_result(None)
+        if self.partner is not None:
+            self.part()
 
     def joined(self) -> None:
         """It talks: what only led there is let go, since a talk may be long."""
-        self._watcher, self.description, self.early_tags, self._early = None, b"", _NOBODY, _NOTHING
+        self._watcher, self.description = None, b""
+        if self.early_tags:
+            self.early_tags = _NOBODY
+        if self._early:
+            self._early = {}
 
     def forget(self) -> None:
         """The call is over for long."""

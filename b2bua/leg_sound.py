@@ -23,28 +23,27 @@ __all__ = ["LegSound"]
 
 
 class LegSound:
-    """The sound of one leg; its fields are the leg's."""
+    """The sound of one leg; its fields are the leg's, and one without sound keeps none of them."""
 
-    __slots__ = (
-        "_key", "_keys", "_overheard", "_played", "_unplayed", "_until_key", "audio", "call", "closed",
-        "ended_at", "lane", "masked", "partner", "stats",
-    )  # fmt: skip
+    __slots__ = ("__dict__", "audio", "call", "ended_at", "lane", "partner")
 
     call: Call
     lane: int
     audio: Audio | None
     partner: Leg | None
+    """Whom it is joined with."""
     ended_at: float | None
-    masked: bool
-    stats: Stats | None
-    closed: asyncio.Future[None] | None
-    _keys: str
-    _key: asyncio.Future[None] | None
-    _played: asyncio.Future[None] | None
-    _unplayed: int
+    masked = False
+    """Keys may be somebody's password: the ladder shows that one was pressed, not which."""
+    stats: Stats | None = None
+    closed: asyncio.Future[None] | None = None
+    _keys = ""
+    _key: asyncio.Future[None] | None = None
+    _played: asyncio.Future[None] | None = None
+    _unplayed = 0
     """Sounds begun whose end was not told yet: one that was cut off by an interrupt tells its own end late."""
-    _until_key: bool
-    _overheard: Callable[[str], None] | None
+    _until_key = False
+    _overheard: Callable[[str], None] | None = None
 
     @abstractmethod
     def lose(self, why: str, cause: str) -> None:
