@@ -18,9 +18,9 @@ _SDP = "application/sdp"
 _ALLOWED = (("Allow", ALLOW),)
 
 
-def refuse_unknown(request: Request) -> None:
+def refuse_unknown(method: str) -> None:
     """21.5.2: a method that nobody here has heard of.  Raises: PeerError 501."""
-    if request.method not in _KNOWN:
+    if method not in _KNOWN:
         raise PeerError("Not Implemented", 501, _ALLOWED)
 
 

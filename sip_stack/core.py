@@ -85,8 +85,8 @@ class SipCore:
         self._send = send
         self.new_id = new_id
         self._bug = bug
-        self.agent = agent
         self._agent = [agent]
+        self.agent_line = f"\r\nServer: {agent}"
         self.timers = timers
         self.tap = tap
         self._clients: dict[object, Client] = {}
@@ -240,9 +240,25 @@ class SipCore:
             via = request.via
         except BadMessage:
             return  # nowhere to answer to
-        hop = source if request.method == "ACK" else self._answer_to(request, via, source)
+        method = request.method
+        hop = source if method == "ACK" else self._answer_to(request, via, source)
         try:
-            self._dispatch(request, via, hop, source)
+            if request.defect is not None:
+                raise request.defect
+            key = self._key(request, via, "INVITE" if method == "ACK" else method)
+            server = self._servers.get(key)
+            if server is not None:  # before any other check: a repeated request is the same request
+                server.receive(request)
+                return
+            refuse_unknown(method)
+            request.check()
+            if method == "ACK":
+                self._stray_ack(request)
+            elif method == "CANCEL":
+                self._cancel(request, hop, key, self._key(request, via, "INVITE"))
+            else:
+                refuse_what_we_lack(request)
+                self._serve(request, hop, source, key)
         except PeerError as error:
             self._refuse(request, hop, error)
         except Exception as error:
@@ -271,9 +287,9 @@ class SipCore:
         """An error response without a transaction (8.2.7); an ACK is never answered."""
         if request.method == "ACK":
             return
-        extra = [*error.headers, ("Server", self.agent)]
         tag = f"{crc32(request.fields['Via'][0].encode('utf-8', 'surrogateescape')):x}"  # 8.2.7: the same when repeated
-        data = reply(request, error.status, _one_line(error.reason), tag=tag, extra=extra)
+        reason, line = _one_line(error.reason), self.agent_line
+        data = reply(request, error.status, reason, tag=tag, extra=error.headers, lines=line)
         self.send(data, hop, request.call_id)
 
     @staticmethod
@@ -284,60 +300,42 @@ class SipCore:
             return (branch, via.host, via.port, method, request.cseq.number)
         return (request.uri_text, request.from_.tag, request.call_id, request.cseq.number, via.host, via.port, method)
 
-    def _dispatch(self, request: Request, via: Via, hop: Hop, source: Hop) -> None:
-        method = request.method
-        if request.defect is not None:
-            raise request.defect
-        key = self._key(request, via, "INVITE" if method == "ACK" else method)
-        server = self._servers.get(key)
-        if server is not None:  # before any other check: a repeated request is the same request
-            server.receive(request)
-            return
-        refuse_unknown(request)
-        request.check()
-        if method == "ACK":
-            self._stray_ack(request)
-        elif method == "CANCEL":
-            self._cancel(self._serve(request, hop, source, key), self._key(request, via, "INVITE"))
-        else:
-            refuse_what_we_lack(request)
-            incoming = self._serve(request, hop, source, key)
-            try:
-                self._deliver(incoming, request)
-            except PeerError as error:
-                if error.status == 401 and len(self._servers) > _MOST_CHALLENGED:
-                    incoming.forget()  # 26.3.2.4: who floods is challenged without state, and once for each request
-                    raise
-                incoming.respond(error.status, _one_line(error.reason), extra=error.headers)
-            except Exception as error:
-                incoming.respond(500)
-                self._bug(error)
+    def _serve(self, request: Request, hop: Hop, source: Hop, key: object) -> None:
+        """Begin a server transaction, and answer what is raised by whom the request is for.
 
-    def _serve(self, request: Request, hop: Hop, source: Hop, key: object) -> Incoming:
-        """Begin a server transaction.  Raises: PeerError 482 for the same request by another path (8.2.2.2)."""
-        tag, call_id = request.to.tag, request.call_id
-        machine = InviteServer if request.method == "INVITE" else NonInviteServer
-        server = machine(self, hop, key, call_id, tag or self.new_id())
-        if not tag and request.method != "CANCEL":
-            merged = (call_id, request.from_.tag, request.cseq)
+        Raises: PeerError 482 for the same request by another path (8.2.2.2), 401 where it is to leave no transaction.
+        """
+        tag, merged = request.to.tag, None
+        if not tag:
+            merged = (request.call_id, request.from_.tag, request.cseq)
             if merged in self._merged:
                 raise PeerError("Loop Detected", status=482)
             self._merged.add(merged)
-            server.merged = merged
+        machine = InviteServer if request.method == "INVITE" else NonInviteServer
+        server = machine(self, hop, key, request.call_id, tag or self.new_id(), merged)
         self._servers[key] = server
-        return Incoming(server, request, source, self.agent, self)
+        incoming = Incoming(server, request, source, self)
+        try:
+            self._deliver(incoming, request, tag)
+        except PeerError as error:
+            if error.status == 401 and len(self._servers) > _MOST_CHALLENGED:
+                self.forget(server)  # 26.3.2.4: who floods is challenged without state, and once for each request
+                raise
+            incoming.respond(error.status, _one_line(error.reason), extra=error.headers)
+        except Exception as error:
+            incoming.respond(500)
+            self._bug(error)
 
-    def _deliver(self, incoming: Incoming, request: Request) -> None:
-        tag, method = request.to.tag, request.method
+    def _deliver(self, incoming: Incoming, request: Request, tag: str) -> None:
         if tag:
             usage = self._usages.get(tag)
             if usage is None or not usage.matches(request):
                 incoming.respond(481)  # 12.2.2
             else:
                 usage.receive(incoming)
-        elif method == "INVITE":
+        elif request.method == "INVITE":
             self._user.on_invite(incoming)
-        elif method in _IN_DIALOG:
+        elif request.method in _IN_DIALOG:
             incoming.respond(481)
         else:
             self._user.on_request(incoming)
@@ -348,17 +346,16 @@ class SipCore:
         if usage is not None and usage.matches(ack):
             usage.receive_ack(ack)
 
-    def _cancel(self, cancel: Incoming, invite_key: object) -> None:
+    def _cancel(self, cancel: Request, hop: Hop, key: object, invite_key: object) -> None:
         """9.2: a CANCEL is answered for itself; the INVITE it names then ends by a 487."""
         invite = self._servers.get(invite_key)
-        if invite is None:
-            cancel.respond(481)
-            return
-        cancel.tag = invite.tag  # the two responses SHOULD have one To tag
-        cancel.respond(200)
-        usage = self._usages.get(invite.tag)
+        tag = self.new_id() if invite is None else invite.tag  # the two responses SHOULD have one To tag
+        self._servers[key] = server = NonInviteServer(self, hop, key, cancel.call_id, tag)
+        status = 481 if invite is None else 200
+        server.respond(status, reply(cancel, status, tag=tag, lines=self.agent_line))
+        usage = None if invite is None else self._usages.get(invite.tag)
         if usage is not None:
-            usage.receive_cancel(cancel.request)
+            usage.receive_cancel(cancel)
 
 
 def _same_way(one: Hop, other: Hop) -> bool:

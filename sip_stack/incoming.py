@@ -18,14 +18,11 @@ _TRYING_S = 0.2
 class Incoming:
     """A request with the server transaction it began, to be responded to."""
 
-    __slots__ = ("_agent", "_server", "_shell", "request", "source")
+    __slots__ = ("_server", "_shell", "request", "source")
 
-    def __init__(
-        self, server: Server, request: Request, source: Hop, agent: str, shell: Shell
-    ) -> None:
+    def __init__(self, server: Server, request: Request, source: Hop, shell: Shell) -> None:
         self._server = server
         self._shell = shell
-        self._agent = ("Server", agent)
         self.request = request
         self.source = source
 
@@ -34,31 +31,32 @@ class Incoming:
         """The To tag of our responses."""
         return self._server.tag
 
-    @tag.setter
-    def tag(self, tag: str) -> None:
-        self._server.tag = tag
-
     @property
     def open(self) -> bool:
         """True until a final response has left."""
         return self._server.open
 
     def respond(
-        self, status: int, reason: str = "", *, extra: Iterable[tuple[str, str]] = (), body: bytes = b""
+        self,
+        status: int,
+        reason: str = "",
+        *,
+        extra: Iterable[tuple[str, str]] = (),
+        lines: str = "",
+        body: bytes = b"",
     ) -> None:
-        """Send a response; nothing where a final one has left (a 180 after the 200)."""
+        """Send a response; nothing where a final one has left (a 180 after the 200).
+
+        `lines` are header fields as `header_lines` makes them, for what is said again and again.
+        """
         server = self._server
         if server.open:
-            tag = server.tag if status > 100 else ""
-            server.respond(status, reply(self.request, status, reason, tag=tag, extra=[*extra, self._agent], body=body))
+            tag, lines = server.tag if status > 100 else "", lines + self._shell.agent_line
+            server.respond(status, reply(self.request, status, reason, tag=tag, extra=extra, lines=lines, body=body))
 
     def repeat(self) -> None:
         """Send the last provisional again, as if the request had come again."""
         self._server.receive(self.request)
-
-    def forget(self) -> None:
-        """Leave no transaction: it is answered by other means."""
-        self._shell.forget(self._server)
 
     def trying(self) -> None:
         """100, unless something else leaves within 200 ms (17.2.1)."""
@@ -69,14 +67,15 @@ class Incoming:
         if self._server.silent:
             self.respond(100)
 
-    def accept(self, extra: Iterable[tuple[str, str]], body: bytes, on_ack: OnAck) -> None:
+    def accept(self, lines: str, body: bytes, on_ack: OnAck) -> None:
         """Send a 200 to an open INVITE, and again until `confirmed`.
 
         `on_ack` gets the ACK where it comes in this transaction, None where none came in 64*T1.
         """
         server = self._server
         assert isinstance(server, InviteServer)
-        server.accept(reply(self.request, 200, tag=server.tag, extra=[*extra, self._agent], body=body), on_ack)
+        lines += self._shell.agent_line
+        server.accept(reply(self.request, 200, tag=server.tag, lines=lines, body=body), on_ack)
 
     def confirmed(self) -> None:
         """The ACK came, or nobody waits for it any more: the request is let go, a call may be long."""

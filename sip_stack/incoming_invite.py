@@ -9,11 +9,10 @@ from sip_stack.dialog import Dialog
 from sip_stack.grammar import param
 from sip_stack.hop import bare
 from sip_stack.message import Request
-from sip_stack.onward import SDP
 from sip_stack.options import PLAIN, InviteOptions
 from sip_stack.reliable import ReliableResponses
 from sip_stack.session_timer import agree
-from sip_stack.usage import Usage
+from sip_stack.usage import SDP_LINE, Usage
 
 __all__ = ["IncomingInvite"]
 
@@ -62,15 +61,16 @@ class IncomingInvite(Usage):
         """180, or 183 with a body: early media; where they made no offer and PRACK is there, 180 with ours."""
         if self.over:
             return
-        extra = [("Contact", self.contact), ("Allow", ALLOW)]
-        status = 183 if body and (self.incoming.request.body or not self.reliable) else 180
+        lines = f"\r\nContact: {self.contact}\r\nAllow: {ALLOW}"
+        provisionals = self._provisionals
+        status = 183 if body and (self.incoming.request.body or provisionals is None) else 180
         if body:
-            extra.append(("Content-Type", SDP))
-        if self._provisionals is None:
-            self.incoming.respond(status, extra=extra, body=body)
+            lines += SDP_LINE
+        if provisionals is None:
+            self.incoming.respond(status, lines=lines, body=body)
         else:
             self.described = body or self.described
-            self._provisionals.send(status, extra, body)
+            provisionals.send(status, lines, body)
 
     def answer(self, body: bytes) -> None:
         """200 with our description; none where they have it already, acknowledged (RFC 6337 2.1)."""

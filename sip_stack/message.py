@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from sip_stack.errors import BadMessage
@@ -22,7 +23,7 @@ from sip_stack.headers import (
 )
 from sip_stack.uri import Uri, parse_uri
 
-__all__ = ["REASONS", "Fields", "Message", "Request", "Response", "parse", "reply"]
+__all__ = ["REASONS", "Fields", "Message", "Request", "Response", "header_lines", "parse", "reply"]
 
 Fields = dict[str, Sequence[str]]
 """Raw header values by canonical name, in the order of arrival; another takes a value's place, none is changed."""
@@ -211,6 +212,12 @@ class Response(Message):
 
 
 _ECHOED = ("Via", "From", "Call-ID", "CSeq", "To")  # To is the last: the tag is put behind it
+_echoed_of = itemgetter(*_ECHOED)
+
+
+def header_lines(fields: Iterable[tuple[str, str]]) -> str:
+    """Header fields as text, for the `lines` of `reply`."""
+    return "".join([f"\r\n{name}: {value}" for name, value in fields])
 
 
 def reply(
@@ -220,23 +227,37 @@ def reply(
     *,
     tag: str = "",
     extra: Iterable[tuple[str, str]] = (),
+    lines: str = "",
     body: bytes = b"",
 ) -> bytes:
-    """A response to `request` with its Via, From, Call-ID, CSeq and To (8.2.6.2), as the bytes on the wire."""
+    """A response to `request` with its Via, From, Call-ID, CSeq and To (8.2.6.2), as the bytes on the wire.
+
+    `lines` are header fields that are text already, each behind its CRLF; `extra` come before them.
+    """
     fields = request.fields
-    if not request._echoed:
-        lines = [f"\r\n{name}: {value}" for name in _ECHOED if name in fields for value in fields[name]]
-        request._echoed = "".join(lines)  # for all responses to it
-    text = f"SIP/2.0 {status} {reason or REASONS.get(status, 'Unknown')}{request._echoed}"
-    if tag and "To" in fields and not _has_tag(request):
-        text += f";tag={tag}"
+    echoed = request._echoed
+    if not echoed:
+        request._echoed = echoed = _echo(fields)  # for all responses to it
+    if tag and not _has_tag(request):
+        echoed = f"{echoed};tag={tag}"
     if "Record-Route" in fields and 100 < status < 300:  # 12.1.1
-        text += "".join([f"\r\nRecord-Route: {value}" for value in fields["Record-Route"]])
+        echoed += header_lines([("Record-Route", value) for value in fields["Record-Route"]])
     if "Timestamp" in fields and status == 100:  # 8.2.6.1
-        text += f"\r\nTimestamp: {fields['Timestamp'][0]}"
-    for name, value in extra:
-        text += f"\r\n{name}: {value}"
-    return f"{text}\r\nContent-Length: {len(body)}\r\n\r\n".encode("utf-8", "surrogateescape") + body
+        echoed = f"{echoed}\r\nTimestamp: {fields['Timestamp'][0]}"
+    if extra:
+        lines = header_lines(extra) + lines
+    start = f"SIP/2.0 {status} {reason or REASONS.get(status, 'Unknown')}"
+    text = f"{start}{echoed}{lines}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return text.encode("utf-8", "surrogateescape") + body
+
+
+def _echo(fields: Fields) -> str:
+    try:
+        vias, (from_,), (call_id,), (cseq,), (to,) = _echoed_of(fields)
+    except (KeyError, ValueError):  # a broken request goes back with what it has
+        return header_lines([(name, value) for name in _ECHOED if name in fields for value in fields[name]])
+    via = "\r\nVia: ".join(vias)
+    return f"\r\nVia: {via}\r\nFrom: {from_}\r\nCall-ID: {call_id}\r\nCSeq: {cseq}\r\nTo: {to}"
 
 
 def _has_tag(request: Request) -> bool:

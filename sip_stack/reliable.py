@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple
 
 from sip_stack.dialog import Dialog
@@ -48,7 +48,7 @@ def reliable_number(response: Response) -> int | None:
 
 class _Waiting(NamedTuple):
     status: int
-    extra: list[tuple[str, str]]
+    lines: str
     body: bytes
 
 
@@ -73,10 +73,10 @@ class ReliableResponses:
         """A session description has been acknowledged: none belongs into what follows (RFC 6337 2.1)."""
         self._interval = self._elapsed = 0.0
 
-    def send(self, status: int, extra: Iterable[tuple[str, str]], body: bytes) -> None:
+    def send(self, status: int, lines: str, body: bytes) -> None:
         """Send a provisional above 100, or queue it; one that says the same as the last is not said again."""
         described = self.described or (self._last is not None and self._last.body != b"")
-        new = _Waiting(status, list(extra), b"" if described else body)
+        new = _Waiting(status, lines, b"" if described else body)
         if self._last is not None and (self._last.status, bool(new.body)) == (status, False):
             return
         self._last = new
@@ -111,8 +111,8 @@ class ReliableResponses:
     def _next(self) -> None:
         self.sent = waiting = self._queue.popleft()
         self._number += 1
-        extra = [("Require", "100rel"), ("RSeq", str(self._number)), *waiting.extra]
-        self._incoming.respond(waiting.status, extra=extra, body=waiting.body)
+        reliably = [("Require", "100rel"), ("RSeq", str(self._number))]
+        self._incoming.respond(waiting.status, extra=reliably, lines=waiting.lines, body=waiting.body)
         self._interval, self._elapsed = self._shell.timers.t1, 0.0
         self._arm()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from sip_stack.headers import CSeq
-from sip_stack.hop import Hop
+from sip_stack.hop import RELIABLE, Hop
 from sip_stack.message import Request
 from sip_stack.transaction import (
     ACCEPTED,
@@ -22,20 +22,21 @@ __all__ = ["InviteServer", "NonInviteServer", "Server"]
 
 
 class Server(Transaction):
-    """A server transaction: it outlives its request by 32 s, so it holds none of it.  `tag`: the To tag we give."""
+    """A server transaction: it outlives its request by 32 s, so it holds none of it."""
 
-    __slots__ = ("_on_ack", "merged", "tag")
+    __slots__ = ("_on_ack", "merged", "open", "tag")
 
-    def __init__(self, shell: Shell, hop: Hop, key: object, call_id: str, tag: str) -> None:
+    def __init__(
+        self, shell: Shell, hop: Hop, key: object, call_id: str, tag: str,
+        merged: tuple[str, str, CSeq] | None = None,
+    ) -> None:  # fmt: skip
+        """`tag`: the To tag we give; `merged`: what the same request by another path is known by."""
         super().__init__(shell, hop, key, call_id)
         self.tag = tag
-        self.merged: tuple[str, str, CSeq] | None = None
-        self._on_ack: OnAck | None = None
-
-    @property
-    def open(self) -> bool:
+        self.merged = merged
+        self.open = True
         """True until a final response has left."""
-        return self.state in (TRYING, PROCEEDING)
+        self._on_ack: OnAck | None = None
 
     @property
     def silent(self) -> bool:
@@ -59,29 +60,32 @@ class InviteServer(Server):
     begins = PROCEEDING
 
     def respond(self, status: int, data: bytes) -> None:
-        if self.state != PROCEEDING:
+        if not self.open:
+            return
+        if 200 <= status < 300:
+            self.accept(data)
             return
         self._data = data
         self._send()
         if status < 200:
             return
-        if status < 300:
-            self.state = ACCEPTED  # a repeated INVITE is absorbed from here on
-            self._data = b""
-            self._shell.arm(self, "L", self._shell.timers.t64)
-            return
+        self.open = False
         self.state = COMPLETED
         if not self._reliable:
             self._shell.arm(self, "G", self._shell.timers.t1)
         self._shell.arm(self, "H", self._shell.timers.t64)
 
-    def accept(self, data: bytes, on_ack: OnAck) -> None:
+    def accept(self, data: bytes, on_ack: OnAck | None = None) -> None:
         """Send a 2xx and repeat it until `confirmed`; `on_ack` gets the ACK, where it comes in this transaction."""
-        self.respond(200, data)
-        self._data = data
+        self.open = False
+        self.state = ACCEPTED  # a repeated INVITE is absorbed from here on
+        self._data = b"" if on_ack is None else data
         self._on_ack = on_ack
-        if not self._reliable:
-            self._shell.arm(self, "2xx", self._interval)
+        shell = self._shell
+        shell.send(data, self.hop, self.call_id)
+        shell.arm(self, "L", shell.timers.t64)
+        if on_ack is not None and self.hop.transport not in RELIABLE:
+            shell.arm(self, "2xx", shell.timers.t1)
 
     def confirmed(self) -> None:
         """The ACK came, or the dialog is over: nothing is repeated and nobody told any more."""
@@ -133,10 +137,11 @@ class NonInviteServer(Server):
         if not self.open:
             return
         self._data = data
-        self._send()
+        self._shell.send(data, self.hop, self.call_id)
         if status < 200:
             self.state = PROCEEDING
         else:
+            self.open = False
             self.state = COMPLETED
             self._end_in("J", self._shell.timers.t64)
 

@@ -33,6 +33,8 @@ class Shell(Protocol):
     """What the machines ask of the world."""
 
     timers: TimerSettings
+    agent_line: str
+    """The header line of a response that says what we are."""
 
     def send(self, data: bytes, hop: Hop, call_id: str) -> None:
         """Put bytes on the wire."""

@@ -13,7 +13,7 @@ from sip_stack.core import ALLOW, SUPPORTED, Hop, Incoming, SipCore
 from sip_stack.dialog import Dialog
 from sip_stack.digest import Credentials
 from sip_stack.hop import WEBSOCKET
-from sip_stack.message import Request, Response
+from sip_stack.message import Request, Response, header_lines
 from sip_stack.onward import SDP, Acknowledger, next_hop
 from sip_stack.options import PLAIN, InviteOptions
 from sip_stack.refreshing import SessionKeeper
@@ -23,6 +23,8 @@ from sip_stack.transaction import OnResponse
 __all__ = ["InviteUser", "Usage"]
 
 _ALLOW = [ALLOW]
+_ABILITIES = header_lines([("Allow", ALLOW), ("Supported", SUPPORTED)])
+SDP_LINE = header_lines([("Content-Type", SDP)])
 _TIMER = ["timer"]
 
 
@@ -227,22 +229,22 @@ class Usage:
         request = incoming.request
         dialog = self._dialog_of(request)
         assert dialog is not None
-        extra = [("Contact", self.contact), ("Allow", ALLOW), ("Supported", SUPPORTED)]
+        lines = f"\r\nContact: {self.contact}{_ABILITIES}"
         if request.method != "PRACK":
             if request.to.tag:  # the INVITE that began the dialog has made it already
                 dialog.refresh(request)  # 12.2.2: only what is accepted changes the dialog
             if self.session is not None:
                 terms = agree(request, self.options)
-                extra += headers_of_answer(terms)
+                lines += header_lines(headers_of_answer(terms))
                 self.session.agreed(terms, "uas")
         if body:
             self.described = body
-            extra.append(("Content-Type", SDP))
+            lines += SDP_LINE
         if request.method == "INVITE":
             self._accepted = incoming
-            incoming.accept(extra, body, self._confirmed)
+            incoming.accept(lines, body, self._confirmed)
         else:
-            incoming.respond(200, extra=extra, body=body)
+            incoming.respond(200, lines=lines, body=body)
 
     # What the core tells
 
