@@ -154,7 +154,8 @@ class Call:
 
     def new_wire(self, lane: int) -> str:
         """A fresh Call-ID whose messages are rows of our ladder."""
-        call_id = self.exchange.new_id() + self.exchange.new_id()
+        new_id = self.exchange.new_id
+        call_id = new_id() + new_id()
         self.watch_wire(call_id, lane)
         return call_id
 
@@ -223,7 +224,8 @@ class Call:
         Raises: PeerError for an offer that cannot be answered.
         """
         leg = Leg(self, lane, party, "in")
-        leg.seen_ip = seen_ip
+        if seen_ip:
+            leg.seen_ip = seen_ip
         self.watch_wire(invite.call_id, lane)
         self.legs.append(leg)
         leg.invited(invite, codecs, passed=self.direct or silent)

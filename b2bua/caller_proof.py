@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -102,7 +101,7 @@ def _plain(text: str) -> str:
 def marked(shown: Shown, verdict: Verdict, mark: str) -> Shown:
     """What the called extension sees: the mark where the signer knows the caller, and that the number is its own."""
     proven = verdict.finding is Finding.PASSED and verdict.attest == "A" and not is_hidden_user(shown.number)
-    return replace(shown, name=f"{mark}{shown.name or shown.number}") if mark and proven else shown
+    return shown._replace(name=f"{mark}{shown.name or shown.number}") if mark and proven else shown
 
 
 async def verdict_of(call: Call, trunk: Trunk, said: Said) -> Verdict:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from b2bua.call import Call
 from b2bua.callback import callback
@@ -14,7 +13,7 @@ from b2bua.caller_proof import claims_of, marked, proven_first, verdict_of, with
 from b2bua.extras import options_of
 from b2bua.inbound import inbound
 from b2bua.outbound import emergency, outbound
-from b2bua.outcome import Congested, Outcome
+from b2bua.outcome import Congested
 from b2bua.referral import refer
 from b2bua.refusals import Source
 from b2bua.replacing import take_over
@@ -31,6 +30,7 @@ from sip_stack.errors import PeerError
 from sip_stack.hop import WEBSOCKET
 from sip_stack.identity import Caller, privacy_of, wants_anonymity
 from sip_stack.incoming_invite import IncomingInvite
+from sip_stack.message import Request
 from sip_stack.uri import Uri
 from store import journal
 from store.values import Account, Extension, Trunk
@@ -48,6 +48,7 @@ _LONGEST_EMERGENCY = 4
 _STRANGERS_WAIT, _ALL_WAIT = 16, 48
 """A backlog with which strangers, and with which all, are turned away: a thousand messages are a tenth of a second."""
 _SAID_AGAIN_S = 10.0
+_REMEMBERED = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,23 @@ class Dialled:
     emergency: bool = False
 
 
+class _Rung(NamedTuple):
+    """Whom a trunk calls: the public number as we write it, and whose it is."""
+
+    number: str
+    extension: Extension
+    account: Account
+
+
 class Intake:
     """The user of the SIP core (a CoreUser): who may begin what."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._overloaded_at = -_SAID_AGAIN_S
+        self._directory = exchange.directory
+        self._known: dict[tuple[str, int], _Rung] = {}
+        """Of this directory: by the number as a trunk says it, and the trunk."""
 
     def on_request(self, incoming: Incoming) -> None:
         """REGISTER and OPTIONS; a REFER is served inside a call only: nobody else may make us call."""
@@ -92,14 +104,14 @@ class Intake:
             self._make_room(incoming, backlog)
         if request.max_forwards == 0:
             raise PeerError("Too Many Hops", 483)
-        if (proven := exchange.trunks.calling(request, incoming.source)) is not None:
-            self._from_trunk(incoming, proven)
-            return
         source = incoming.source
+        trunk = exchange.trunks.calling(request, source)
         # no trunk speaks by WebSocket: a page may come from a proxy at the address of one
-        web = source.transport in WEBSOCKET
-        trunk = None if web else exchange.directory.trunk_for_source(source.host, source.port)
-        if trunk is not None and "Authorization" not in request.fields and not self._from_a_phone_there(incoming):
+        if trunk is None and source.transport not in WEBSOCKET:
+            trunk = exchange.directory.trunk_for_source(source.host, source.port)
+            if trunk is not None and ("Authorization" in request.fields or self._from_a_phone_there(incoming)):
+                trunk = None
+        if trunk is not None:
             self._from_trunk(incoming, trunk)
         elif "Replaces" in request.fields:
             take_over(exchange, incoming, self.proven(incoming))
@@ -138,55 +150,70 @@ class Intake:
 
     def seen_ip(self, incoming: Incoming) -> str:
         """The sender's own address, where a proxy that we trust is between."""
+        source = incoming.source
+        if not self._exchange.directory.edges and source.transport not in WEBSOCKET:
+            return ""  # there is none
         ip, _ = self._sender(incoming)
-        return ip if ip != incoming.source.host else ""
+        return ip if ip != source.host else ""
 
     def _from_a_phone_there(self, incoming: Incoming) -> bool:
         """A phone registered from the very address and port, though a trunk calls from the address too."""
-        bindings, source = self._exchange.locations.of(incoming.request.from_.uri.user), incoming.source
-        return bool(bindings) and any([(b.source_ip, b.source_port) == (source.host, source.port) for b in bindings])
+        bindings = self._exchange.locations.of(incoming.request.from_.uri.user)
+        if not bindings:
+            return False
+        source = incoming.source
+        return any([(b.source_ip, b.source_port) == (source.host, source.port) for b in bindings])
+
+    def _rung(self, request: Request, trunk: Trunk) -> _Rung:
+        """Whom an INVITE of a trunk is for.  Raises: PeerError."""
+        exchange = self._exchange
+        called, directory = exchange.trunks.number_called(request), exchange.directory
+        if directory is not self._directory or len(self._known) > _REMEMBERED:
+            self._directory, self._known = directory, {}
+        if (rung := self._known.get((called, trunk.id))) is None:
+            number = from_trunk(called, trunk)
+            did = directory.did(number, trunk.id) or directory.callback_did(number)
+            extension = directory.extension_by_id(did.extension_id or 0) if did else None
+            if extension is None:
+                raise PeerError("Not Found", 404)
+            rung = _Rung(number, extension, directory.accounts[extension.account_id])
+            self._known[called, trunk.id] = rung
+        return rung
 
     def _from_trunk(self, incoming: Incoming, trunk: Trunk) -> None:
         exchange, request = self._exchange, incoming.request
-        directory = exchange.directory
-        number = from_trunk(exchange.trunks.number_called(request), trunk)
-        did = directory.did(number, trunk.id) or directory.callback_did(number)
-        extension = directory.extension_by_id(did.extension_id or 0) if did else None
-        if extension is None:
-            raise PeerError("Not Found", 404)
+        number, extension, account = rung = self._rung(request, trunk)
         if "Replaces" in request.fields:
             raise PeerError("Only an extension may take a call over", 403)
         room, caller = exchange.trunks.admits(trunk), without_mark(caller_on_trunk(request, trunk), exchange.mark)
         if extension.kind == "callback":
-            self._triggered(incoming, trunk, extension, number, caller, room=room)
+            self._triggered(incoming, trunk, rung, caller, room=room)
             return
         if not room:
             raise PeerError("Service Unavailable", 503, (("Retry-After", "5"),))
         if extension.kind != "phone":
             raise PeerError("Temporarily Unavailable", 480)
         shown = ANONYMOUS if caller.hidden else Shown(caller.name, from_trunk(caller.user, trunk))
-        account = directory.accounts[extension.account_id]
         call = Call(exchange, "inbound", account, extension, shown.number, number, request.max_forwards - 1)
-        call.direct = trunk.media == "direct" and "session" not in privacy_of(request)  # RFC 3323 4.2: by way of us
-        said = claims_of(self._exchange.stir, request, caller, number, trunk)
-        if said is None:
-            self._take(incoming, call, PSTN, trunk, lambda leg: inbound(call, leg, extension, shown))
+        if trunk.media == "direct" and "session" not in privacy_of(request):  # RFC 3323 4.2: by way of us
+            call.direct = True
+        said = claims_of(exchange.stir, request, caller, number, trunk)
+        leg = self._take(incoming, call, PSTN, trunk.name, trunk)
+        if leg is None:
             return
-
-        def proven(leg: Leg) -> Coroutine[Any, Any, Outcome]:
-            return proven_first(
-                call, leg, trunk, said,
-                lambda verdict: inbound(call, leg, extension, marked(shown, verdict, exchange.mark)),
-            )  # fmt: skip
-
-        self._take(incoming, call, PSTN, trunk, proven)
+        if said is None:
+            exchange.begin(call, inbound(call, leg, extension, shown))
+            return
+        exchange.begin(call, proven_first(
+            call, leg, trunk, said,
+            lambda verdict: inbound(call, leg, extension, marked(shown, verdict, exchange.mark)),
+        ))  # fmt: skip
 
     def _triggered(
-        self, incoming: Incoming, trunk: Trunk, extension: Extension, dialled: str, caller: Caller, *, room: bool
+        self, incoming: Incoming, trunk: Trunk, called: _Rung, caller: Caller, *, room: bool
     ) -> None:
         """A callback number rings; it never opens a media port.  `room`: its trunk may have one more call."""
-        exchange = self._exchange
-        account = exchange.directory.accounts[extension.account_id]
+        exchange, (dialled, extension, account) = self._exchange, called
         trigger = read_trigger(caller, trunk, account.dial_plan, exchange.directory)
         call = Call(exchange, "callback", account, extension, trigger.number, dialled)
         if not room or exchange.triggers.waiting >= MOST_RINGING:
@@ -216,13 +243,14 @@ class Intake:
         shown = ANONYMOUS if private else Shown(extension.name, me)
         call = Call(exchange, kind, account, line, me, number, max_forwards)
 
-        def flow(leg: Leg) -> Coroutine[Any, Any, Outcome]:
-            leg.extension, leg.private = extension, private
-            if dialled.extension is not None:
-                return inbound(call, leg, dialled.extension, shown, PSTN)
-            return (emergency if dialled.emergency else outbound)(call, leg, number, equipment)
-
-        self._take(incoming, call, EXTENSION, extension, flow)
+        leg = self._take(incoming, call, EXTENSION, me, extension)
+        if leg is None:
+            return
+        leg.extension, leg.private = extension, private
+        if dialled.extension is not None:
+            exchange.begin(call, inbound(call, leg, dialled.extension, shown, PSTN))
+        else:
+            exchange.begin(call, (emergency if dialled.emergency else outbound)(call, leg, number, equipment))
 
     def read(self, uri: Uri, account: Account) -> Dialled:
         """What a phone dialled.  Raises: PeerError for a number that is not called."""
@@ -240,24 +268,24 @@ class Intake:
             raise PeerError(str(refusal), 404 if refusal.reason is NumberFault.INTERNAL else 403) from refusal
 
     def _take(
-        self, incoming: Incoming, call: Call, lane: int, far: Trunk | Extension,
-        flow: Callable[[Leg], Coroutine[Any, Any, Outcome]],
-    ) -> None:  # fmt: skip
+        self, incoming: Incoming, call: Call, lane: int, party: str, far: Trunk | Extension
+    ) -> Leg | None:
+        """The leg that a call begins with; None where it is refused."""
         incoming.trying()
-        party = far.name if isinstance(far, Trunk) else far.number
+        exchange = self._exchange
         try:
-            invite = IncomingInvite(self._exchange.core, incoming, options_of(far))
+            invite = IncomingInvite(exchange.core, incoming, options_of(far))
             leg = call.rung_by(invite, lane, party, seen_ip=self.seen_ip(incoming))
         except PeerError as error:
             self._turn_away(call, error.status, error.reason, error.headers)
             incoming.respond(error.status, error.reason, extra=error.headers)  # where it was no leg yet
-            return
+            return None
         except Congested:
             self._turn_away(call, 503)
-            return
+            return None
         # the ladder begins with the INVITE that came before the call was known
-        self._exchange.ladders.tap(True, incoming.request.raw, incoming.source, invite.call_id)
-        self._exchange.begin(call, flow(leg))
+        exchange.ladders.tap(True, incoming.request.raw, incoming.source, invite.call_id)
+        return leg
 
     @staticmethod
     def _turn_away(call: Call, status: int, reason: str = "", extra: tuple[tuple[str, str], ...] = ()) -> None:

@@ -233,15 +233,16 @@ class Leg(LegSound):
 
     def invited(self, invite: IncomingInvite, codecs: Sequence[Codec], *, passed: bool = False) -> None:
         """It rang us.  Raises: PeerError for an offer that cannot be answered."""
+        request = invite.request
         self.usage = invite
         invite.owner = self
-        self.from_, self.to = invite.request.from_.uri.user, invite.request.uri.user
+        self.from_, self.to = request.from_.uri.user, request.uri.user
         if passed:
-            self.description = invite.request.body
+            self.description = request.body
             return
-        self._open_audio(codecs, invite.hop, invite.request.body)
-        if invite.request.body:
-            self.description = self._audio.take_offer(invite.request.body, self.signals_from)
+        self._open_audio(codecs, invite.hop, request.body)
+        if request.body:
+            self.description = self._audio.take_offer(request.body, self.signals_from)
         else:
             self.asked_to_offer = True  # 13.2.1: no offer in the INVITE, so ours goes in the 200
             self.description = self._audio.offer()

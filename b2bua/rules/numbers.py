@@ -208,8 +208,9 @@ _KEYS, _DIGITS = re.compile("[0-9*#]+"), re.compile("[0-9]+")
 
 def from_trunk(number: str, trunk: Trunk) -> str:
     """The number as Ringback writes it; what is no number (`anonymous`) stays as it came."""
-    if trunk.in_strip.startswith("+") or _KEYS.fullmatch(number):  # one with a plus is whole already
-        number = _replaced(number, trunk.in_strip, trunk.in_prefix)
+    strip, prefix = trunk.in_strip, trunk.in_prefix
+    if (strip or prefix) and (strip[:1] == "+" or _KEYS.fullmatch(number)):  # one with a plus is whole already
+        number = _replaced(number, strip, prefix)
     if trunk.number_format in ("+e164", "as-is") or not _DIGITS.fullmatch(number):
         return number
     if trunk.number_format == "e164":

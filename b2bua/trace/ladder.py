@@ -42,7 +42,7 @@ whether received, the bytes, and where; of anything else: when, (its kind, sourc
 """
 _SAID = 3
 _UNCOUNTED, _LONG = 16 * _WIDTH, 4096
-"""Bytes are counted with each sixteenth message of a call, and at once with a long one."""
+"""Of a plain call bytes are counted with each sixteenth fact, and at once with a long message."""
 
 
 class Ladders:
@@ -52,13 +52,15 @@ class Ladders:
         self, limits: LadderLimits, local: Callable[[Hop], tuple[str, int]], now: Callable[[], float]
     ) -> None:
         """`local`: our address where this far end is reached."""
-        self.limits = limits
+        self.most = limits.messages * _WIDTH
+        self.uncounted = min(_UNCOUNTED, self.most)
         self.local = local
         self.now = now
         self.wires: dict[str, tuple[Call, Ladder, int]] = {}
         """By Call-ID: its call, and the lane in the ladder of that."""
         self._plain: OrderedDict[Ladder, None] = OrderedDict()
         self._others: OrderedDict[Ladder, None] = OrderedDict()
+        self._most_plain = limits.plain
         self.bytes, self.most_bytes = 0, limits.mb << 20
         """Of all whole messages."""
 
@@ -73,9 +75,12 @@ class Ladders:
                 ladder.count()
 
     def keep(self, ladder: Ladder) -> None:
-        """It has its first message."""
-        (self._plain if ladder.plain else self._others)[ladder] = None
-        if len(self._plain) > self.limits.plain:
+        """Of a call that begins."""
+        if not ladder.plain:
+            self._others[ladder] = None
+            return
+        self._plain[ladder] = None
+        if len(self._plain) > self._most_plain:
             self._shorten(self._plain)
 
     def drop(self, ladder: Ladder) -> None:
@@ -106,12 +111,13 @@ class Ladder:
         self.plain = plain
         self._start = start
         self.facts: list[Any] = []
-        self.counted = 0
+        self.counted = ladders.uncounted if plain else 0
         """With more facts than these, `count` must be told."""
         self._changed: asyncio.Event | None = None
         self._over = self._short = False
         self.size = 0
         """Bytes of whole messages, as far as counted."""
+        ladders.keep(self)
 
     def shorten(self) -> None:
         """Keep only the first line of messages from here on, and of those that came."""
@@ -120,29 +126,24 @@ class Ladder:
         self.facts[_SAID::_WIDTH] = [_shortened(said) for said in self.facts[_SAID::_WIDTH]]
 
     def count(self) -> None:
-        """Keep within the limits, after a message: the first, each sixteenth, each long one, or each of a short ladder.
-
-        Somebody who watches is told of each, too.
-        """
+        """After a message: keep within the limits, and tell whoever watches."""
         facts, everyone = self.facts, self._all
-        most = everyone.limits.messages * _WIDTH
+        most = everyone.most
         if len(facts) > most:
             del facts[most:]
         elif self._short:
             facts[_SAID - _WIDTH] = _shortened(facts[_SAID - _WIDTH])
         else:
             before, self.size = self.size, sum(map(len, facts[_SAID::_WIDTH]))
-            self.counted = min(len(facts) + _UNCOUNTED, most)
+            self.counted = min(len(facts) + _UNCOUNTED, most) if self.plain else 0
             everyone.bytes += self.size - before
-            if not before:
-                everyone.keep(self)
             if everyone.bytes > everyone.most_bytes:
                 everyone.shrink()
         self._wake()
 
     def row(self, at: float, kind: Kind, source: int, target: int, title: str, detail: str = "") -> None:
         """Anything else."""
-        most = self._all.limits.messages * _WIDTH
+        most = self._all.most
         if kind == "rtp":
             most //= 2  # an hour of figures leaves room for the end
         if len(self.facts) < most:

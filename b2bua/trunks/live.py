@@ -53,6 +53,8 @@ class Trunks:
         self._exchange = exchange
         self._lines: dict[int, _Line] = {}
         self._by_contact: dict[str, int] = {}
+        self._by_address_alone = True
+        """No trunk proves to be the caller by a certificate or by our Contact."""
         self.draw = random.random
 
     # Life
@@ -68,6 +70,7 @@ class Trunks:
             if trunk.id not in self._lines:
                 self._begin(trunk)
         self._by_contact = {contact_user(trunk): trunk.id for trunk in wanted.values() if trunk.register}
+        self._by_address_alone = not self._by_contact and not any(trunk.tls_client for trunk in wanted.values())
 
     async def close(self) -> None:
         """Tell the registrars that we are gone."""
@@ -157,6 +160,8 @@ class Trunks:
 
     def calling(self, request: Request, source: Hop) -> Trunk | None:
         """The trunk that proves to be the caller: by connection, certificate, or the Contact we registered there."""
+        if not source.line and self._by_address_alone:
+            return None
         directory = self._exchange.directory
         if source.line and (found := directory.trunk_by_name(source.line)) is not None:
             return found  # by the connection that we opened to it
@@ -168,8 +173,8 @@ class Trunks:
 
     def number_called(self, request: Request) -> str:
         """Whom an INVITE of a trunk is for: a registrar puts our Contact in its Request-URI, the number is in To."""
-        contact = request.uri.user in self._by_contact
-        return request.to.uri.number if contact else request.uri.number
+        uri = request.uri
+        return request.to.uri.number if self._by_contact and uri.user in self._by_contact else uri.number
 
     def admits(self, trunk: Trunk) -> bool:
         """Whether one more call may begin there now; it counts as begun."""

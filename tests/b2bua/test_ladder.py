@@ -114,7 +114,7 @@ def test_a_call_that_nobody_can_look_at_any_more_makes_room() -> None:
 
 def test_short_messages_are_counted_by_and_by() -> None:
     kept = Kept(LadderLimits(mb=1))
-    first, second = kept.new(plain=False), kept.new(plain=False)
+    first, second = kept.new(), kept.new()
     for _ in range(300):
         first.sip(0.0, PSTN, True, INVITE + b"x" * 2000, PEER)
         second.sip(0.0, PSTN, True, INVITE + b"x" * 2000, PEER)
