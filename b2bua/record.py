@@ -26,22 +26,19 @@ def records(
     `ended` is Unix time.
     """
     account, cost_of = call.account, {id(leg): cost for leg, cost in costs}
-    legs = [_leg_record(call, leg, cost_of.get(id(leg), FREE)) for leg in call.legs]
+    legs, at, zero = list[LegRecord](), call.started_wall, call.started
+    for leg in call.legs:
+        answered, left, talk_s = leg.answered_at, leg.ended_at, leg.talk_s
+        legs.append(LegRecord(
+            call.id, leg.lane, leg.direction, at + (leg.invited_at - zero), leg.from_, leg.to, leg.party,
+            None if answered is None else at + (answered - zero), None if left is None else at + (left - zero),
+            leg.status, leg.left, round(talk_s * 1000), cost_of.get(id(leg), FREE),
+            # what it cost us, by the trunk's own clock: until its BYE
+            None if leg.buy_rate is None or answered is None else price(leg.buy_rate, talk_s),
+        ))
+    extension, verdict = call.extension, call.verdict
     return CallRecord(
-        call.id, call.kind, account.id if account else None, call.started_wall,
-        call.extension.number if call.extension else "", call.from_, call.to, ended, str(call.outcome),
-        round(call.talk_s * 1000), Micros(sum([cost for _, cost in costs])), account.currency if account else "",
-        total([leg.buy for leg in legs]), str(call.verdict or ""),
+        call.id, call.kind, account.id if account else None, at, extension.number if extension else "", call.from_,
+        call.to, ended, str(call.outcome), round(call.talk_s * 1000), Micros(sum([cost for _, cost in costs])),
+        account.currency if account else "", total([leg.buy for leg in legs]), str(verdict) if verdict else "",
     ), legs  # fmt: skip
-
-
-def _leg_record(call: Call, leg: Leg, cost: Micros) -> LegRecord:
-    answered, ended, talk_s = leg.answered_at, leg.ended_at, leg.talk_s
-    at, zero = call.started_wall, call.started  # as Call.wall has it
-    return LegRecord(
-        call.id, leg.lane, leg.direction, at + (leg.invited_at - zero), leg.from_, leg.to, leg.party,
-        None if answered is None else at + (answered - zero), None if ended is None else at + (ended - zero),
-        leg.status, leg.left, round(talk_s * 1000), cost,
-        # what it cost us, by the trunk's own clock: until its BYE
-        None if leg.buy_rate is None or answered is None else price(leg.buy_rate, talk_s),
-    )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from operator import attrgetter
 from typing import Any, Literal, get_type_hints
 
@@ -22,8 +23,8 @@ __all__ = [
     "RINGING", "SCHEDULED", "WAITING", "CallRecord", "LegRecord", "RequestKind", "RequestRecord", "calls_of",
     "close_open_requests", "close_request", "count_triggers", "dial_waiting", "ends_of", "find_call", "find_ladder",
     "legs_of", "open_request", "open_requests", "read_ladder", "recent_calls", "recent_requests", "record_crash",
-    "request_of", "requests_of", "row", "serve_request", "spent_since", "total", "wait_again", "waiting_requests",
-    "write_call", "write_ladder", "write_more",
+    "request_of", "requests_of", "row", "rows", "serve_request", "spent_since", "total", "wait_again",
+    "waiting_requests", "write_call", "write_ladder", "write_more",
 ]
 
 RESTARTED = "server-restarted"
@@ -42,7 +43,7 @@ OVERLOADED = "overloaded"
 LADDERS = 10_000
 """Most ladders kept."""
 
-
+Row = dict[str, Any]
 RequestKind = Literal["callnow", "callback", "code", "calls"]
 """`calls`: whatever was turned away."""
 
@@ -130,22 +131,34 @@ def _texts(kind: type[Any]) -> Callable[[Any], tuple[str, ...]]:
     return attrgetter(*[name for name, what in get_type_hints(kind).items() if what is str])
 
 
-_TEXTS = {kind: _texts(kind) for kind in (RequestRecord, CallRecord, LegRecord)}
+def _request_row(record: RequestRecord) -> Row:
+    return {name: getattr(record, name) for name in RequestRecord.__slots__}
+
+
+_READ: dict[type[Any], tuple[Callable[[Any], Row], Callable[[Any], tuple[str, ...]]]] = {
+    RequestRecord: (_request_row, _texts(RequestRecord)),
+    CallRecord: (asdict, _texts(CallRecord)),
+    LegRecord: (asdict, _texts(LegRecord)),
+}
+"""How a record of each kind is read: as a row, and all its values that are text."""
 INSERT_REQUEST, INSERT_CALL, INSERT_LEG = insert(requests), insert(calls), insert(call_legs)
 _OPEN = requests.c.reason.in_(("", RINGING))
 _WAITING = requests.c.reason.in_(WAITING)
 
 
-def row(record: RequestRecord | CallRecord | LegRecord) -> dict[str, Any]:
+def row(record: RequestRecord | CallRecord | LegRecord) -> Row:
     """A record as Database.post takes it, with the INSERT_ statement of its kind."""
-    if isinstance(record, RequestRecord):
-        values = {name: getattr(record, name) for name in RequestRecord.__slots__}
-    else:
-        values = asdict(record)
-    text = "".join(_TEXTS[type(record)](record))
+    return rows([record])[0]
+
+
+def rows(records: Sequence[RequestRecord | CallRecord | LegRecord]) -> list[Row]:
+    """The same for some of one kind."""
+    as_row, texts = _READ[type(records[0])]
+    text = "".join(chain.from_iterable(map(texts, records)))
+    found = [*map(as_row, records)]
     if storable(text) is text:  # nearly always: one look for all
-        return values
-    return {name: storable(value) for name, value in values.items()}
+        return found
+    return [{name: storable(value) for name, value in each.items()} for each in found]
 
 
 def total(amounts: Iterable[Micros | None]) -> Micros | None:
@@ -239,7 +252,7 @@ def write_call(conn: Connection, call: CallRecord, legs: Sequence[LegRecord]) ->
     """Write a call with its legs: in the transaction that settles it, so that money and record are kept together."""
     conn.execute(INSERT_CALL, row(call))
     if legs:
-        conn.execute(INSERT_LEG, [row(leg) for leg in legs])
+        conn.execute(INSERT_LEG, rows(legs))
 
 
 def record_crash(conn: Connection, call: CallRecord, legs: Sequence[LegRecord], *, known: bool) -> None:
@@ -251,7 +264,7 @@ def record_crash(conn: Connection, call: CallRecord, legs: Sequence[LegRecord], 
         cost=calls.c.cost + call.cost, talk_ms=calls.c.talk_ms + call.talk_ms,
         buy=calls.c.buy if call.buy is None else func.coalesce(calls.c.buy, 0) + call.buy,
     ))
-    conn.execute(INSERT_LEG, [row(leg) for leg in legs])
+    conn.execute(INSERT_LEG, rows(legs))
     return None
 
 
