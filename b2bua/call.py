@@ -38,6 +38,7 @@ __all__ = ["Call"]
 log = logging.getLogger(__name__)
 
 _STATS_EVERY_S = 5.0
+_FAULT = refusal(Outcome.SERVER_ERROR)
 _KEPT = ("callnow", "callback", "code")
 """The calls somebody has asked for: their ladders are kept."""
 
@@ -47,19 +48,15 @@ class Call:
 
     # Slots for what every call has; the rest is the class's until it is another, since most calls never need it.
     __slots__ = (
-        "__dict__", "__weakref__", "_task", "account", "exchange", "extension", "from_", "id", "kind", "ladder", "legs",
-        "max_forwards", "now", "outcome", "purse", "started", "started_wall", "talk_began", "talk_ended", "to",
+        "__dict__", "__weakref__", "_running", "_task", "account", "charged", "direct", "exchange", "extension",
+        "from_", "id", "kind", "ladder", "legs", "max_forwards", "now", "outcome", "purse", "started", "started_wall",
+        "talk", "talk_began", "talk_ended", "to",
     )  # fmt: skip
 
-    direct = False
-    """SDP is handed through: the media does not pass by us."""
     redirects = 0
     """3xx of phones that were followed."""
-    charged: Micros | None = None
     verdict: Verdict | None = None
     """What the signature of the caller's number is worth; None: it was not looked at."""
-    talk: Interrupt | None = None
-    """While two far ends talk: what ends that talk and begins another (b2bua.transfer)."""
     handed_over = False
     """Its extension has transferred it: who is on the phone, its legs alone tell."""
     to_phones: Sequence[tuple[str, str]] = ()
@@ -72,10 +69,7 @@ class Call:
     """One more thing to write in the transaction that ends the call; is `on_hold` written?"""
     _talks_before_s = 0.0
     _recordings = 0
-    _running = False
     _cancelled_for: Outcome | None = None
-    _refusal = refusal(Outcome.SERVER_ERROR)
-    """What a far end that still rings us is told."""
     _rows_of_stats: dict[int, float] | None = None
     """When each leg had its last, once there is one."""
 
@@ -97,9 +91,14 @@ class Call:
         self.from_ = from_
         self.to = to
         self.max_forwards = max_forwards
+        self.direct = False
+        """SDP is handed through: the media does not pass by us."""
         self.legs: list[Leg] = []
         self.purse: Purse | None = None
+        self.talk: Interrupt | None = None
+        """While two far ends talk: what ends that talk and begins another (b2bua.transfer)."""
         self.outcome: Outcome | None = None
+        self.charged: Micros | None = None
         self.talk_began: float | None = None
         self.talk_ended: float | None = None
         self.now = exchange.now
@@ -109,6 +108,7 @@ class Call:
         """Unix time of `started`."""
         self.ladder = Ladder(exchange.ladders, self.started, plain=kind not in _KEPT)
         self._task: asyncio.Task[None] | None = None
+        self._running = False
 
     # What legs and flows use
 
@@ -233,11 +233,12 @@ class Call:
 
     def join(self, a: Leg, b: Leg) -> None:
         """Let two legs hear each other, and nobody else."""
-        already = a.partner is b
-        for leg in (a, b):
-            leg.part()
+        if a.partner is b:
+            return
+        a.part()
+        b.part()
         a.partner, b.partner = b, a
-        if a.audio and b.audio and not already:
+        if a.audio and b.audio:
             self.engine.bridge(a.audio.port, b.audio.port)
 
     def talk_begins(self) -> None:
@@ -247,10 +248,10 @@ class Call:
         self.talk_began, self.talk_ended = self.now(), None
         self.exchange.changed()
 
-    def talk_ends(self, *left_at: float | None) -> None:
-        """They are not joined any more; each left then, or is there."""
-        now = self.now()
-        self.talk_ended = min([now if at is None else at for at in left_at])
+    def talk_ends(self, a: Leg, b: Leg) -> None:
+        """They are not joined any more: since the first of them left, or since now."""
+        now, left, other_left = self.now(), a.ended_at, b.ended_at
+        self.talk_ended = min(now if left is None else left, now if other_left is None else other_left)
 
     def record(self, phone: Leg, far: Leg) -> None:
         """Record a talk where calls are recorded: each of a call has a file of its own."""
@@ -266,7 +267,7 @@ class Call:
 
     def start(self, flow: Coroutine[Any, Any, Outcome]) -> None:
         """Run the flow as this call's one task."""
-        self._task = asyncio.get_running_loop().create_task(self._run(flow), name=self.id)
+        self._task = asyncio.Task(self._run(flow), name=self.id)  # the loop would only look for a factory of tasks
 
     def cancel(self, why: Outcome = Outcome.CANCELLED) -> bool:
         """End the call from outside; False when it is over."""
@@ -292,21 +293,21 @@ class Call:
         except LegGone as gone:
             outcome = self._outcome_of(gone)
             status, cause = refusal(outcome)
-            self._refusal = status, gone.leg.heard_reason or cause  # RFC 3326: what the one says the other is told
+            told = status, gone.leg.heard_reason or cause  # RFC 3326: what the one says the other is told
         except CallError as error:
-            outcome, self._refusal = error.outcome, error.refusal
+            outcome, told = error.outcome, error.refusal
         except asyncio.CancelledError:
-            outcome = self._cancelled_for or Outcome.SHUT_DOWN
+            outcome, told = self._cancelled_for or Outcome.SHUT_DOWN, _FAULT
         except StoreError as error:
             self.log_error("store-failed", error)
-            outcome = Outcome.SERVER_ERROR
+            outcome, told = Outcome.SERVER_ERROR, _FAULT
         except Exception:  # ours: this call ends, the others go on
             log.exception("call=%s event=bug", self.id)
-            outcome = Outcome.SERVER_ERROR
+            outcome, told = Outcome.SERVER_ERROR, _FAULT
         else:
-            self._refusal = refusal(outcome)
+            told = refusal(outcome)
         self.outcome = outcome
-        await self._finish()
+        await self._finish(told)
 
     def _outcome_of(self, gone: LegGone) -> Outcome:
         if self.purse is not None and self.purse.spent:
@@ -323,11 +324,14 @@ class Call:
             return Outcome.CODE_UNHEARD
         return Outcome.PHONE_LEFT if gone.leg.lane == EXTENSION else Outcome.VISITOR_LEFT
 
-    async def _finish(self) -> None:
-        """Hang up everything, settle and write, then wait for the last of the media."""
+    async def _finish(self, told: tuple[int, str]) -> None:
+        """Hang up everything, settle and write, then wait for the last of the media.
+
+        `told` is the status and the Reason for a far end that still rings us.
+        """
         try:
             for leg in self.legs:
-                self._hang_up(leg)
+                self._hang_up(leg, told)
             self.ladder_row("event", RINGBACK, RINGBACK, f"ended: {self.outcome}")
             await self._try_to_write()
             closing = [leg.closed for leg in self.legs if leg.closed and not leg.closed.done()]
@@ -347,10 +351,10 @@ class Call:
         except StoreError as error:
             self.log_error("ladder-not-kept", error)
 
-    def _hang_up(self, leg: Leg) -> None:
+    def _hang_up(self, leg: Leg, told: tuple[int, str]) -> None:
         """A fault in one leg leaves no other up, and no money held."""
         try:
-            leg.hangup(*self._refusal)
+            leg.hangup(*told)
             leg.expire()  # another call may count on it
         except Exception:
             log.exception("call=%s event=bug", self.id)
@@ -397,7 +401,8 @@ class Call:
         return bool(costs or lost), costs
 
     def _ended_at(self) -> float:
-        return max([leg.ended_at for leg in self.legs if leg.ended_at is not None], default=self.now())
+        ends = [leg.ended_at for leg in self.legs if leg.ended_at is not None]
+        return max(ends) if ends else self.now()
 
     def log_event(self, event: str) -> None:
         """One line of what happened; never a digit of a secret."""

@@ -28,12 +28,13 @@ class Interrupt:
     def __enter__(self) -> Interrupt:
         for leg in self._legs:
             if leg.ended_at is not None:
+                for before in self._legs[: self._legs.index(leg)]:
+                    before.scopes.remove(self)
                 raise LegGone(leg, leg.left)
-        task = asyncio.current_task()
-        assert task is not None
-        self._task, self._cancelling = task, task.cancelling()
-        for leg in self._legs:
             leg.scopes.append(self)
+        self._task = task = asyncio.current_task()
+        assert task is not None
+        self._cancelling = task.cancelling()
         return self
 
     def also(self, leg: Leg) -> None:

@@ -88,7 +88,7 @@ class Ringing:
             self._stop_bell()
             for task in self._following:
                 task.cancel()
-            if self._won.done() and not self._won.cancelled():
+            if won is None and self._won.done() and not self._won.cancelled():
                 self._won.exception()  # looked at, also where the caller left in the same moment
             cause = ELSEWHERE if won is not None else self._hear.heard_reason if self._hear else ""
             for leg in self.legs:

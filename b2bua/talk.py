@@ -37,7 +37,7 @@ class Talk:
 
     def __exit__(self, *_: object) -> None:
         call, phone, far = self._call, self._phone, self._far
-        call.talk_ends(phone.ended_at, far.ended_at)
+        call.talk_ends(phone, far)
         if phone.partner not in (None, far):
             return  # a transfer has joined it with somebody else already
         phone.part()

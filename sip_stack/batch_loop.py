@@ -45,13 +45,15 @@ class BatchLoop(asyncio.SelectorEventLoop):
 
     def batch(self, work: Callable[[], object]) -> None:
         """Do `work`, which never waits, and then everything that it has made ready, and what that makes ready."""
-        self._made_ready = ready = list[asyncio.Handle]()
+        ready: list[asyncio.Handle] = []
+        self._made_ready = ready
         try:
             work()
         finally:
             if ready:
                 self._finish(iter(ready))
-            self._made_ready = None
+            else:
+                self._made_ready = None
 
     def _finish(self, ready: Iterator[asyncio.Handle]) -> None:
         """`ready` goes on to what is made ready meanwhile."""

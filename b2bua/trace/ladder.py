@@ -148,7 +148,8 @@ class Ladder:
             most //= 2  # an hour of figures leaves room for the end
         if len(self.facts) < most:
             self.facts += at, _known_row(kind, source, target), None, title, detail
-            self._wake()
+            if self._changed is not None:
+                self._wake()
 
     def end(self) -> None:
         """Nothing follows."""
