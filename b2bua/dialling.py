@@ -65,15 +65,12 @@ async def dial_extension(
 class _Phones(Ringing):
     """The phones of one extension while they ring."""
 
-    __slots__ = ("_beside", "_by", "_call", "_extension", "_lane", "_numbers", "_shown", "_trail")
-
     def __init__(
         self, call: Call, extension: Extension, shown: Shown, lane: int, hear: Leg | None, numbers: bool,
         trail: frozenset[str],
     ) -> None:
-        super().__init__(call.core, hear)
-        self._call, self._extension, self._shown, self._lane, self._beside = call, extension, shown, lane, hear
-        self._numbers, self._trail = numbers, trail
+        super().__init__(call, lane, hear)
+        self._extension, self._shown, self._numbers, self._trail = extension, shown, numbers, trail
         self._by: dict[int, tuple[Binding, list[Binding]]] = {}
         """By the leg's id: by which flow its phone is rung, and by which others it could be."""
 
@@ -82,27 +79,29 @@ class _Phones(Ringing):
 
         False where none of them leads there.
         """
-        call, domain = self._call, self._call.exchange.domain
-        hop = hop_of(binding, call.exchange.directory.is_edge)
-        if call.core.is_ours(hop):
-            call.ladder_row("event", RINGBACK, self._lane, f"a phone of {self._extension.number}: {_LOOP}")
+        call, extension, shown = self._call, self._extension, self._shown
+        exchange = call.exchange
+        hop, domain = hop_of(binding, exchange.directory.is_edge), exchange.domain
+        if exchange.core.is_ours(hop):
+            call.ladder_row("event", RINGBACK, self._lane, f"a phone of {extension.number}: {_LOOP}")
             return bool(others) and self.ring(others[0], others[1:])
-        leg = self.leg(call, self._lane, self._extension.number)
-        leg.extension = self._extension
-        leg.seen_ip = binding.seen_ip
+        leg = self.leg(extension.number)
+        leg.extension = extension
+        if binding.seen_ip:
+            leg.seen_ip = binding.seen_ip
         self._by[id(leg)] = binding, others
         leg.invite(
             self,
             target=binding.uri,
             hop=hop,
             nat=not binding.direct or binding.outbound.reg_id > 0,
-            shown=_who(self._shown.name, self._shown.number, domain),
-            to=_who("", self._extension.number, domain),
+            shown=_who(shown.name, shown.number, domain),
+            to=_who("", extension.number, domain),
             codecs=CODECS,
-            beside=self._beside,
-            extra=[*routes_of(binding), *call.to_phones],
+            beside=self._hear,
+            extra=(*routes_of(binding), *call.to_phones),
             silent_s=_NEXT_FLOW_S if others else None,
-            options=options_of(self._extension),
+            options=options_of(extension),
         )
         return True
 
@@ -126,12 +125,12 @@ class _Phones(Ringing):
         call.ladder_row("event", self._lane, RINGBACK, f"{owner.number} is at {target.user[:40]}, {found.word}")
         if found.extension is not None and found.extension.number not in self._trail | {owner.number}:
             return await dial_extension(
-                call, found.extension, shown=self._shown, lane=self._lane, hear=self._beside, numbers=self._numbers,
+                call, found.extension, shown=self._shown, lane=self._lane, hear=self._hear, numbers=self._numbers,
                 trail=self._trail | {owner.number},
             )
         if found.number and self._numbers and owner.redirects == "numbers":
             paid = await call.hold_for(owner, found.number)
-            return await dial_out(call, found.number, Way(paid, self._lane, self._beside, owner))
+            return await dial_out(call, found.number, Way(paid, self._lane, self._hear, owner))
         return None
 
 
@@ -214,8 +213,8 @@ def _priced(call: Call, trunk: Trunk, number: str, paid: Paid | None) -> bool:
 async def _dial_server(call: Call, trunk: Trunk, hop: Hop, number: str, way: Way, *, more: bool) -> Leg:
     line = way.line or call.extension
     assert line is not None
-    dialling = Ringing(call.core, way.hear)
-    leg = dialling.leg(call, way.lane, trunk.name)
+    dialling = Ringing(call, way.lane, way.hear)
+    leg = dialling.leg(trunk.name)
     leg.buy_rate = buy_rate(call.exchange.directory, trunk, number, call.exchange.wall())
     if way.paid is not None:
         way.paid.leg = leg

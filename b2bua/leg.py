@@ -29,7 +29,7 @@ from store.values import Extension, Rate
 if TYPE_CHECKING:
     from b2bua.call import Call
 
-__all__ = ["ELSEWHERE", "Hearer", "Leg", "Watcher"]
+__all__ = ["ELSEWHERE", "Leg", "Watcher"]
 
 ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 NORMAL = "Q.850;cause=16"
@@ -48,17 +48,6 @@ class Watcher(Protocol):
 
     def refused(self, leg: Leg, status: int) -> None:
         """It will not answer."""
-
-
-class Hearer(Protocol):
-    """Who is told how the other side's ringing goes: the leg that waits for it."""
-
-    @property
-    def heard_reason(self) -> str:
-        """Why it gave up waiting, where it says so."""
-
-    def hear_ringing(self, other: Leg, body: bytes) -> None:
-        """The other side rings; a body means early media."""
 
 
 class Leg(LegSound):
@@ -139,15 +128,16 @@ class Leg(LegSound):
 
         `silent_s` is how long it may take until anything is heard of it, where that is less than timer B.
         """
+        call = self.call
         self._watcher = watcher
         self.from_, self.to = shown.uri.user, to.uri.user
-        if self.call.direct and beside:
+        if call.direct and beside:
             offer = beside.description
         else:
             self._open_audio(codecs, hop)
             offer = self._audio.offer(beside.audio.codec if beside and beside.audio else None)
         self.usage = invite = ServerInvite(
-            self.call.exchange.core,
+            call.exchange.core,
             self,
             target=target,
             hop=hop,
@@ -157,8 +147,8 @@ class Leg(LegSound):
             extra=extra,
             credentials=credentials,
             nat=nat,
-            max_forwards=self.call.max_forwards,
-            call_id=self.call.new_wire(self.lane),
+            max_forwards=call.max_forwards,
+            call_id=call.new_wire(self.lane),
             options=options,
         )
         if silent_s is not None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from b2bua.leg import ELSEWHERE, Hearer, Leg
+from b2bua.leg import ELSEWHERE, Leg
 from b2bua.outcome import CallError, NotReached
-from sip_stack.core import SipCore
 
 if TYPE_CHECKING:
     from b2bua.call import Call
@@ -20,34 +19,35 @@ __all__ = ["Ringing"]
 class _Bell:
     """A timer of the core's, which it costs next to nothing to leave behind."""
 
-    __slots__ = ("rung_out",)
+    __slots__ = ("ringing",)
 
-    def __init__(self, rung_out: Callable[[], None]) -> None:
-        self.rung_out: Callable[[], None] | None = rung_out
+    def __init__(self, ringing: Ringing) -> None:
+        self.ringing: Ringing | None = ringing
 
     def fire(self, timer: str) -> None:
-        if self.rung_out is not None:
-            self.rung_out()
+        if self.ringing is not None:
+            self.ringing.rung_out()
 
 
 class Ringing:
     """Far ends rung at once: the first to answer wins, the others are given up."""
 
-    __slots__ = ("_bell", "_core", "_following", "_hear", "_refusals", "_won", "legs")
+    _following: frozenset[asyncio.Task[Leg]] = frozenset()
+    _bell: _Bell | None = None
 
-    def __init__(self, core: SipCore, hear: Hearer | None) -> None:
-        self._core = core
-        self.legs: list[Leg] = []
+    def __init__(self, call: Call, lane: int, hear: Leg | None) -> None:
+        """`hear` waits for them, `lane` is their side of the ladder."""
+        self._call = call
+        self._lane = lane
         self._hear = hear
+        self.legs: list[Leg] = []
         self._refusals: dict[int, int] = {}
-        self._following: set[asyncio.Task[Leg]] = set()
-        self._bell: _Bell | None = None
         self._won: asyncio.Future[Leg] = asyncio.get_running_loop().create_future()
 
-    def leg(self, call: Call, lane: int, party: str) -> Leg:
+    def leg(self, party: str) -> Leg:
         """One more far end to ring."""
-        leg = Leg(call, lane, party, "out")
-        call.legs.append(leg)
+        leg = Leg(self._call, self._lane, party, "out")
+        self._call.legs.append(leg)
         self.legs.append(leg)
         return leg
 
@@ -59,13 +59,13 @@ class Ringing:
         """Instead of `leg`, wait for what this gives; the bell rings so much longer."""
         del self._refusals[id(leg)]
         task = asyncio.get_running_loop().create_task(way)
-        self._following.add(task)
+        self._following |= {task}
         task.add_done_callback(partial(self._followed, leg))
         if self._bell is not None:
             self._ring_for(within_s)
 
     def _followed(self, leg: Leg, task: asyncio.Task[Leg]) -> None:
-        self._following.discard(task)
+        self._following -= {task}
         if task.cancelled():
             return
         error = task.exception()
@@ -85,7 +85,8 @@ class Ringing:
             won = await self._won
             return won
         finally:
-            self._stop_bell()
+            if self._bell is not None:
+                self._bell.ringing = None
             for task in self._following:
                 task.cancel()
             if won is None and self._won.done() and not self._won.cancelled():
@@ -96,16 +97,13 @@ class Ringing:
                     leg.hangup(cause=cause)
 
     def _ring_for(self, seconds: float) -> None:
-        self._stop_bell()
-        self._bell = _Bell(self._rung_out)
-        self._core.arm(self._bell, "bell", seconds)
-
-    def _stop_bell(self) -> None:
         if self._bell is not None:
-            self._bell.rung_out = None
-            self._bell = None
+            self._bell.ringing = None
+        self._bell = _Bell(self)
+        self._call.exchange.core.arm(self._bell, "bell", seconds)
 
-    def _rung_out(self) -> None:
+    def rung_out(self) -> None:
+        """Nobody has answered in time."""
         if not self._won.done():
             rang = any(leg.rang for leg in self.legs)
             self._won.set_exception(NotReached(480 if rang else 408, rang=rang))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from sip_stack.errors import PeerError
 from sip_stack.grammar import number, param
 from sip_stack.hop import Hop, bare
+from sip_stack.locating import default_port
 from sip_stack.message import Request
 from sip_stack.outbound import NO_FLOW, Flow, flow_of
 from sip_stack.uri import Uri, parse_uri
@@ -16,9 +18,9 @@ __all__ = ["Binding", "register"]
 DEFAULT_EXPIRES_S = 3600
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Binding:
-    """Where one phone of an extension is reached, until when (Unix time)."""
+    """Where one phone of an extension is reached, until when (Unix time); what follows from it is read once."""
 
     contact: str
     """The Contact URI as the phone wrote it: the Request-URI of calls to it."""
@@ -39,15 +41,31 @@ class Binding:
     seen_ip: str = ""
     """The phone's own address as a trusted proxy saw it; empty where nothing is between."""
 
-    @property
+    @cached_property
     def uri(self) -> Uri:
         """The contact, read."""
         return parse_uri(self.contact)
 
-    @property
+    @cached_property
     def direct(self) -> bool:
         """It is where its Contact says: no NAT is between."""
         return bare(self.uri.host) == self.source_ip
+
+    @property
+    def came_from(self) -> Hop:
+        """Where its REGISTER came from."""
+        return Hop(self.transport, self.source_ip, self.source_port, self.flow)
+
+    @cached_property
+    def hop(self) -> Hop:
+        """Where a request is sent first, where no proxy is between.
+
+        Behind a NAT where its REGISTER came from, else where its Contact says, either by the connection of its
+        REGISTER while that is open; RFC 5626 7: by its flow alone where it has one.
+        """
+        if self.outbound.reg_id or not self.direct:
+            return self.came_from
+        return self.came_from._replace(port=self.uri.port or default_port(self.transport))
 
     @property
     def key(self) -> object:

@@ -60,6 +60,8 @@ def _last(params: Params, name: str) -> str:
 
 def by_phone(bindings: Sequence[Binding]) -> list[list[Binding]]:
     """The bindings of each phone, newest first: several flows of one are ways to ring it once (RFC 5626 7)."""
+    if len(bindings) == 1:
+        return [list(bindings)]
     phones: dict[object, list[Binding]] = {}
     for binding in bindings:
         instance = binding.outbound.instance
@@ -78,19 +80,8 @@ def routes_of(binding: Binding) -> list[tuple[str, str]]:
 
 
 def hop_of(binding: Binding, is_edge: Callable[[str], bool]) -> Hop:
-    """Where a call to a phone is sent first.
-
-    A phone behind a NAT is reached where its REGISTER came from, another where its Contact says, either by the
-    connection of its REGISTER while that is open; one behind a proxy by the first address of its Path.
-    """
-    came_from = Hop(binding.transport, binding.source_ip, binding.source_port, binding.flow)
-    if binding.path:
-        return _first_of_path(binding.path, came_from, is_edge)
-    uri = binding.uri
-    if binding.outbound.reg_id or bare(uri.host) != came_from.host:  # RFC 5626 7: by its flow alone
-        return came_from
-    port = uri.port or default_port(binding.transport)
-    return came_from if port == came_from.port else came_from._replace(port=port)
+    """Where a call to a phone is sent first: to one behind a proxy by the first address of its Path."""
+    return _first_of_path(binding.path, binding.came_from, is_edge) if binding.path else binding.hop
 
 
 def _first_of_path(path: str, came_from: Hop, is_edge: Callable[[str], bool]) -> Hop:
