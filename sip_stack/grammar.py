@@ -12,7 +12,7 @@ from typing import TypeVar
 from sip_stack.errors import BadMessage
 
 __all__ = [
-    "Memory", "Params", "comma_list", "is_token", "number", "param", "parse_params", "quote", "remembered", "unquote",
+    "Params", "comma_list", "is_token", "number", "param", "parse_params", "quote", "remembered", "unquote",
     "write_params",
 ]  # fmt: skip
 
@@ -31,27 +31,18 @@ _is_plain = re.compile(r"[A-Za-z0-9\-.!%*_+`'~\[\]:]+").fullmatch
 _MOST_KNOWN, _LONGEST_KNOWN = 4096, 160
 
 
-class Memory(dict[str, T]):
-    """What was read of texts; what is there is found without a step of Python.
+class _Memory(dict[str, T]):
+    """What was read of texts; what is there is found without a step of Python."""
 
-    What is kept must be frozen.  Bounded in entries and in length, so that a flood of long ones fills no memory.
-    """
-
-    def keep(self, text: str, value: T) -> None:
-        """`value` is what `text` says."""
-        if len(text) <= _LONGEST_KNOWN:
-            if len(self) >= _MOST_KNOWN:
-                self.clear()  # those that come again are soon there again
-            self[text] = value
-
-
-class _Readings(Memory[T]):
     def __init__(self, read: Callable[[str], T]) -> None:
         self._read = read
 
     def __missing__(self, text: str) -> T:
         value = self._read(text)
-        self.keep(text, value)
+        if len(text) <= _LONGEST_KNOWN:
+            if len(self) >= _MOST_KNOWN:
+                self.clear()  # those that come again are soon there again
+            self[text] = value
         return value
 
 
@@ -60,7 +51,7 @@ def remembered(read: Callable[[str], T]) -> Callable[[str], T]:
 
     What it gives must be frozen.
     """
-    return _Readings(read).__getitem__
+    return _Memory(read).__getitem__
 
 
 def is_token(text: str) -> bool:

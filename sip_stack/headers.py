@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from sip_stack.errors import BadMessage
 from sip_stack.grammar import (
-    Memory,
     Params,
     comma_list,
     is_token,
@@ -33,6 +32,7 @@ __all__ = [
     "parse_via",
     "parse_vias",
     "read_line",
+    "top_via",
 ]
 
 _COMPACT = {
@@ -57,8 +57,6 @@ _EXACT = {name: name for name in _NAMES} | _CANONICAL
 
 
 _known_name = _EXACT.get
-_EACH_ANOTHER = frozenset({"Via", "Authorization", "Proxy-Authorization", "Identity", "Date", "Timestamp"})
-"""Headers that say something else in each message."""
 
 
 def canonical(name: str) -> str:
@@ -70,18 +68,14 @@ def canonical(name: str) -> str:
     return known
 
 
-class _Lines(Memory[tuple[str, tuple[str]]]):
-    """Header lines: most of a far end come again with each of its messages, some with each of a call."""
-
-    def __missing__(self, line: str) -> tuple[str, tuple[str]]:
-        written, colon, value = line.partition(": ")
-        name = _known_name(written)
-        if name is None or not colon:
-            name, value = _rarer_line(line)
-        field = name, (value.strip(" \t"),)
-        if name not in _EACH_ANOTHER:
-            self.keep(line, field)
-        return field
+@remembered
+def read_line(line: str) -> tuple[str, tuple[str]]:
+    """The canonical name of a header line, and its one raw value.  Raises: BadMessage."""
+    written, colon, value = line.partition(": ")
+    name = _known_name(written)
+    if name is None or not colon:
+        name, value = _rarer_line(line)
+    return name, (value.strip(" \t"),)
 
 
 def _rarer_line(line: str) -> tuple[str, str]:
@@ -92,10 +86,6 @@ def _rarer_line(line: str) -> tuple[str, str]:
     return canonical(written), value
 
 
-read_line = _Lines().__getitem__
-"""The canonical name of a header line, and its one raw value.  Raises: BadMessage."""
-
-
 class Via(NamedTuple):
     """One Via value: where a response goes (20.42)."""
 
@@ -103,14 +93,8 @@ class Via(NamedTuple):
     host: str
     port: int | None
     params: Params = ()
-
-    @property
-    def branch(self) -> str:
-        """The branch parameter; empty where there is none (RFC 2543 peers)."""
-        for name, value in self.params:
-            if name == "branch":
-                return value or ""
-        return ""
+    branch: str = ""
+    """That of `params`; empty where there is none (RFC 2543 peers)."""
 
     def seen_from(self, host: str, port: int) -> Via:
         """The same Via with `received` and `rport` filled by what the packet showed (18.2.1, RFC 3581 4)."""
@@ -134,34 +118,36 @@ _VIA = re.compile(
 )
 
 
+def top_via(text: str) -> Via:
+    """The first of the Via values of one line.  Raises: BadMessage."""
+    before, found, after = text.partition(";branch=")
+    branch, more, rest = after.partition(";")
+    if not found or '"' in text or "," in text or not is_token(branch):
+        return parse_via(comma_list(text)[0])
+    transport, host, port, params, _ = parse_via(before)  # all but the branch comes again with each message
+    behind = parse_params(f";{rest}") if more else ()
+    return Via(transport, host, port, (*params, ("branch", branch), *behind), branch)
+
+
+@remembered
 def parse_via(text: str) -> Via:
     """Read one Via value, of any version, so that what comes in one we do not speak can be answered.
 
     Raises: BadMessage.
     """
-    before, found, after = text.partition(";branch=")
-    branch, more, rest = after.partition(";")
-    if not found or '"' in text or not is_token(branch):
-        return _read_via(text)
-    transport, host, port, params = _read_via(before)  # all but the branch comes again with each message of a far end
-    behind = parse_params(f";{rest}") if more else ()
-    return Via(transport, host, port, (*params, ("branch", branch), *behind))
-
-
-@remembered
-def _read_via(text: str) -> Via:
     match = _VIA.fullmatch(text)
     if match is None:
         raise BadMessage(f"Via cannot be read: {text[:60]!r}")
     transport, host, port, params = match.groups()
     if port and not 0 < int(port) < 65536:
         raise BadMessage(f"port out of range in Via: {text[:60]!r}")
-    return Via(transport.upper(), host, int(port) if port else None, parse_params(params))
+    read = parse_params(params)
+    return Via(transport.upper(), host, int(port) if port else None, read, param(read, "branch") or "")
 
 
 def parse_vias(values: Sequence[str]) -> tuple[Via, ...]:
     """Every Via of a message, topmost first.  Raises: BadMessage."""
-    return tuple(parse_via(element) for value in values for element in comma_list(value))
+    return tuple(top_via(element) for value in values for element in comma_list(value))
 
 
 class NameAddr(NamedTuple):
@@ -170,23 +156,18 @@ class NameAddr(NamedTuple):
     display: str
     uri: Uri
     params: Params = ()
-
-    @property
-    def tag(self) -> str:
-        """The tag parameter; empty where there is none."""
-        for name, value in self.params:
-            if name == "tag":
-                return value or ""
-        return ""
+    """All but the tag."""
+    tag: str = ""
 
     def with_tag(self, tag: str) -> NameAddr:
         """The same address in a dialog."""
-        others = [p for p in self.params if p[0] != "tag"] if self.params else ()
-        return NameAddr(self.display, self.uri, (*others, ("tag", tag)))
+        return NameAddr(self.display, self.uri, self.params, tag)
 
     def __str__(self) -> str:
-        display, uri, params = self
+        display, uri, params, tag = self
         text = f"{quote(display)} <{uri}>" if display else f"<{uri}>"
+        if tag:
+            params = (*params, ("tag", tag))
         return text + write_params(params) if params else text
 
 
@@ -202,13 +183,14 @@ _COMMON = re.compile(
 )
 
 
+@remembered
 def parse_name_addr(text: str) -> NameAddr:
     """Read one name-addr or addr-spec; parameters outside brackets are the header's (20.10).  Raises: BadMessage."""
     before, _, tag = text.rpartition(";tag=")
     if before[-1:] != ">" or not is_token(tag):
         return _read_name_addr(text)
-    display, uri, params = _read_name_addr(before)  # the tag is another in each call, the rest comes again
-    return NameAddr(display, uri, (*params, ("tag", tag)))
+    display, uri, params, _ = _read_name_addr(before)  # the tag is another in each call, the rest comes again
+    return NameAddr(display, uri, params, tag)
 
 
 @remembered
@@ -227,14 +209,19 @@ def _rarer_name_addr(text: str) -> NameAddr:
         match = _ADDR_SPEC.fullmatch(text)
         if match is None:
             raise BadMessage(f"address cannot be read: {text[:60]!r}")
-        return NameAddr("", _address(match[1]), parse_params(match[2]))
+        return _tagged("", _address(match[1]), parse_params(match[2]))
     uri, closed, params = rest.partition(">")
     params = params.lstrip()
     if not closed or not uri or (params and params[0] != ";"):
         raise BadMessage(f"address cannot be read: {text[:60]!r}")
     if uri[-1] in " \t" or uri[0] in " \t":
         raise BadMessage(f"spaces around an address: {text[:60]!r}")
-    return NameAddr(unquote(display.strip()) if display else "", _address(uri), parse_params(params))
+    return _tagged(unquote(display.strip()) if display else "", _address(uri), parse_params(params))
+
+
+def _tagged(display: str, uri: Uri, params: Params) -> NameAddr:
+    others = tuple(each for each in params if each[0] != "tag")
+    return NameAddr(display, uri, others, param(params, "tag") or "")
 
 
 def _split_display(text: str) -> tuple[str, str, str]:

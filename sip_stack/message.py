@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,9 @@ from sip_stack.headers import (
     parse_cseq,
     parse_name_addr,
     parse_name_addrs,
-    parse_via,
     parse_vias,
     read_line,
+    top_via,
 )
 from sip_stack.uri import Uri, parse_uri
 
@@ -104,12 +105,8 @@ class Message:
         """Refuse what sections 8.1.1, 18.3 and 20 forbid.  Raises: BadMessage with the status to answer."""
 
 
-def _top_via(text: str) -> Via:
-    return parse_via(comma_list(text)[0] if "," in text else text)
-
-
 _TYPED = {
-    "via": ("Via", _top_via),
+    "via": ("Via", top_via),
     "from_": ("From", parse_name_addr),
     "to": ("To", parse_name_addr),
     "cseq": ("CSeq", parse_cseq),
@@ -121,14 +118,14 @@ class Request(Message):
 
     __slots__ = ("_echoed", "method", "uri_text")
 
-    def __init__(self, method: str, uri: Uri | str, fields: Fields, body: bytes = b"") -> None:
+    def __init__(self, method: str, uri: Uri | str, fields: Fields, body: bytes = b"", raw: bytes = b"") -> None:
         self.method = method
         self.uri_text = uri if isinstance(uri, str) else str(uri)
         self.fields = fields
         self.body = body
-        self.call_id = fields["Call-ID"][0] if "Call-ID" in fields else ""
+        self.raw = raw
         self.defect = None
-        self.raw = b""
+        self.call_id = fields["Call-ID"][0] if "Call-ID" in fields else ""
         self._echoed = ""
 
     @property
@@ -157,7 +154,8 @@ class Request(Message):
             raise BadMessage("CSeq method differs from the request line")  # 8.1.1.5
         if parse_uri(self.uri_text).headers:
             raise BadMessage("headers are not allowed in the Request-URI")  # 19.1.1
-        _ = self.max_forwards
+        if "Max-Forwards" in fields:
+            _hops(fields["Max-Forwards"][0])
         vias = fields["Via"]
         if len(vias) > 1 or "," in vias[0]:
             parse_vias(vias)
@@ -192,23 +190,26 @@ class Response(Message):
 
     __slots__ = ("reason", "status")
 
-    def __init__(self, status: int, reason: str, fields: Fields) -> None:
+    def __init__(self, status: int, reason: str, fields: Fields, body: bytes = b"", raw: bytes = b"") -> None:
         self.status = status
         self.reason = reason
         self.fields = fields
-        self.call_id = fields["Call-ID"][0] if "Call-ID" in fields else ""
+        self.body = body
+        self.raw = raw
         self.defect = None
+        self.call_id = fields["Call-ID"][0] if "Call-ID" in fields else ""
 
     def check(self) -> None:
         """What matching needs, and To where a dialog or an ACK may come of it; From is our own text, come back."""
         if self.defect is not None:
             raise self.defect
         fields = self.fields
-        if "Call-ID" not in fields or "Via" not in fields or "CSeq" not in fields:
-            raise BadMessage("Call-ID, Via or CSeq is missing")
-        self.cseq = parse_cseq(fields["CSeq"][0])
-        if self.cseq.method == "INVITE":
-            _ = self.to
+        try:
+            _ = fields["Call-ID"], fields["Via"]
+            if self.cseq.method == "INVITE":
+                self.to = parse_name_addr(fields["To"][0])
+        except KeyError as missing:
+            raise BadMessage(f"{missing.args[0]} is missing") from None
 
 
 _ECHOED = ("Via", "From", "Call-ID", "CSeq", "To")  # To is the last: the tag is put behind it
@@ -272,39 +273,46 @@ def parse(data: bytes) -> Request | Response | None:
 
     A message that is SIP but broken comes back with `defect` set, so that it can still be answered.
     """
-    if data[:2] == b"\r\n":
-        data = data.lstrip(b"\r\n")  # 7.5: a CRLF before the start line is ignored
     head, gap, body = data.partition(b"\r\n\r\n")
-    text = head.decode("utf-8", "surrogateescape")
-    start, *lines = text.split("\r\n")
-    defect = None
+    start, *lines = head.decode("utf-8", "surrogateescape").split("\r\n")
     try:
         fields: Fields = dict(map(read_line, lines))  # a line that came before costs no step of Python
-    except BadMessage:
-        fields = {}
-    if len(fields) != len(lines):
-        start, fields, defect = _read_rarer(text)
-    elif text.count("\r") != len(lines) or text.count("\n") != len(lines):
-        defect = BadMessage("CR and LF must come together")
-    message: Request | Response
-    if start[:4].upper() == "SIP/":
-        status = _status_line(start)
-        if status is None:
-            return None
-        message = Response(*status, fields)
-    else:
-        message = _request(start, fields)
-    message.raw, message.body = data, body
-    if gap and defect is None and message.defect is None and fields.get("Content-Length") == (str(len(body)),):
-        return message  # nearly all there are
-    message.defect = message.defect or defect or _frame(message, complete=gap != b"")
-    return message if message.defect is None or "Via" in fields else None
+        message = _start_line(start)(fields, body, data)
+        message.cseq = parse_cseq(fields["CSeq"][0])
+        if isinstance(message, Request):
+            message.via = top_via(fields["Via"][0])
+        plain = len(fields) == len(lines) == len(head.splitlines()) - 1  # each header once, CR and LF together
+        if plain and gap and fields["Content-Length"] == (str(len(body)),):
+            return message  # nearly all there are
+    except (BadMessage, KeyError):
+        pass
+    return _parse_rarer(data)
 
 
-def _read_rarer(text: str) -> tuple[str, Fields, BadMessage | None]:
-    """Lines that are folded, repeated or broken: what is found wrong is given back, the rest is read all the same."""
-    text = _FOLD.sub(" ", text)  # 7.3.1
+def _parse_rarer(data: bytes) -> Request | Response | None:
+    """What is repeated, folded, cut off or broken: each fault is noted, the rest is read all the same."""
+    data = data.lstrip(b"\r\n")  # 7.5: a CRLF before the start line is ignored
+    head, gap, body = data.partition(b"\r\n\r\n")
+    text = _FOLD.sub(" ", head.decode("utf-8", "surrogateescape"))  # 7.3.1
     start, *lines = text.split("\r\n")
+    fields, defect = _read_lines(lines)
+    if text.count("\r") != len(lines) or text.count("\n") != len(lines):
+        defect = BadMessage("CR and LF must come together")
+    try:
+        make = _start_line(start)
+    except BadMessage as error:
+        if start[:4].upper() == "SIP/":
+            return None  # a response is never answered
+        method, _, rest = start.partition(" ")
+        make, defect = partial(Request, method, rest.rpartition(" ")[0]), error
+    if defect is None:
+        body, defect = _frame(fields, body, complete=gap != b"")
+    message = make(fields, body, data)
+    message.defect = defect
+    return message if defect is None or "Via" in fields else None
+
+
+def _read_lines(lines: list[str]) -> tuple[Fields, BadMessage | None]:
     fields: Fields = {}
     defect = None
     for line in filter(None, lines):
@@ -316,59 +324,46 @@ def _read_rarer(text: str) -> tuple[str, Fields, BadMessage | None]:
         if name in fields and name in _SINGLE:
             defect = BadMessage(f"{name} must appear once")
         fields[name] = (*fields.get(name, ()), *values)
-    broken = start + "".join(lines)
-    if "\n" in broken or "\r" in broken:
-        defect = BadMessage("CR and LF must come together")
-    return start, fields, defect
-
-
-def _request(line: str, fields: Fields) -> Request:
-    method, uri, fault = _request_line(line)
-    request = Request(method, uri, fields)
-    if fault is not None:
-        request.defect = BadMessage(*fault)
-    try:  # what each request is known by; who asks for one that cannot be read is told
-        request.via, request.cseq = _top_via(fields["Via"][0]), parse_cseq(fields["CSeq"][0])
-    except (KeyError, BadMessage):
-        pass
-    return request
+    return fields, defect
 
 
 @remembered
-def _request_line(line: str) -> tuple[str, str, tuple[str, int] | None]:
-    """7.1: method, URI and version between single spaces, no brackets, nothing behind; and what is wrong with them."""
-    method, _, rest = line.partition(" ")
+def _start_line(line: str) -> Callable[[Fields, bytes, bytes], Request | Response]:
+    """What makes the message of its fields, its body and the bytes it came as.  Raises: BadMessage."""
+    first, _, rest = line.partition(" ")
+    if line[:4].upper() == "SIP/":
+        return partial(Response, *_status(first, rest))
     uri, _, version = rest.rpartition(" ")
-    if version.upper() == "SIP/2.0":  # 7.1: the version is case-insensitive
-        whole = uri and " " not in uri and "\t" not in uri and uri[0] != "<" and is_token(method)
-        return method, uri, None if whole else ("malformed request line", 400)
-    if version[:4].upper() == "SIP/":
-        return method, uri, (f"SIP version {version[:20]} is not supported", 505)
-    return method, uri, ("malformed request line", 400)
+    if version.upper() != "SIP/2.0" and version[:4].upper() == "SIP/":  # 7.1: the version is case-insensitive
+        raise BadMessage(f"SIP version {version[:20]} is not supported", status=505)
+    if version.upper() != "SIP/2.0" or not _is_plain(uri) or not is_token(first):
+        raise BadMessage("malformed request line")
+    return partial(Request, first, uri)
 
 
-@remembered
-def _status_line(line: str) -> tuple[int, str] | None:
-    """7.2; None for what is none."""
-    version, _, rest = line.partition(" ")
+def _is_plain(uri: str) -> bool:
+    """7.1: single spaces around the Request-URI, no brackets."""
+    return uri != "" and " " not in uri and "\t" not in uri and uri[0] != "<"
+
+
+def _status(version: str, rest: str) -> tuple[int, str]:
+    """7.2: status and reason phrase."""
     status, _, reason = rest.partition(" ")
-    if version.upper() != "SIP/2.0" or len(status) != 3 or not (status.isascii() and status.isdecimal()):
-        return None
-    return (int(status), reason) if 100 <= int(status) <= 699 else None
+    if version.upper() == "SIP/2.0" and len(status) == 3 and status.isascii() and status.isdecimal():
+        if 100 <= int(status) <= 699:
+            return int(status), reason
+    raise BadMessage("malformed status line")
 
 
-def _frame(message: Message, *, complete: bool) -> BadMessage | None:
+def _frame(fields: Fields, body: bytes, *, complete: bool) -> tuple[bytes, BadMessage | None]:
     """18.3: bytes beyond Content-Length are dropped, a body shorter than it says is an error."""
     if not complete:
-        return BadMessage("no empty line ends the headers")
-    if "Content-Length" not in message.fields:
-        return None
-    text = message.fields["Content-Length"][0]
+        return body, BadMessage("no empty line ends the headers")
+    if "Content-Length" not in fields:
+        return body, None
+    text = fields["Content-Length"][0]
     if not (text.isascii() and text.isdecimal()) or len(text) > 9:
-        return BadMessage("Content-Length is not a number")
-    length, there = int(text), len(message.body)
-    if length > there:
-        return BadMessage("the body is shorter than Content-Length")
-    if length < there:
-        message.body = message.body[:length]
-    return None
+        return body, BadMessage("Content-Length is not a number")
+    if int(text) > len(body):
+        return body, BadMessage("the body is shorter than Content-Length")
+    return body[: int(text)], None

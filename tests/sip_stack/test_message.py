@@ -100,6 +100,7 @@ def test_parse(old: bytes, new: bytes, check: Callable[[Request], object]) -> No
     pytest.param(b"Contact: <", b"Record-Route: <sip:\r\nContact: <", 400, id="Record-Route"),
     pytest.param(b"Contact: <", b"Date: today\r\nContact: <", 400, id="Date"),
     pytest.param(b"Contact: <", b"no colon\r\nContact: <", 400, id="a line without a colon"),
+    pytest.param(b"Contact: <", b"Subject\r\nContact: <", 400, id="a known name without a colon"),
     pytest.param(b"Contact: <", b"a@b: c\r\nContact: <", 400, id="a name that is no token"),
     pytest.param(b"Contact: <", b"Via: x\r\nContact: <", 400, id="a second Via"),
     pytest.param(b"c1", b"c1\nEvil: 1", 400, id="a bare LF"),
