@@ -49,19 +49,19 @@ async def callnow(want: CallNowRequest, call: Call) -> Outcome:
     phone = await dial_extension(call, want.extension, shown=Shown(name, want.number))
     if want.confirm and (refused := await _refused(phone, want)) is not None:
         return refused
-    with phone.alive():
+    with phone.alive() as both:
         want.tell(Stage.CALLING_VISITOR)
         try:
             visitor = await dial_out(call, want.number, Way(paid, hear=phone))
         except (NotReached, NoRoute, Congested) as failed:
             return await _told(phone, failed)
-        with visitor.alive():
-            if settings.announce_to_visitor:
-                await visitor.say("visitor-announce", until_key=True)
-                if await visitor.key(0) == "9":
-                    return Outcome.OPTED_OUT
-            want.tell(Stage.TALKING)
-            await talk(call, phone, visitor)
+        both.also(visitor)
+        if settings.announce_to_visitor:
+            await visitor.say("visitor-announce", until_key=True)
+            if await visitor.key(0) == "9":
+                return Outcome.OPTED_OUT
+        want.tell(Stage.TALKING)
+        await talk(call, both, phone, visitor)
     return Outcome.TALKED
 
 

@@ -25,5 +25,5 @@ async def inbound(call: Call, caller: Leg, extension: Extension, shown: Shown, l
         caller.answer(phone.description if call.direct else b"")
         if call.purse is not None:
             await call.purse.keep_only(phone)
-    await talk(call, caller, phone)
+        await talk(call, both, caller, phone)
     return Outcome.TALKED

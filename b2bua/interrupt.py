@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from b2bua.outcome import LegGone
 
@@ -13,36 +13,29 @@ if TYPE_CHECKING:
 
 __all__ = ["Interrupt"]
 
+E = TypeVar("E", bound=Exception)
+
 
 class Interrupt:
     """The mechanism of `asyncio.timeout`: the task is cancelled, and at the exit the cancellation becomes `error`."""
 
     __slots__ = ("_cancelling", "_error", "_legs", "_task")
 
-    def __init__(self, *legs: Leg) -> None:
-        """Each of `legs` ends the block by LegGone when it leaves."""
-        self._legs = legs
+    def __init__(self, leg: Leg | None = None) -> None:
+        """`leg` ends the block by LegGone when it leaves."""
+        self._legs: tuple[Leg, ...] = () if leg is None else (leg,)
         self._error: Exception | None = None
         self._task: asyncio.Task[object] | None = None
 
     def __enter__(self) -> Interrupt:
         for leg in self._legs:
             if leg.ended_at is not None:
-                for before in self._legs[: self._legs.index(leg)]:
-                    before.scopes.remove(self)
                 raise LegGone(leg, leg.left)
             leg.scopes.append(self)
         self._task = task = asyncio.current_task()
         assert task is not None
         self._cancelling = task.cancelling()
         return self
-
-    def also(self, leg: Leg) -> None:
-        """From here on `leg` ends the block too.  Raises: LegGone where it has left already."""
-        if leg.ended_at is not None:
-            raise LegGone(leg, leg.left)
-        self._legs += (leg,)
-        leg.scopes.append(self)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -58,6 +51,29 @@ class Interrupt:
                 raise fired from error
             finally:
                 del fired  # its traceback has this frame: a circle that only the collector would end
+
+    def also(self, leg: Leg) -> None:
+        """From here on `leg` ends the block too.  Raises: LegGone where it has left already."""
+        if leg.ended_at is not None:
+            raise LegGone(leg, leg.left)
+        self._legs += (leg,)
+        leg.scopes.append(self)
+
+    def count_on(self, *legs: Leg) -> None:
+        """From here on these end the block, and nobody else.  Raises: LegGone where one has left already."""
+        for leg in self._legs:
+            leg.scopes.remove(self)
+        self._legs = ()
+        for leg in legs:
+            self.also(leg)
+
+    def caught(self, kind: type[E]) -> E | None:
+        """What has fired, where it is of this kind: then the block goes on; else the task is cancelled."""
+        fired = self._error
+        if not isinstance(fired, kind) or self._task is None:
+            return None
+        self._error = None
+        return fired if self._task.uncancel() <= self._cancelling else None
 
     @property
     def armed(self) -> bool:

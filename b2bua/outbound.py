@@ -20,7 +20,7 @@ async def outbound(call: Call, caller: Leg, number: str, equipment: Shown) -> Ou
         far = await dial_out(call, number, Way(paid, hear=caller, equipment=equipment))
         both.also(far)
         caller.answer(far.description if call.direct else b"")
-    await talk(call, caller, far)
+        await talk(call, both, caller, far)
     return Outcome.TALKED
 
 

@@ -64,23 +64,29 @@ class Change:
         self.comes.set_result(self.leaves)
 
 
-async def talk(call: Call, mine: Leg, far: Leg) -> None:
-    """Let two far ends talk; `far` is the one whose time is limited.
+async def talk(call: Call, both: Interrupt, mine: Leg, far: Leg) -> None:
+    """Let two far ends talk, while `both` counts on them; `far` is the one whose time is limited.
 
     It ends by LegGone or MoneySpent. It returns where its own far ends have been replaced, and others talk on.
     """
     pair = mine, far
     while True:
+        call.talk = both
         try:
-            with Interrupt(*pair) as call.talk, Talk(call, *pair):
+            with Talk(call, *pair):
                 await call.until_over(far)
-        except Changed as changed:
+        except asyncio.CancelledError:
+            if (changed := both.caught(Changed)) is None:
+                raise
             change = changed.change
-        with change.stays.alive(), call.metered(far):
+        call.talk = None
+        both.count_on(change.stays)
+        with call.metered(far):
             comes = await asyncio.shield(change.comes)
         if call not in (change.stays.call, comes.call):
             return
         pair = change.stays, comes
+        both.count_on(*pair)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +106,12 @@ async def transfer(want: TransferRequest, call: Call) -> Outcome:
     change, status = want.change, _UNAVAILABLE
     call.on_ringing = lambda: want.report(180)
     try:
-        with change.stays.alive():
+        with change.stays.alive() as both:
             target = await _dial(want, call)
-            with target.alive():
-                change.done(target)
-                want.report(200)
-                await talk(call, change.stays, target)
+            both.also(target)
+            change.done(target)
+            want.report(200)
+            await talk(call, both, change.stays, target)
     except LegGone:
         status = 487
         raise
