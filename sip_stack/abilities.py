@@ -5,12 +5,12 @@ from __future__ import annotations
 from sip_stack.errors import PeerError
 from sip_stack.message import Request
 
-__all__ = ["ALLOW", "SUPPORTED", "refuse_unknown", "refuse_what_we_lack"]
+__all__ = ["ALLOW", "SERVED", "SUPPORTED", "refuse_unknown", "refuse_what_we_lack"]
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REFER, REGISTER"
 SUPPORTED = "100rel, timer, replaces, norefersub"
-_SERVED = frozenset(ALLOW.split(", ")) | {"NOTIFY"}  # of a dialog, whose user knows his subscriptions
-_KNOWN = _SERVED | {"MESSAGE", "PUBLISH", "SUBSCRIBE"}
+SERVED = frozenset(ALLOW.split(", ")) | {"NOTIFY"}  # of a dialog, whose user knows his subscriptions
+_KNOWN = SERVED | {"MESSAGE", "PUBLISH", "SUBSCRIBE"}
 _EXTENSIONS = frozenset(SUPPORTED.split(", "))
 _REGISTER_EXTENSIONS = ("path", "outbound")
 _DESCRIBING = frozenset({"INVITE", "PRACK", "UPDATE"})
@@ -18,15 +18,15 @@ _SDP = "application/sdp"
 _ALLOWED = (("Allow", ALLOW),)
 
 
-def refuse_unknown(method: str) -> None:
+def refuse_unknown(request: Request) -> None:
     """21.5.2: a method that nobody here has heard of.  Raises: PeerError 501."""
-    if method not in _KNOWN:
+    if request.method not in _KNOWN:
         raise PeerError("Not Implemented", 501, _ALLOWED)
 
 
 def refuse_what_we_lack(request: Request) -> None:
     """8.2.1 to 8.2.3.  Raises: PeerError 405, 420 or 415."""
-    if request.method not in _SERVED:
+    if request.method not in SERVED:
         raise PeerError("Method Not Allowed", 405, _ALLOWED)
     fields = request.fields
     if "Require" in fields:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 from zlib import crc32
 
-from sip_stack.abilities import ALLOW, SUPPORTED, refuse_unknown, refuse_what_we_lack
+from sip_stack.abilities import ALLOW, SERVED, SUPPORTED, refuse_unknown, refuse_what_we_lack
 from sip_stack.client_transaction import Client, InviteClient, NonInviteClient
 from sip_stack.errors import BadMessage, PeerError
 from sip_stack.grammar import comma_list, param
@@ -240,21 +240,22 @@ class SipCore:
             via = request.via
         except BadMessage:
             return  # nowhere to answer to
-        method = request.method
-        hop = source if method == "ACK" else self._answer_to(request, via, source)
+        if request.method == "ACK":
+            self._take_ack(request, via)
+            return
+        hop = self._answer_to(request, via, source)
         try:
             if request.defect is not None:
                 raise request.defect
-            key = self._key(request, via, "INVITE" if method == "ACK" else method)
+            key = self._key(request, via, request.method)
             server = self._servers.get(key)
             if server is not None:  # before any other check: a repeated request is the same request
                 server.receive(request)
                 return
-            refuse_unknown(method)
+            if request.method not in SERVED:
+                refuse_unknown(request)
             request.check()
-            if method == "ACK":
-                self._stray_ack(request)
-            elif method == "CANCEL":
+            if request.method == "CANCEL":
                 self._cancel(request, hop, key, self._key(request, via, "INVITE"))
             else:
                 refuse_what_we_lack(request)
@@ -263,6 +264,24 @@ class SipCore:
             self._refuse(request, hop, error)
         except Exception as error:
             self._refuse(request, hop, PeerError("Server Internal Error", 500))
+            self._bug(error)
+
+    def _take_ack(self, ack: Request, via: Via) -> None:
+        """It belongs to an INVITE that was refused, or is the one to a 2xx, a transaction of its own (13.2.2.4)."""
+        try:
+            if ack.defect is not None:
+                return  # an ACK is never answered
+            server = self._servers.get(self._key(ack, via, "INVITE"))
+            if server is not None:
+                server.receive(ack)
+                return
+            ack.check()
+            usage = self._usages.get(ack.to.tag)
+            if usage is not None and usage.matches(ack):
+                usage.receive_ack(ack)
+        except PeerError:
+            return
+        except Exception as error:
             self._bug(error)
 
     @staticmethod
@@ -284,9 +303,7 @@ class SipCore:
         return source if asked else Hop(source.transport, source.host, via.port or 5060, source.flow)
 
     def _refuse(self, request: Request, hop: Hop, error: PeerError) -> None:
-        """An error response without a transaction (8.2.7); an ACK is never answered."""
-        if request.method == "ACK":
-            return
+        """An error response without a transaction (8.2.7)."""
         tag = f"{crc32(request.fields['Via'][0].encode('utf-8', 'surrogateescape')):x}"  # 8.2.7: the same when repeated
         reason, line = _one_line(error.reason), self.agent_line
         data = reply(request, error.status, reason, tag=tag, extra=error.headers, lines=line)
@@ -339,12 +356,6 @@ class SipCore:
             incoming.respond(481)
         else:
             self._user.on_request(incoming)
-
-    def _stray_ack(self, ack: Request) -> None:
-        """The ACK to a 2xx is a transaction of its own (13.2.2.4)."""
-        usage = self._usages.get(ack.to.tag)
-        if usage is not None and usage.matches(ack):
-            usage.receive_ack(ack)
 
     def _cancel(self, cancel: Request, hop: Hop, key: object, invite_key: object) -> None:
         """9.2: a CANCEL is answered for itself; the INVITE it names then ends by a 487."""

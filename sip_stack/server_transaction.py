@@ -31,7 +31,12 @@ class Server(Transaction):
         merged: tuple[str, str, CSeq] | None = None,
     ) -> None:  # fmt: skip
         """`tag`: the To tag we give; `merged`: what the same request by another path is known by."""
-        super().__init__(shell, hop, key, call_id)
+        self.state = self.begins
+        self.hop = hop
+        self.key = key
+        self.call_id = call_id
+        self._shell = shell
+        self._data = b""
         self.tag = tag
         self.merged = merged
         self.open = True
@@ -42,6 +47,11 @@ class Server(Transaction):
     def silent(self) -> bool:
         """True until any response has left."""
         return self.open and not self._data
+
+    def _repeat_from_t1(self, timer: str) -> None:
+        if self.hop.transport not in RELIABLE:
+            self._interval = t1 = self._shell.timers.t1
+            self._shell.arm(self, timer, t1)
 
     @abstractmethod
     def respond(self, status: int, data: bytes) -> None:
@@ -71,8 +81,7 @@ class InviteServer(Server):
             return
         self.open = False
         self.state = COMPLETED
-        if not self._reliable:
-            self._shell.arm(self, "G", self._shell.timers.t1)
+        self._repeat_from_t1("G")
         self._shell.arm(self, "H", self._shell.timers.t64)
 
     def accept(self, data: bytes, on_ack: OnAck | None = None) -> None:
@@ -84,8 +93,8 @@ class InviteServer(Server):
         shell = self._shell
         shell.send(data, self.hop, self.call_id)
         shell.arm(self, "L", shell.timers.t64)
-        if on_ack is not None and self.hop.transport not in RELIABLE:
-            shell.arm(self, "2xx", shell.timers.t1)
+        if on_ack is not None:
+            self._repeat_from_t1("2xx")
 
     def confirmed(self) -> None:
         """The ACK came, or the dialog is over: nothing is repeated and nobody told any more."""
@@ -137,13 +146,17 @@ class NonInviteServer(Server):
         if not self.open:
             return
         self._data = data
-        self._shell.send(data, self.hop, self.call_id)
+        shell, hop = self._shell, self.hop
+        shell.send(data, hop, self.call_id)
         if status < 200:
             self.state = PROCEEDING
+            return
+        self.open = False
+        self.state = COMPLETED
+        if hop.transport in RELIABLE:
+            self._end()
         else:
-            self.open = False
-            self.state = COMPLETED
-            self._end_in("J", self._shell.timers.t64)
+            shell.arm(self, "J", shell.timers.t64)
 
     def receive(self, request: Request) -> None:
         if self._data:

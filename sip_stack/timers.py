@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 __all__ = ["RFC", "Timed", "TimerSettings", "Wheel"]
 
-_SLOTS_PER_S = 32
+_SLOT_S = 1 / 32
 
 
 class TimerSettings:
@@ -32,15 +32,15 @@ class Timed(Protocol):
         """An armed timer is due; where the state has moved on since, it means nothing any more."""
 
 
-class _Slots(dict[int, list[Any]]):
+class _Slots(dict[float, list[Any]]):
     """Target, timer, target, timer...: pairs of them would be most of what lingers of a call for 32 s."""
 
     __slots__ = ("_begin",)
 
-    def __init__(self, begin: Callable[[int], None]) -> None:
+    def __init__(self, begin: Callable[[float], None]) -> None:
         self._begin = begin
 
-    def __missing__(self, slot: int) -> list[Any]:
+    def __missing__(self, slot: float) -> list[Any]:
         items: list[Any] = []
         self[slot] = items
         self._begin(slot)
@@ -60,24 +60,24 @@ class Wheel:
         self._clock = clock
         self._alarm = alarm
         self._slots = _Slots(self._begin)
-        self._due: list[int] = []
+        self._due: list[float] = []
 
     def arm(self, target: Timed, timer: str, seconds: float) -> None:
         """Fire `timer` in so many seconds or up to 1/32 s later, never before."""
-        self._slots[int((self._clock() + seconds) * _SLOTS_PER_S) + 1].extend((target, timer))
+        self._slots[(self._clock() + seconds) // _SLOT_S].extend((target, timer))
 
-    def _begin(self, slot: int) -> None:
+    def _begin(self, slot: float) -> None:
         heapq.heappush(self._due, slot)
         if self._due[0] == slot:
-            self._alarm(slot / _SLOTS_PER_S)
+            self._alarm((slot + 1) * _SLOT_S)
 
     def pop_due(self) -> list[tuple[Timed, str]]:
         """Every timer due by now, in order; what follows asks for the next alarm."""
         items: list[tuple[Timed, str]] = []
         now = self._clock()
-        while self._due and self._due[0] / _SLOTS_PER_S <= now:
+        while self._due and (self._due[0] + 1) * _SLOT_S <= now:
             pairs = iter(self._slots.pop(heapq.heappop(self._due)))
             items += zip(pairs, pairs, strict=True)
         if self._due:
-            self._alarm(self._due[0] / _SLOTS_PER_S)
+            self._alarm((self._due[0] + 1) * _SLOT_S)
         return items
