@@ -35,11 +35,12 @@ def refer(leg: Leg, incoming: Incoming) -> None:
         raise PeerError("Request Pending", 491)
     if not may_change(leg):
         raise PeerError("There is nobody to transfer", 403)
+    request = incoming.request
     report = _accept(leg, incoming)
     if wanted.replaces is not None:
         _join(leg, wanted.replaces, report)
     else:
-        _call(leg, wanted.uri, extension, incoming.request, report)
+        _call(leg, wanted.uri, extension, request, report)
 
 
 def _who_may(leg: Leg, incoming: Incoming) -> Extension:
@@ -59,11 +60,12 @@ def _accept(leg: Leg, incoming: Incoming) -> Callable[[int], None]:
     assert leg.usage is not None
     contact = ("Contact", leg.usage.contact)
     leg.referrals += 1
-    if not subscribes(incoming.request):
+    request = incoming.request
+    if not subscribes(request):
         incoming.respond(202, extra=[contact, ("Refer-Sub", "false")])  # RFC 4488 4
         return lambda status: leg.hangup() if 200 <= status < 300 else None
     incoming.respond(202, extra=[contact])
-    subscription = Subscription(leg.usage, incoming.request, first=leg.referrals == 1)
+    subscription = Subscription(leg.usage, request, first=leg.referrals == 1)
     subscription.notify(100)  # RFC 3515 2.4.4: at once
 
     def report(status: int) -> None:

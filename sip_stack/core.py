@@ -20,7 +20,7 @@ from sip_stack.listening import Listening
 from sip_stack.locating import default_port
 from sip_stack.message import Fields, Request, Response, parse, reply
 from sip_stack.ourselves import Ourselves, Oversize
-from sip_stack.server_transaction import InviteServer, NonInviteServer, Server
+from sip_stack.server_transaction import InviteServer, NonInviteServer
 from sip_stack.stun import binding_response
 from sip_stack.timers import RFC, TimerSettings, Wheel
 from sip_stack.transaction import OnResponse, Transaction
@@ -90,7 +90,7 @@ class SipCore:
         self.timers = timers
         self.tap = tap
         self._clients: dict[object, Client] = {}
-        self._servers: dict[object, Server] = {}
+        self._servers: dict[object, Incoming] = {}
         self._merged: set[tuple[str, str, CSeq]] = set()
         self._usages: dict[str, DialogUser] = {}
         self._wheel = Wheel(clock, alarm)
@@ -206,7 +206,7 @@ class SipCore:
         """A transaction ended."""
         if isinstance(transaction, Client):
             self._clients.pop(transaction.key, None)
-        elif isinstance(transaction, Server):
+        elif isinstance(transaction, Incoming):
             self._servers.pop(transaction.key, None)
             if transaction.merged is not None:
                 self._merged.discard(transaction.merged)
@@ -256,7 +256,7 @@ class SipCore:
                 refuse_unknown(request)
             request.check()
             if request.method == "CANCEL":
-                self._cancel(request, hop, key, self._key(request, via, "INVITE"))
+                self._cancel(request, hop, source, key, self._key(request, via, "INVITE"))
             else:
                 refuse_what_we_lack(request)
                 self._serve(request, hop, source, key)
@@ -329,41 +329,37 @@ class SipCore:
                 raise PeerError("Loop Detected", status=482)
             self._merged.add(merged)
         machine = InviteServer if request.method == "INVITE" else NonInviteServer
-        server = machine(self, hop, key, request.call_id, tag or self.new_id(), merged)
-        self._servers[key] = server
-        incoming = Incoming(server, request, source, self)
+        self._servers[key] = incoming = machine(self, hop, key, request, source, tag or self.new_id(), merged)
         try:
-            self._deliver(incoming, request, tag)
+            if not tag:
+                self._begin(incoming, request.method)
+            elif (usage := self._usages.get(tag)) is not None and usage.matches(request):
+                usage.receive(incoming)
+            else:
+                incoming.respond(481)  # 12.2.2
         except PeerError as error:
             if error.status == 401 and len(self._servers) > _MOST_CHALLENGED:
-                self.forget(server)  # 26.3.2.4: who floods is challenged without state, and once for each request
+                self.forget(incoming)  # 26.3.2.4: who floods is challenged without state, and once for each request
                 raise
             incoming.respond(error.status, _one_line(error.reason), extra=error.headers)
         except Exception as error:
             incoming.respond(500)
             self._bug(error)
 
-    def _deliver(self, incoming: Incoming, request: Request, tag: str) -> None:
-        if tag:
-            usage = self._usages.get(tag)
-            if usage is None or not usage.matches(request):
-                incoming.respond(481)  # 12.2.2
-            else:
-                usage.receive(incoming)
-        elif request.method == "INVITE":
+    def _begin(self, incoming: Incoming, method: str) -> None:
+        if method == "INVITE":
             self._user.on_invite(incoming)
-        elif request.method in _IN_DIALOG:
+        elif method in _IN_DIALOG:
             incoming.respond(481)
         else:
             self._user.on_request(incoming)
 
-    def _cancel(self, cancel: Request, hop: Hop, key: object, invite_key: object) -> None:
+    def _cancel(self, cancel: Request, hop: Hop, source: Hop, key: object, invite_key: object) -> None:
         """9.2: a CANCEL is answered for itself; the INVITE it names then ends by a 487."""
         invite = self._servers.get(invite_key)
         tag = self.new_id() if invite is None else invite.tag  # the two responses SHOULD have one To tag
-        self._servers[key] = server = NonInviteServer(self, hop, key, cancel.call_id, tag)
-        status = 481 if invite is None else 200
-        server.respond(status, reply(cancel, status, tag=tag, lines=self.agent_line))
+        self._servers[key] = incoming = NonInviteServer(self, hop, key, cancel, source, tag)
+        incoming.respond(481 if invite is None else 200)
         usage = None if invite is None else self._usages.get(invite.tag)
         if usage is not None:
             usage.receive_cancel(cancel)

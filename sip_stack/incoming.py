@@ -1,40 +1,50 @@
-"""A request on its way to whoever answers it."""
+"""A request on its way to whoever answers it: what the two server transactions of RFC 3261 17.2 share."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable
 
+from sip_stack.headers import CSeq
 from sip_stack.hop import Hop
 from sip_stack.message import Request, reply
-from sip_stack.server_transaction import InviteServer, Server
-from sip_stack.transaction import OnAck, Shell
+from sip_stack.transaction import PROCEEDING, Shell, Transaction
 
 __all__ = ["Incoming"]
 
-_DONE = Request("INVITE", "", {})
 _TRYING_S = 0.2
 
 
-class Incoming:
-    """A request with the server transaction it began, to be responded to."""
+class Incoming(Transaction):
+    """A request to be responded to: its server transaction, which outlives it by 32 s and so lets it go."""
 
-    __slots__ = ("_server", "_shell", "request", "source")
+    __slots__ = ("merged", "open", "request", "source", "tag")
 
-    def __init__(self, server: Server, request: Request, source: Hop, shell: Shell) -> None:
-        self._server = server
+    def __init__(
+        self, shell: Shell, hop: Hop, key: object, request: Request, source: Hop, tag: str,
+        merged: tuple[str, str, CSeq] | None = None,
+    ) -> None:  # fmt: skip
+        """`hop`: where responses go; `merged`: what the same request by another path is known by."""
+        self.state = self.begins
+        self.hop = hop
+        self.key = key
+        self.call_id = request.call_id
         self._shell = shell
+        self._data = b""
         self.request = request
+        """There until the final response has left, that of an INVITE until the ACK to its 2xx: a call may be long."""
         self.source = source
-
-    @property
-    def tag(self) -> str:
+        """Where it came from."""
+        self.tag = tag
         """The To tag of our responses."""
-        return self._server.tag
+        self.merged = merged
+        self.open = True
+        """True until a final response has left."""
 
     @property
-    def open(self) -> bool:
-        """True until a final response has left."""
-        return self._server.open
+    def silent(self) -> bool:
+        """True until any response has left."""
+        return self.open and not self._data
 
     def respond(
         self,
@@ -49,36 +59,31 @@ class Incoming:
 
         `lines` are header fields as `header_lines` makes them, for what is said again and again.
         """
-        server = self._server
-        if server.open:
-            tag, lines = server.tag if status > 100 else "", lines + self._shell.agent_line
-            server.respond(status, reply(self.request, status, reason, tag=tag, extra=extra, lines=lines, body=body))
+        if not self.open:
+            return
+        shell, tag = self._shell, self.tag if status > 100 else ""
+        lines += shell.agent_line
+        self._data = data = reply(self.request, status, reason, tag=tag, extra=extra, lines=lines, body=body)
+        shell.send(data, self.hop, self.call_id)
+        if status < 200:
+            self.state = PROCEEDING
+        else:
+            self.open = False
+            del self.request
+            self._responded(status)
+
+    @abstractmethod
+    def _responded(self, status: int) -> None:
+        """A final response has left."""
+
+    @abstractmethod
+    def receive(self, request: Request) -> None:
+        """The request again, or the ACK to it."""
 
     def repeat(self) -> None:
         """Send the last provisional again, as if the request had come again."""
-        self._server.receive(self.request)
+        self.receive(self.request)
 
     def trying(self) -> None:
-        """100, unless something else leaves within 200 ms (17.2.1)."""
+        """100 to an INVITE, unless something else leaves within 200 ms (17.2.1)."""
         self._shell.arm(self, "100", _TRYING_S)
-
-    def fire(self, timer: str) -> None:
-        """See `trying`."""
-        if self._server.silent:
-            self.respond(100)
-
-    def accept(self, lines: str, body: bytes, on_ack: OnAck) -> None:
-        """Send a 200 to an open INVITE, and again until `confirmed`.
-
-        `on_ack` gets the ACK where it comes in this transaction, None where none came in 64*T1.
-        """
-        server = self._server
-        assert isinstance(server, InviteServer)
-        lines += self._shell.agent_line
-        server.accept(reply(self.request, 200, tag=server.tag, lines=lines, body=body), on_ack)
-
-    def confirmed(self) -> None:
-        """The ACK came, or nobody waits for it any more: the request is let go, a call may be long."""
-        assert isinstance(self._server, InviteServer)
-        self._server.confirmed()
-        self.request = _DONE

@@ -59,7 +59,7 @@ class IncomingInvite(Usage):
 
     def ring(self, body: bytes = b"") -> None:
         """180, or 183 with a body: early media; where they made no offer and PRACK is there, 180 with ours."""
-        if self.over:
+        if self.over or not self.incoming.open:
             return
         lines = f"\r\nContact: {self.contact}\r\nAllow: {ALLOW}"
         provisionals = self._provisionals
@@ -111,11 +111,12 @@ class IncomingInvite(Usage):
             return
         answers = provisionals.sent is not None and provisionals.sent.body != b"" and not self.request.body
         offers = incoming.request.body != b"" and not answers
+        prack = incoming.request
         if not offers:
             incoming.respond(200)
         provisionals.acknowledged()
         if answers:
-            self.owner.on_ack(incoming.request)
+            self.owner.on_ack(prack)
         elif offers:
             self.owner.on_request(incoming)
         if self._answer is not None and not provisionals.holds_answer:
@@ -141,11 +142,12 @@ class IncomingInvite(Usage):
         self._provisionals = None
 
     def _receive_bye(self) -> None:
-        if self.incoming.open:  # 15.1.2: a BYE in an early dialog ends the INVITE too
-            self._end()
+        early = self.incoming.open
+        self._end()
+        if early:  # 15.1.2: a BYE in an early dialog ends the INVITE too
             self.owner.on_cancel()
         else:
-            super()._receive_bye()
+            self.owner.on_gone("bye")
 
 
 def _wants_reliable(request: Request, options: InviteOptions) -> bool:

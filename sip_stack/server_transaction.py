@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-
-from sip_stack.headers import CSeq
-from sip_stack.hop import RELIABLE, Hop
-from sip_stack.message import Request
+from sip_stack.hop import RELIABLE
+from sip_stack.incoming import Incoming
+from sip_stack.message import Request, reply
 from sip_stack.transaction import (
     ACCEPTED,
     COMPLETED,
@@ -14,92 +12,56 @@ from sip_stack.transaction import (
     PROCEEDING,
     TRYING,
     OnAck,
-    Shell,
-    Transaction,
 )
 
-__all__ = ["InviteServer", "NonInviteServer", "Server"]
+__all__ = ["InviteServer", "NonInviteServer"]
 
 
-class Server(Transaction):
-    """A server transaction: it outlives its request by 32 s, so it holds none of it."""
+class InviteServer(Incoming):
+    """17.2.1 as amended by RFC 6026 7.1; a 2xx is repeated here until its ACK comes (13.3.1.4)."""
 
-    __slots__ = ("_on_ack", "merged", "open", "tag")
+    __slots__ = ("_on_ack",)
 
-    def __init__(
-        self, shell: Shell, hop: Hop, key: object, call_id: str, tag: str,
-        merged: tuple[str, str, CSeq] | None = None,
-    ) -> None:  # fmt: skip
-        """`tag`: the To tag we give; `merged`: what the same request by another path is known by."""
-        self.state = self.begins
-        self.hop = hop
-        self.key = key
-        self.call_id = call_id
-        self._shell = shell
-        self._data = b""
-        self.tag = tag
-        self.merged = merged
-        self.open = True
-        """True until a final response has left."""
-        self._on_ack: OnAck | None = None
+    begins = PROCEEDING
+    _on_ack: OnAck | None
 
-    @property
-    def silent(self) -> bool:
-        """True until any response has left."""
-        return self.open and not self._data
+    def accept(self, lines: str, body: bytes, on_ack: OnAck) -> None:
+        """Send a 200 to an open INVITE, and again until `confirmed`.
+
+        `on_ack` gets the ACK where it comes in this transaction, None where none came in 64*T1.
+        """
+        shell = self._shell
+        lines += shell.agent_line
+        self._data = data = reply(self.request, 200, tag=self.tag, lines=lines, body=body)
+        shell.send(data, self.hop, self.call_id)
+        self.open = False
+        self._accepted(on_ack)
+        self._repeat_from_t1("2xx")
+
+    def _accepted(self, on_ack: OnAck | None) -> None:
+        self.state = ACCEPTED  # a repeated INVITE is absorbed from here on
+        self._on_ack = on_ack
+        self._shell.arm(self, "L", self._shell.timers.t64)
+
+    def _responded(self, status: int) -> None:
+        if status < 300:
+            self._data = b""
+            self._accepted(None)
+        else:
+            self.state = COMPLETED
+            self._repeat_from_t1("G")
+            self._shell.arm(self, "H", self._shell.timers.t64)
 
     def _repeat_from_t1(self, timer: str) -> None:
         if self.hop.transport not in RELIABLE:
             self._interval = t1 = self._shell.timers.t1
             self._shell.arm(self, timer, t1)
 
-    @abstractmethod
-    def respond(self, status: int, data: bytes) -> None:
-        """Send one response of the user's; nothing after a final one: a 180 never leaves after the 200."""
-
-    @abstractmethod
-    def receive(self, request: Request) -> None:
-        """The request again, or the ACK to it."""
-
-
-class InviteServer(Server):
-    """17.2.1 as amended by RFC 6026 7.1; a 2xx is repeated here until its ACK comes (13.3.1.4)."""
-
-    __slots__ = ()
-
-    begins = PROCEEDING
-
-    def respond(self, status: int, data: bytes) -> None:
-        if not self.open:
-            return
-        if 200 <= status < 300:
-            self.accept(data)
-            return
-        self._data = data
-        self._send()
-        if status < 200:
-            return
-        self.open = False
-        self.state = COMPLETED
-        self._repeat_from_t1("G")
-        self._shell.arm(self, "H", self._shell.timers.t64)
-
-    def accept(self, data: bytes, on_ack: OnAck | None = None) -> None:
-        """Send a 2xx and repeat it until `confirmed`; `on_ack` gets the ACK, where it comes in this transaction."""
-        self.open = False
-        self.state = ACCEPTED  # a repeated INVITE is absorbed from here on
-        self._data = b"" if on_ack is None else data
-        self._on_ack = on_ack
-        shell = self._shell
-        shell.send(data, self.hop, self.call_id)
-        shell.arm(self, "L", shell.timers.t64)
-        if on_ack is not None:
-            self._repeat_from_t1("2xx")
-
     def confirmed(self) -> None:
         """The ACK came, or the dialog is over: nothing is repeated and nobody told any more."""
         self._on_ack = None
         self._data = b""
+        del self.request
 
     def receive(self, request: Request) -> None:
         state = self.state
@@ -115,7 +77,7 @@ class InviteServer(Server):
             self._end_in("I", self._shell.timers.t4)
 
     def fire(self, timer: str) -> None:
-        """G repeats a refusal and 2xx an answer, H and L give up waiting for the ACK, I and L end."""
+        """100 is due, G repeats a refusal and 2xx an answer, H and L give up waiting for the ACK, I and L end."""
         state = self.state
         if state == COMPLETED:
             if timer == "G":
@@ -133,30 +95,20 @@ class InviteServer(Server):
                     unconfirmed(None)
         elif timer == "I" and state == CONFIRMED:
             self._end()
+        elif timer == "100" and self.silent:
+            self.respond(100)
 
 
-class NonInviteServer(Server):
+class NonInviteServer(Incoming):
     """17.2.2."""
 
     __slots__ = ()
 
     begins = TRYING
 
-    def respond(self, status: int, data: bytes) -> None:
-        if not self.open:
-            return
-        self._data = data
-        shell, hop = self._shell, self.hop
-        shell.send(data, hop, self.call_id)
-        if status < 200:
-            self.state = PROCEEDING
-            return
-        self.open = False
+    def _responded(self, status: int) -> None:
         self.state = COMPLETED
-        if hop.transport in RELIABLE:
-            self._end()
-        else:
-            shell.arm(self, "J", shell.timers.t64)
+        self._end_in("J", self._shell.timers.t64)
 
     def receive(self, request: Request) -> None:
         if self._data:

@@ -17,6 +17,7 @@ from sip_stack.message import Request, Response, header_lines
 from sip_stack.onward import SDP, Acknowledger, next_hop
 from sip_stack.options import PLAIN, InviteOptions
 from sip_stack.refreshing import SessionKeeper
+from sip_stack.server_transaction import InviteServer
 from sip_stack.session_timer import accepted_terms, agree, headers_of_answer
 from sip_stack.transaction import OnResponse
 
@@ -79,7 +80,7 @@ class Usage:
         self.nat = False
         """The far end sits behind a NAT: requests go where its packets come from, whatever its Contact says."""
         self.over = False
-        self._accepted: Incoming | None = None
+        self._accepted: InviteServer | None = None
         """Their INVITE that we accepted, until its ACK."""
         self._offered: Incoming | None = None
         """Their last re-INVITE."""
@@ -240,7 +241,7 @@ class Usage:
         if body:
             self.described = body
             lines += SDP_LINE
-        if request.method == "INVITE":
+        if isinstance(incoming, InviteServer):
             self._accepted = incoming
             incoming.accept(lines, body, self._confirmed)
         else:

@@ -96,8 +96,8 @@ class Referred:
         wire.ladder.clear()
 
     def _refer(self, incoming: Incoming, first: bool) -> None:
-        incoming.respond(202)
         self.subscription = Subscription(self.b.call, incoming.request, first=first)
+        incoming.respond(202)
 
     def _notify(self, incoming: Incoming) -> None:
         request = incoming.request

@@ -43,6 +43,8 @@ Did = Send | Arm | Told | str
 class World:
     """The Shell, and the user, of one machine."""
 
+    agent_line = "\r\nServer: we"
+
     def __init__(self, hop: Hop = UDP, timers: TimerSettings = RFC) -> None:
         self.timers = timers
         self.hop = hop
@@ -80,7 +82,7 @@ def again(machine: InviteServer | NonInviteServer, request: Request) -> list[Did
 
 
 def answers(machine: InviteServer | NonInviteServer, status: int) -> list[Did]:
-    return does(machine, machine.respond, status, b"%d" % status)
+    return does(machine, machine.respond, status)
 
 
 def fires(machine: Transaction, timer: str) -> list[Did]:
@@ -104,8 +106,8 @@ def response(status: int, tag: str = "t") -> Response:
     return parsed
 
 
-def sends(status: int) -> Send:
-    return Send(b"%d" % status)
+def sends(status: int, to: Request = INVITE) -> Send:
+    return Send(reply(to, status, tag="tag" if status > 100 else "", lines=World.agent_line))
 
 
 def run_out(machine: Transaction, timer: str, times: int) -> list[float]:
@@ -303,7 +305,7 @@ def test_17_1_2_2_over_tcp_timer_k_is_zero() -> None:
 
 
 def invite_server(hop: Hop = UDP) -> InviteServer:
-    return InviteServer(World(hop), hop, "key", "c", "tag")
+    return InviteServer(World(hop), hop, "key", INVITE, hop, "tag")
 
 
 def test_17_2_1_a_repeated_invite_gets_the_last_provisional_again() -> None:
@@ -313,6 +315,14 @@ def test_17_2_1_a_repeated_invite_gets_the_last_provisional_again() -> None:
     assert answers(machine, 183) == [sends(183)]
     assert again(machine, INVITE) == [sends(183)]
     assert again(machine, ACK) == []
+
+
+def test_17_2_1_a_100_leaves_after_200_ms_where_nothing_else_has() -> None:
+    machine = invite_server()
+    assert does(machine, machine.trying) == [Arm("100", 0.2)]
+    assert fires(machine, "100") == [sends(100)]
+    assert fires(machine, "100") == []
+    assert does(machine, machine.repeat) == [sends(100)]
 
 
 def test_6026_7_1_a_2xx_absorbs_repeated_invites_and_lets_nothing_else_leave() -> None:
@@ -331,7 +341,7 @@ def accepted(hop: Hop = UDP) -> tuple[InviteServer, list[Did]]:
     machine = invite_server(hop)
     world = machine._shell
     assert isinstance(world, World)
-    return machine, does(machine, machine.accept, b"200", world.tell)
+    return machine, does(machine, machine.accept, "", b"", world.tell)
 
 
 def test_13_3_1_4_an_answer_is_repeated_up_to_t2_until_its_ack_which_is_passed_up() -> None:
@@ -385,22 +395,22 @@ def test_17_2_1_over_tcp_no_g_and_timer_i_is_zero() -> None:
 
 
 def bye_server(hop: Hop = UDP) -> NonInviteServer:
-    return NonInviteServer(World(hop), hop, "key", "c", "tag")
+    return NonInviteServer(World(hop), hop, "key", BYE, hop, "tag")
 
 
 def test_17_2_2_a_repeated_request_gets_the_stored_response() -> None:
     machine = bye_server()
     assert again(machine, BYE) == []
-    assert answers(machine, 100) == [sends(100)]
-    assert again(machine, BYE) == [sends(100)]
-    assert answers(machine, 200) == [sends(200), Arm("J", 32.0)]
-    assert again(machine, BYE) == [sends(200)]
+    assert answers(machine, 100) == [sends(100, BYE)]
+    assert again(machine, BYE) == [sends(100, BYE)]
+    assert answers(machine, 200) == [sends(200, BYE), Arm("J", 32.0)]
+    assert again(machine, BYE) == [sends(200, BYE)]
     assert answers(machine, 500) == []
     assert fires(machine, "J") == [ENDED]
 
 
 def test_17_2_2_over_tcp_timer_j_is_zero() -> None:
-    assert answers(bye_server(TCP), 200) == [sends(200), ENDED]
+    assert answers(bye_server(TCP), 200) == [sends(200, BYE), ENDED]
 
 
 # 18.1.1 what is too big for a datagram
@@ -499,7 +509,7 @@ def test_17_1_1_1_all_timers_follow_from_t1_t2_and_t4(
     assert does(invite, invite.start)[1:] == [Arm("A", timers.t1), Arm("B", b)]
     assert Arm("D", d) in gets(invite, 486)
     assert gets(bye, 200)[0] == Arm("K", k)
-    server = InviteServer(World(timers=timers), UDP, "key", "c", "tag")
+    server = InviteServer(World(timers=timers), UDP, "key", INVITE, UDP, "tag")
     assert answers(server, 486)[1:] == [Arm("G", timers.t1), Arm("H", h)]
     assert again(server, ACK) == [Arm("I", k)]
 
@@ -507,7 +517,7 @@ def test_17_1_1_1_all_timers_follow_from_t1_t2_and_t4(
 def test_the_transcripts_reach_every_line_and_branch_of_the_machines(tmp_path: Path) -> None:
     """In a process of its own: a module that is imported already cannot be covered."""
     rows = [__file__, str(Path(__file__).with_name("test_timers.py"))]
-    of = "sip_stack/*transaction.py,sip_stack/timers.py"
+    of = "sip_stack/*transaction.py,sip_stack/incoming.py,sip_stack/timers.py"
     ran = coverage(tmp_path, "run", "--branch", f"--include={of}", "-m", "pytest", "-q", "-p", "no:cacheprovider",
                    "-k", "not every_line_and_branch", *rows)  # fmt: skip
     assert ran.returncode == 0, ran.stdout
