@@ -47,11 +47,8 @@ class CoreUser(Protocol):
 class DialogUser(Protocol):
     """Who gets the requests of one dialog (an INVITE usage)."""
 
-    def matches(self, request: Request) -> bool:
-        """True when the request is of this dialog."""
-
     def receive(self, incoming: Incoming) -> None:
-        """A request inside the dialog."""
+        """A request inside the dialog, or one that only has its tag: that gets a 481 (12.2.2)."""
 
     def receive_ack(self, ack: Request) -> None:
         """The ACK to a 2xx."""
@@ -277,7 +274,7 @@ class SipCore:
                 return
             ack.check()
             usage = self._usages.get(ack.to.tag)
-            if usage is not None and usage.matches(ack):
+            if usage is not None:
                 usage.receive_ack(ack)
         except PeerError:
             return
@@ -333,7 +330,7 @@ class SipCore:
         try:
             if not tag:
                 self._begin(incoming, request.method)
-            elif (usage := self._usages.get(tag)) is not None and usage.matches(request):
+            elif (usage := self._usages.get(tag)) is not None:
                 usage.receive(incoming)
             else:
                 incoming.respond(481)  # 12.2.2

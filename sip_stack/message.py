@@ -239,17 +239,22 @@ def reply(
     echoed = request._echoed
     if not echoed:
         request._echoed = echoed = _echo(fields)  # for all responses to it
-    if tag and not _has_tag(request):
-        echoed = f"{echoed};tag={tag}"
+    if tag:
+        try:
+            if not request.to.tag:
+                echoed = f"{echoed};tag={tag}"
+        except BadMessage:
+            pass  # a To that cannot be read goes back as it came
     if "Record-Route" in fields and 100 < status < 300:  # 12.1.1
         echoed += header_lines([("Record-Route", value) for value in fields["Record-Route"]])
     if "Timestamp" in fields and status == 100:  # 8.2.6.1
         echoed = f"{echoed}\r\nTimestamp: {fields['Timestamp'][0]}"
     if extra:
         lines = header_lines(extra) + lines
-    start = f"SIP/2.0 {status} {reason or REASONS.get(status, 'Unknown')}"
-    text = f"{start}{echoed}{lines}\r\nContent-Length: {len(body)}\r\n\r\n"
-    return text.encode("utf-8", "surrogateescape") + body
+    return (
+        f"SIP/2.0 {status} {reason or REASONS.get(status, 'Unknown')}{echoed}{lines}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode("utf-8", "surrogateescape") + body
 
 
 def _echo(fields: Fields) -> str:
@@ -259,13 +264,6 @@ def _echo(fields: Fields) -> str:
         return header_lines([(name, value) for name in _ECHOED if name in fields for value in fields[name]])
     via = "\r\nVia: ".join(vias)
     return f"\r\nVia: {via}\r\nFrom: {from_}\r\nCall-ID: {call_id}\r\nCSeq: {cseq}\r\nTo: {to}"
-
-
-def _has_tag(request: Request) -> bool:
-    try:
-        return request.to.tag != ""
-    except BadMessage:
-        return True  # a To that cannot be read goes back as it came
 
 
 def parse(data: bytes) -> Request | Response | None:

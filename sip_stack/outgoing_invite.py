@@ -183,8 +183,8 @@ class OutgoingInvite(Usage):
         self._start(request, lambda _: None, early=branch.dialog)
 
     def _dialog_of(self, request: Request) -> Dialog | None:
-        if self.dialog is not None:
-            return self.dialog
+        if self.dialog is not None or request.call_id != self.call_id:
+            return super()._dialog_of(request)
         branch = self._branch(request.from_.tag)
         return None if branch is None else branch.dialog
 

@@ -228,11 +228,10 @@ class Usage:
         if not incoming.open:
             return
         request = incoming.request
-        dialog = self._dialog_of(request)
-        assert dialog is not None
         lines = f"\r\nContact: {self.contact}{_ABILITIES}"
         if request.method != "PRACK":
-            if request.to.tag:  # the INVITE that began the dialog has made it already
+            # the INVITE that began the dialog has made it already
+            if request.to.tag and (dialog := self._dialog_of(request)) is not None:
                 dialog.refresh(request)  # 12.2.2: only what is accepted changes the dialog
             if self.session is not None:
                 terms = agree(request, self.options)
@@ -249,11 +248,6 @@ class Usage:
 
     # What the core tells
 
-    def matches(self, request: Request) -> bool:
-        """12.2.2: Call-ID and the remote tag."""
-        dialog = self.dialog
-        return request.call_id == self.call_id and (dialog is None or request.from_.tag == dialog.remote_tag)
-
     def receive(self, incoming: Incoming) -> None:
         """A request inside the dialog.  Raises: PeerError for one out of order."""
         request = incoming.request
@@ -267,7 +261,8 @@ class Usage:
         if request.method == "BYE":
             incoming.respond(200)
             if not self.over:
-                self.heard_reason = request.get("Reason") or ""
+                if "Reason" in request.fields:
+                    self.heard_reason = request.fields["Reason"][0]
                 self._receive_bye()
         elif self.over:
             incoming.respond(481)
@@ -283,7 +278,11 @@ class Usage:
             self.owner.on_request(incoming)
 
     def _dialog_of(self, request: Request) -> Dialog | None:
-        return self.dialog
+        """The one that a request with our tag belongs to: Call-ID and the remote tag say it too (12.2.2)."""
+        dialog = self.dialog
+        if dialog is None or request.call_id != self.call_id or request.from_.tag != dialog.remote_tag:
+            return None
+        return dialog
 
     def _receive_reinvite(self, incoming: Incoming) -> None:
         if self._offer_open(incoming.request):
@@ -352,7 +351,7 @@ class Usage:
     def receive_ack(self, ack: Request) -> None:
         """The ACK to our 2xx."""
         accepted = self._accepted
-        if accepted is not None and accepted.request.cseq.number == ack.cseq.number:
+        if accepted is not None and accepted.request.cseq.number == ack.cseq.number and self._dialog_of(ack):
             self._confirmed(ack)
 
     def _confirmed(self, ack: Request | None) -> None:
@@ -383,7 +382,9 @@ class Usage:
         if self.session is not None:
             self.session.stop()
             self.session = None  # it holds us: a circle that only the collector would end
-        self._drop_offer()
+        offered, self._offered = self._offered, None
+        if offered is not None and offered.open:
+            offered.respond(487)  # 15.1.2: what still waits for an answer when the dialog ends
 
     def _end(self) -> None:
         self._over()
@@ -391,12 +392,6 @@ class Usage:
             self._accepted.confirmed()
         self._accepted = self._farewell = None
         self.core.drop_usage(self.local_tag)
-
-    def _drop_offer(self) -> None:
-        """15.1.2: what still waits for an answer when the dialog ends gets a 487."""
-        offered, self._offered = self._offered, None
-        if offered is not None and offered.open:
-            offered.respond(487)
 
     @property
     def hop_now(self) -> Hop:

@@ -896,7 +896,7 @@ class Wrapped:
 
     def __init__(self, usage, receive) -> None:
         self.receive = receive
-        self.matches, self.receive_ack, self.receive_cancel = usage.matches, usage.receive_ack, usage.receive_cancel
+        self.receive_ack, self.receive_cancel = usage.receive_ack, usage.receive_cancel
 
 
 # Faults: calls end cleanly whatever the wire does
