@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import ClassVar
 
-from sip_stack.hop import Hop
+from sip_stack.again import read_back
+from sip_stack.hop import RELIABLE, Hop
 from sip_stack.message import Fields, Request, Response
 from sip_stack.transaction import (
     ACCEPTED,
@@ -28,30 +30,58 @@ class Client(Transaction):
 
     __slots__ = ("_udp", "on_response")
 
-    on_response: OnResponse
-    _udp: Hop | None
-    """Where the request goes should TCP, which it is big enough for, lead nowhere."""
+    again: ClassVar[str]
+    """Its timer that repeats the request."""
+    too_late: ClassVar[str]
+    """Its timer that gives up."""
 
-    def _written(self, request: Request) -> bytes:
-        """The bytes of a request; 18.1.1: one that is big MUST be sent by TCP."""
-        data = request.encode()
-        wider = self._shell.wider(self.hop) if len(data) > MOST_DATAGRAM and self.hop.transport == "UDP" else None
-        if wider is None:
-            self._udp = None
-            return data
-        self._udp, self.hop = self.hop, wider
-        request.fields["Via"] = [self._via(), *request.fields["Via"][1:]]
-        return request.encode()
+    def __init__(
+        self, data: bytes, call_id: str, on_response: OnResponse, shell: Shell, hop: Hop, key: object
+    ) -> None:
+        """`data`: the request."""
+        super().__init__(shell, hop, key, call_id)
+        self._data = data
+        self._udp: Hop | None = None
+        """Where the request goes should TCP, which it is big enough for, lead nowhere."""
+        self.on_response = on_response
+
+    @property
+    def sent(self) -> bytes:
+        """The request as it left last, until it is answered."""
+        return self._data
+
+    def start(self) -> None:
+        """Send the request."""
+        if len(self._data) > MOST_DATAGRAM and self.hop.transport == "UDP":
+            self._widen()
+        shell = self._shell
+        shell.send(self._data, self.hop, self.call_id)
+        if self.hop.transport not in RELIABLE:
+            shell.arm(self, self.again, shell.timers.t1)
+        shell.arm(self, self.too_late, shell.timers.t64)
+
+    def _widen(self) -> None:
+        """18.1.1: a request that is big MUST be sent by TCP."""
+        wider = self._shell.wider(self.hop)
+        if wider is not None:
+            self._udp = self.hop
+            self._go_by(wider)
 
     def _falls_back(self) -> bool:
         """18.1.1: where the connection is refused the request SHOULD be sent by UDP; False for one that never was."""
-        if self._udp is None:
+        udp, self._udp = self._udp, None
+        if udp is None:
             return False
-        before = self._via()
         self._shell.narrow(self.hop)
-        self.hop, self._udp = self._udp, None
-        self._data = self._data.replace(f"Via: {before}".encode(), f"Via: {self._via()}".encode(), 1)
+        self._go_by(udp)
+        self._send()
+        self._shell.arm(self, self.again, self._shell.timers.t1)
         return True
+
+    def _go_by(self, hop: Hop) -> None:
+        """Another transport: the Via MUST tell it (18.1.1)."""
+        before, self.hop = self._via(), hop
+        self._data = self._data.replace(f"Via: {before}".encode(), f"Via: {self._via()}".encode(), 1)
 
     def _via(self) -> str:
         assert isinstance(self.key, tuple)
@@ -61,10 +91,6 @@ class Client(Transaction):
         """Only repeats follow: whoever asked is not held for their sake."""
         tell, self.on_response = self.on_response, _nobody
         tell(response)
-
-    @abstractmethod
-    def start(self) -> None:
-        """Send the request."""
 
     @abstractmethod
     def receive(self, response: Response) -> None:
@@ -78,6 +104,10 @@ class Client(Transaction):
         """The only connection to the far end has ended (RFC 5626 4.5): no answer can come, whatever came before."""
         self.lost()
 
+    def _give_up(self) -> None:
+        self._end()
+        self._tell_last(None)
+
 
 def _nobody(message: object) -> None:
     """Who is told where nobody waits."""
@@ -86,53 +116,32 @@ def _nobody(message: object) -> None:
 class InviteClient(Client):
     """17.1.1 as amended by RFC 6026 7.2.  The request is let go with the final response."""
 
-    __slots__ = ("_request",)
+    __slots__ = ()
 
     begins = CALLING
-
-    def __init__(self, request: Request, on_response: OnResponse, shell: Shell, hop: Hop, key: object) -> None:
-        super().__init__(shell, hop, key, request.call_id)
-        self._request: Request | None = request
-        self.on_response = on_response
-
-    def start(self) -> None:
-        assert self._request is not None
-        self._data = self._written(self._request)
-        self._begin()
-        self._shell.arm(self, "B", self._shell.timers.t64)
-
-    def _begin(self) -> None:
-        self._send()
-        if not self._reliable:
-            self._shell.arm(self, "A", self._shell.timers.t1)
+    again, too_late = "A", "B"
 
     def receive(self, response: Response) -> None:
         state, status = self.state, response.status
         if state in (CALLING, PROCEEDING):
+            if status >= 300:
+                self._failed(response)
+                return
             if status < 200:
                 self.state = PROCEEDING
-                self.on_response(response)
-            elif status < 300:
-                self._accepted(response)
             else:
-                self._failed(response)
+                self.state = ACCEPTED
+                self._data = b""
+                self._shell.arm(self, "M", self._shell.timers.t64)
+            self.on_response(response)
         elif state == ACCEPTED and 200 <= status < 300:
             self.on_response(response)  # RFC 6026 7.2: every repeated 2xx goes up, to be ACKed again
         elif state == COMPLETED and status >= 300:
             self._send()  # 17.1.1.2: the ACK again, the response not passed up
 
-    def _accepted(self, response: Response) -> None:
-        self.state = ACCEPTED
-        self._data = b""
-        self._request = None
-        self._shell.arm(self, "M", self._shell.timers.t64)
-        self.on_response(response)
-
     def _failed(self, response: Response) -> None:
         self.state = COMPLETED
-        request, self._request = self._request, None
-        assert request is not None
-        self._data = _ack_to_failure(request, response).encode()
+        self._data = _ack_to_failure(read_back(self._data), response).encode()
         self._send()
         self._end_in("D", max(32.0, self._shell.timers.t64))  # over TCP timer D is zero
         self._tell_last(response)
@@ -159,23 +168,12 @@ class InviteClient(Client):
 
     def lost(self) -> None:
         """17.1.4; what is in the hands of the far end is not given up for an ACK or CANCEL that was lost."""
-        if self.state != CALLING:
-            return
-        if not self._falls_back():
+        if self.state == CALLING and not self._falls_back():
             self._give_up()
-            return
-        assert self._request is not None
-        self._request.fields["Via"] = [self._via(), *self._request.fields["Via"][1:]]  # ACK and CANCEL repeat it
-        self._begin()
 
     def gone(self) -> None:
         if self.state in (CALLING, PROCEEDING):
             self._give_up()
-
-    def _give_up(self) -> None:
-        self._request = None
-        self._end()
-        self._tell_last(None)
 
 
 def _ack_to_failure(invite: Request, response: Response) -> Request:
@@ -200,20 +198,7 @@ class NonInviteClient(Client):
     __slots__ = ()
 
     begins = TRYING
-
-    def __init__(self, request: Request, on_response: OnResponse, shell: Shell, hop: Hop, key: object) -> None:
-        super().__init__(shell, hop, key, request.call_id)
-        self._data = self._written(request)
-        self.on_response = on_response
-
-    def start(self) -> None:
-        self._begin()
-        self._shell.arm(self, "F", self._shell.timers.t64)
-
-    def _begin(self) -> None:
-        self._send()
-        if not self._reliable:
-            self._shell.arm(self, "E", self._shell.timers.t1)
+    again, too_late = "E", "F"
 
     def receive(self, response: Response) -> None:
         if self.state not in (TRYING, PROCEEDING):
@@ -240,13 +225,5 @@ class NonInviteClient(Client):
 
     def lost(self) -> None:
         """17.1.4."""
-        if self.state not in (TRYING, PROCEEDING):
-            return
-        if self._falls_back():
-            self._begin()
-        else:
+        if self.state in (TRYING, PROCEEDING) and not self._falls_back():
             self._give_up()
-
-    def _give_up(self) -> None:
-        self._end()
-        self._tell_last(None)

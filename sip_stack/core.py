@@ -11,6 +11,7 @@ from zlib import crc32
 
 from sip_stack.abilities import ALLOW, SERVED, SUPPORTED, refuse_unknown, refuse_what_we_lack
 from sip_stack.client_transaction import Client, InviteClient, NonInviteClient
+from sip_stack.dialog import Dialog
 from sip_stack.errors import BadMessage, PeerError
 from sip_stack.grammar import comma_list, param
 from sip_stack.headers import CSeq, NameAddr, Via
@@ -84,6 +85,7 @@ class SipCore:
         self._bug = bug
         self._agent = [agent]
         self.agent_line = f"\r\nServer: {agent}"
+        self.asking_line = f"\r\nUser-Agent: {agent}"
         self.timers = timers
         self.tap = tap
         self._clients: dict[object, Client] = {}
@@ -163,16 +165,30 @@ class SipCore:
 
     def request(self, request: Request, hop: Hop, on_response: OnResponse) -> Client:
         """Start a client transaction: a Via is put on top, unless the request has one (CANCEL)."""
-        fields, method = request.fields, request.method
+        fields = request.fields
         if "Via" in fields:
             branch = _branch(fields["Via"][0])
         else:
-            branch = _MAGIC + self.new_id()
+            branch = self.new_branch()
             request.fields = fields = {"Via": [self.new_via(hop, branch)], **fields}
         fields["User-Agent"] = self._agent
+        return self.transact(request.method, branch, request.encode(), request.call_id, hop, on_response)
+
+    def ask(
+        self, dialog: Dialog, hop: Hop, method: str, on_response: OnResponse, more: str = "", body: bytes = b""
+    ) -> Client:
+        """Start a client transaction inside a dialog; `more` as for `Dialog.request`."""
+        branch = _MAGIC + self.new_id()
+        data = dialog.request(method, self.new_via(hop, branch), more + self.asking_line, body)
+        return self.transact(method, branch, data, dialog.call_id, hop, on_response)
+
+    def transact(
+        self, method: str, branch: str, data: bytes, call_id: str, hop: Hop, on_response: OnResponse
+    ) -> Client:
+        """Start a client transaction for a request as it shall leave, with that branch."""
         key = (branch, method)
         machine = InviteClient if method == "INVITE" else NonInviteClient
-        self._clients[key] = client = machine(request, on_response, self, hop, key)
+        self._clients[key] = client = machine(data, call_id, on_response, self, hop, key)
         client.start()
         return client
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sip_stack.errors import BadMessage, PeerError
 from sip_stack.grammar import param
 from sip_stack.headers import NameAddr, parse_name_addr
-from sip_stack.message import Fields, Request, Response
+from sip_stack.message import Request, Response
 from sip_stack.uri import Uri
 
 __all__ = ["Dialog"]
@@ -15,7 +15,7 @@ class Dialog:
     """One dialog, early or confirmed."""
 
     __slots__ = (
-        "_local", "_remote", "call_id", "local_seq", "remote_seq", "remote_tag", "remote_target", "route_set",
+        "_local", "_remote", "_way", "call_id", "local_seq", "remote_seq", "remote_tag", "remote_target", "route_set",
     )  # fmt: skip
 
     def __init__(
@@ -31,6 +31,8 @@ class Dialog:
         self._local = local
         self._remote = remote
         self.remote_target = _bare_target(remote_target)
+        self._way: tuple[str, str] | None = None
+        """Request-URI and Route lines of our requests, once there is one."""
 
     @classmethod
     def from_request(cls, invite: Request, local_tag: str) -> Dialog:
@@ -44,25 +46,19 @@ class Dialog:
         )  # fmt: skip
 
     @classmethod
-    def from_response(cls, invite: Request, response: Response) -> Dialog:
-        """12.1.2: the side that invited; the route set is the Record-Route in reverse order.  Raises: BadMessage."""
+    def from_response(cls, call_id: str, local: str, seq: int, target: Uri, response: Response) -> Dialog:
+        """12.1.2: the side that invited `target`, by an INVITE with this From and CSeq number.  Raises: BadMessage."""
         contacts = response.addresses("Contact")
         return cls(
-            invite.call_id, invite.fields["From"][0], response.fields["To"][0], response.to.tag,
-            local_seq=invite.cseq.number, remote_seq=None,
-            remote_target=contacts[0].uri if contacts else invite.uri,
-            route_set=response.addresses("Record-Route")[::-1],
+            call_id, local, response.fields["To"][0], response.to.tag,
+            local_seq=seq, remote_seq=None,
+            remote_target=contacts[0].uri if contacts else target,
+            route_set=response.addresses("Record-Route")[::-1],  # in reverse order
         )  # fmt: skip
 
     def fork(self, response: Response) -> Dialog:
         """The dialog with a second phone that answered the same INVITE.  Raises: BadMessage."""
-        contacts = response.addresses("Contact")
-        return Dialog(
-            self.call_id, self._local, response.fields["To"][0], response.to.tag,
-            local_seq=response.cseq.number, remote_seq=None,
-            remote_target=contacts[0].uri if contacts else self.remote_target,
-            route_set=response.addresses("Record-Route")[::-1],
-        )  # fmt: skip
+        return Dialog.from_response(self.call_id, self._local, response.cseq.number, self.remote_target, response)
 
     @property
     def local(self) -> NameAddr:
@@ -79,27 +75,30 @@ class Dialog:
         """Where requests of this dialog go: the first route, else the remote target (12.2.1.1)."""
         return self.route_set[0].uri if self.route_set else self.remote_target
 
-    def request(self, method: str, *, seq: int | None = None) -> Request:
-        """A request inside this dialog without Via and Contact; `seq` for an ACK, which repeats the INVITE's."""
+    def request(self, method: str, via: str, more: str = "", body: bytes = b"", *, seq: int | None = None) -> bytes:
+        """A request inside this dialog: the bytes on the wire.
+
+        `more`: further header lines, CRLF before each; `seq` for an ACK, which repeats the INVITE's.
+        """
         if seq is None:
-            self.local_seq += 1
-            seq = self.local_seq
-        fields: Fields = {
-            "Max-Forwards": ["70"],
-            "From": [self._local],
-            "To": [self._remote],
-            "Call-ID": [self.call_id],
-            "CSeq": [f"{seq} {method}"],
-        }
+            self.local_seq = seq = self.local_seq + 1
+        if self._way is None:
+            self._way = self._written_way()
+        uri, routes = self._way
+        return (
+            f"{method} {uri} SIP/2.0\r\nVia: {via}\r\nMax-Forwards: 70\r\nFrom: {self._local}\r\nTo: {self._remote}\r\n"
+            f"Call-ID: {self.call_id}\r\nCSeq: {seq} {method}{routes}{more}\r\nContent-Length: {len(body)}\r\n\r\n"
+        ).encode("utf-8", "surrogateescape") + body
+
+    def _written_way(self) -> tuple[str, str]:
+        target = self.remote_target
         if not self.route_set:
-            return Request(method, self.remote_target, fields)
+            return str(target), ""
         routes = [str(route) for route in self.route_set]
         first = self.route_set[0].uri
         if param(first.params, "lr") is None:  # 12.2.1.1: a strict router gets itself as Request-URI
-            fields["Route"] = [*routes[1:], f"<{self.remote_target}>"]
-            return Request(method, first, fields)
-        fields["Route"] = routes
-        return Request(method, self.remote_target, fields)
+            routes, target = [*routes[1:], f"<{target}>"], first
+        return str(target), "".join([f"\r\nRoute: {route}" for route in routes])
 
     def receive(self, request: Request) -> None:
         """Take in a request of the far end.  Raises: PeerError 500 for a CSeq that goes back (12.2.2)."""
@@ -116,6 +115,7 @@ class Dialog:
             return
         if contacts:
             self.remote_target = _bare_target(contacts[0].uri)
+            self._way = None
 
 
 def _bare_target(uri: Uri) -> Uri:

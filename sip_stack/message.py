@@ -217,7 +217,7 @@ _echoed_of = itemgetter(*_ECHOED)
 
 
 def header_lines(fields: Iterable[tuple[str, str]]) -> str:
-    """Header fields as text, for the `lines` of `reply`."""
+    """Header fields as text, each behind its CRLF."""
     return "".join([f"\r\n{name}: {value}" for name, value in fields])
 
 

@@ -46,10 +46,8 @@ class Acknowledger:
 
     __slots__ = ("_core", "_data", "_hop", "_nat", "_proof", "_seq", "dialog")
 
-    def __init__(
-        self, core: SipCore, dialog: Dialog, hop: Hop, seq: int, *, nat: bool, proof: tuple[str, str] | None = None
-    ) -> None:
-        """`hop` and `nat` as for `next_hop`; `seq`: the INVITE's CSeq; `proof`: its authorization (22.1)."""
+    def __init__(self, core: SipCore, dialog: Dialog, hop: Hop, seq: int, *, nat: bool, proof: str = "") -> None:
+        """`hop` and `nat` as for `next_hop`; `seq`: the INVITE's CSeq; `proof`: its authorization (22.1), a line."""
         self._core = core
         self._hop = hop
         self._nat = nat
@@ -60,16 +58,11 @@ class Acknowledger:
 
     def send(self, body: bytes = b"") -> None:
         """Send it, with our answer where the 2xx had the offer (13.2.1)."""
-        hop = next_hop(self.dialog, self._hop, nat=self._nat)
-        request = self.dialog.request("ACK", seq=self._seq)
-        request.fields = fields = {"Via": [self._core.new_via(hop, self._core.new_branch())], **request.fields}
-        if self._proof is not None:
-            fields[self._proof[0]] = [self._proof[1]]
-        if body:
-            fields["Content-Type"] = [SDP]
-            request.body = body
-        self._data = request.encode()
-        self._core.send(self._data, hop, request.call_id)
+        core, dialog = self._core, self.dialog
+        hop = next_hop(dialog, self._hop, nat=self._nat)
+        more = f"{self._proof}\r\nContent-Type: {SDP}" if body else self._proof
+        self._data = dialog.request("ACK", core.new_via(hop, core.new_branch()), more, body, seq=self._seq)
+        core.send(self._data, hop, dialog.call_id)
 
     def again(self, response: Response | None) -> None:
         """One more 2xx: the ACK again, where our answer is known by now; a second phone gets an ACK, then a BYE."""
@@ -86,6 +79,5 @@ class Acknowledger:
         except BadMessage:  # its Contact cannot be read: there is nowhere to send either
             return
         Acknowledger(self._core, fork, self._hop, fork.local_seq, nat=self._nat, proof=self._proof).send()
-        bye = fork.request("BYE")
-        bye.fields["Reason"] = [_ELSEWHERE]
-        self._core.request(bye, next_hop(fork, self._hop, nat=self._nat), lambda _: None)
+        hop = next_hop(fork, self._hop, nat=self._nat)
+        self._core.ask(fork, hop, "BYE", lambda _: None, f"\r\nReason: {_ELSEWHERE}")

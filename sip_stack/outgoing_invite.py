@@ -3,38 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
-from sip_stack.again import authorised, further
-from sip_stack.client_transaction import InviteClient
+from sip_stack.again import authorised, further, read_back
+from sip_stack.client_transaction import Client, InviteClient
 from sip_stack.core import ALLOW, Hop, SipCore
 from sip_stack.dialog import Dialog
 from sip_stack.digest import Credentials
 from sip_stack.errors import BadMessage
 from sip_stack.headers import NameAddr
-from sip_stack.message import Fields, Request, Response
-from sip_stack.onward import SDP, Acknowledger
+from sip_stack.message import Fields, Request, Response, header_lines
+from sip_stack.onward import Acknowledger
 from sip_stack.options import PLAIN, InviteOptions
+from sip_stack.refreshing import SessionKeeper
 from sip_stack.reliable import Branch, RAck, reliable_number
-from sip_stack.session_timer import accepted_terms, min_se
+from sip_stack.session_timer import accepted_terms, headers_of_request, min_se
 from sip_stack.uri import Uri
-from sip_stack.usage import InviteUser, Usage
+from sip_stack.usage import SDP_LINE, InviteUser, Usage
 
 __all__ = ["OutgoingInvite"]
 
 _CANCEL_FIELDS = ("Via", "Max-Forwards", "From", "To", "Call-ID", "Route")  # 9.1
-_SUPPORTED = {
-    (False, False): "replaces, norefersub", (True, False): "100rel, replaces, norefersub",
-    (False, True): "timer, replaces, norefersub", (True, True): "100rel, timer, replaces, norefersub",
-}  # fmt: skip
-"""What our INVITE says, by whether provisionals are acknowledged and whether the session has a timer."""
 _PROOFS = ("Authorization", "Proxy-Authorization")
 _MOST_RAISES = 3
+
+
+@lru_cache(256)
+def _wishes(reliable: bool, session_s: int, min_se_s: int) -> str:
+    """What our INVITE says of acknowledged provisionals and session timers (see InviteOptions): header lines."""
+    known = ["100rel"] * reliable + ["timer"] * (session_s > 0) + ["replaces", "norefersub"]
+    asked = headers_of_request(session_s, min_se_s) if session_s else []
+    return header_lines([("Supported", ", ".join(known)), *asked])
 
 
 class OutgoingInvite(Usage):
     """A far end we invite."""
 
-    __slots__ = ("_branches", "_cancelled", "_client", "_heard", "_ringing", "_tries", "reason", "request")
+    __slots__ = (
+        "_cancelled", "_client", "_early", "_local", "_offerless", "_ringing", "_sent", "_seq", "_target", "_tries",
+        "reason",
+    )  # fmt: skip
+
+    _client: Client
+    """The transaction of our INVITE, until it is answered."""
+    _sent: bytes
+    """Our INVITE as it left, as long."""
 
     def __init__(
         self,
@@ -63,38 +76,29 @@ class OutgoingInvite(Usage):
             core, hop, call_id or core.new_id() + core.new_id(), core.new_id(), credentials, options,
             secure=target.scheme == "sips",
         )  # fmt: skip
-        self.request: Request | None = None
-        """Our INVITE, until it is answered."""
         self.owner = owner
         self.nat = nat
         self.reason = ""
+        self.described = body
+        self._offerless = not body
+        self._target = target
+        self._local = f"{from_};tag={self.local_tag}"
+        self._seq = 1
+        self._tries = 1
         self._cancelled = False
         self._ringing = False
-        self._tries = 1
-        self.described = body
-        self._branches: dict[str, Branch] = {}
-        """The early dialogs in which we have said something, by the tag of their far end."""
-        self._heard: dict[str, Response] = {}
-        """The last provisional of each far end: what its early dialog is made of."""
-        fields: Fields = {
-            "Max-Forwards": [str(max_forwards)],
-            "From": [f"{from_};tag={self.local_tag}"],
-            "To": [str(to)],
-            "Call-ID": [self.call_id],
-            "CSeq": ["1 INVITE"],
-            "Contact": [self.contact],
-            "Allow": [ALLOW],
-        }
-        for name, value in extra:
-            fields[name] = (*fields.get(name, ()), value)
-        if body:
-            fields["Content-Type"] = [SDP]
-        invite = Request("INVITE", target, fields, body)
-        ours = _SUPPORTED[options.reliable, self.session is not None]
-        fields["Supported"] = (*fields.get("Supported", ()), ours)
-        if self.session is not None:
-            self.session.ask(invite)
-        self._invite(invite)
+        self._early: dict[str, Response | Branch] = {}
+        """Each far end that is heard before one answers, by its tag: its last provisional, or its early dialog."""
+        branch = core.new_branch()
+        invite = (
+            f"INVITE {target} SIP/2.0\r\nVia: {core.new_via(hop, branch)}\r\nMax-Forwards: {max_forwards}\r\n"
+            f"From: {self._local}\r\nTo: {to}\r\nCall-ID: {self.call_id}\r\nCSeq: 1 INVITE\r\n"
+            f"Contact: {self.contact}\r\nAllow: {ALLOW}{header_lines(extra) if extra else ''}"
+            f"{SDP_LINE if body else ''}{_wishes(options.reliable, options.session_s, options.min_se_s)}"
+            f"{core.asking_line}\r\nContent-Length: {len(body)}\r\n\r\n"
+        ).encode("utf-8", "surrogateescape") + body
+        self._client = client = core.transact("INVITE", branch, invite, self.call_id, hop, self._on_response)
+        self._sent = client.sent
 
     @property
     def _call_id_is_ours(self) -> bool:
@@ -109,21 +113,16 @@ class OutgoingInvite(Usage):
         if self._ringing:
             self._send_cancel()
 
-    def _invite(self, request: Request) -> None:
-        self.request = request
-        client = self.core.request(request, self.hop, self._on_response)
-        assert isinstance(client, InviteClient)
-        self._client = client
-
     def _send_cancel(self) -> None:
-        invite = self.request
-        assert invite is not None
+        client = self._client
+        assert isinstance(client, InviteClient)
+        invite = read_back(client.sent)
         fields: Fields = {name: invite.fields[name] for name in _CANCEL_FIELDS if name in invite.fields}
-        fields["CSeq"] = [f"{invite.cseq.number} CANCEL"]
+        fields["CSeq"] = [f"{self._seq} CANCEL"]
         if self.reason:
             fields["Reason"] = [self.reason]
-        self.core.request(Request("CANCEL", invite.uri_text, fields), self._client.hop, lambda _: None)  # 9.1: as it
-        self._client.cancelled()
+        self.core.request(Request("CANCEL", invite.uri_text, fields), client.hop, lambda _: None)  # 9.1: as it
+        client.cancelled()
 
     def _on_response(self, response: Response | None) -> None:
         self.hop = self._client.hop  # what was too big for UDP has made a connection: the dialog goes on by that
@@ -142,22 +141,22 @@ class OutgoingInvite(Usage):
             if first:
                 self._send_cancel()
         elif response.status > 100:
-            self._heard[response.to.tag] = response
+            if not isinstance(self._early.get(response.to.tag), Branch):
+                self._early[response.to.tag] = response
             number = reliable_number(response)
             if number is None or self._acknowledge_provisional(response, number):
                 self.owner.on_progress(response)
 
     def _acknowledge_provisional(self, response: Response, number: int) -> bool:
         """RFC 3262 4: PRACK what comes in order; False for what is not to be looked at."""
-        assert self.request is not None
         branch = self._branch(response.to.tag)
         if branch is None:
             return False
         if not branch.take(number):
             return False
-        rack = RAck(number, self.request.cseq.number, "INVITE")
-        offered, branch.described = self.request.body != b"", branch.described or response.body != b""
-        if offered or not response.body:
+        rack = RAck(number, self._seq, "INVITE")
+        branch.described = branch.described or response.body != b""
+        if not self._offerless or not response.body:
             self._prack(branch, rack, b"")
         else:
             self._owed = lambda body: self._prack(branch, rack, body)
@@ -165,22 +164,22 @@ class OutgoingInvite(Usage):
 
     def _branch(self, tag: str) -> Branch | None:
         """The early dialog with that far end (12.1.2); None where there is none."""
-        branch = self._branches.get(tag)
-        if branch is None and tag in self._heard and self.request is not None:
+        early = self._early.get(tag)
+        if isinstance(early, Response):
             try:
-                branch = Branch(Dialog.from_response(self.request, self._heard[tag]))
+                early = Branch(self._dialog_with(early))
             except BadMessage:  # its Contact cannot be read: there is nowhere to send anything
                 return None
-            self._branches[tag] = branch
-        return branch
+            self._early[tag] = early
+        return early
+
+    def _dialog_with(self, response: Response) -> Dialog:
+        """Raises: BadMessage where its Contact or Record-Route cannot be read."""
+        return Dialog.from_response(self.call_id, self._local, self._seq, self._target, response)
 
     def _prack(self, branch: Branch, rack: RAck, body: bytes) -> None:
-        request = branch.dialog.request("PRACK")
-        request.fields["RAck"] = [str(rack)]
-        if body:
-            request.fields["Content-Type"] = [SDP]
-            request.body = body
-        self._start(request, lambda _: None, early=branch.dialog)
+        more = f"\r\nRAck: {rack}{SDP_LINE if body else ''}"
+        self._start("PRACK", lambda _: None, more, body, early=branch.dialog)
 
     def _dialog_of(self, request: Request) -> Dialog | None:
         if self.dialog is not None or request.call_id != self.call_id:
@@ -191,37 +190,42 @@ class OutgoingInvite(Usage):
     def _offer_open(self, request: Request) -> bool:
         if self.dialog is not None:
             return super()._offer_open(request)
-        return not self._branches[request.from_.tag].described  # RFC 3311 5.2: that of our INVITE
+        branch = self._early[request.from_.tag]
+        assert isinstance(branch, Branch)
+        return not branch.described  # RFC 3311 5.2: that of our INVITE
 
     def _on_failure(self, response: Response) -> None:
         again = None
-        if not self._cancelled:
-            assert self.request is not None
-            if response.status in (401, 407):
-                again = authorised(self.request, response, self.credentials, self._tries, self.core.new_id())
-            elif response.status == 422:
-                again = self._with_longer_session(self.request, response)
+        if self._cancelled:
+            self._refused(487, response)
+            return
+        if response.status in (401, 407):
+            again = authorised(self._sent, response, self.credentials, self._tries, self.core.new_id())
+        elif response.status == 422:
+            again = self._with_longer_session(response)
         if again is None:
-            self._refused(487 if self._cancelled else response.status, response)
+            self._refused(response.status, response)
             return
         self._tries = 1 if response.status == 422 else self._tries + 1
+        self._seq = again.cseq.number
         self._ringing = False
-        self._branches.clear()
-        self._heard.clear()
-        self._invite(again)
+        self._early.clear()
+        self._client = client = self.core.request(again, self.hop, self._on_response)
+        self._sent = client.sent
 
-    def _with_longer_session(self, invite: Request, response: Response) -> Request | None:
+    def _with_longer_session(self, response: Response) -> Request | None:
         """RFC 4028 7.3: the INVITE again, with the interval that the 422 asks for."""
-        session = self.session
-        if session is None or min_se(response) <= session.interval_s or session.raised >= _MOST_RAISES:
+        if not self.options.session_s:
             return None
-        again = further(invite)
+        self.session = session = self.session or SessionKeeper(self)
+        if min_se(response) <= session.interval_s or session.raised >= _MOST_RAISES:
+            return None
+        again = further(self._sent)
         for name in _PROOFS:  # a nonce count is used once (RFC 7616 3.4)
             again.fields.pop(name, None)
         session.raised += 1
         session.interval_s = min_se(response)
-        session.ask(again)
-        again.fields["Min-SE"] = [str(session.interval_s)]
+        again.fields["Session-Expires"] = again.fields["Min-SE"] = [str(session.interval_s)]
         return again
 
     def _refused(self, status: int, response: Response | None) -> None:
@@ -231,36 +235,34 @@ class OutgoingInvite(Usage):
     def _on_2xx(self, response: Response) -> None:
         if self.over:
             return
-        invite, self.request = self.request, None
-        assert invite is not None
         try:
-            self.dialog = Dialog.from_response(invite, response)
+            self.dialog = dialog = self._dialog_with(response)
         except BadMessage:  # its Contact cannot be read: there is nowhere to send an ACK
             self._refused(502, response)
             return
-        branch = self._branches.get(response.to.tag)
-        self._branches.clear()
-        self._heard.clear()
-        if branch is not None:  # its early dialog goes on
-            self.dialog.local_seq, self.dialog.remote_seq = branch.dialog.local_seq, branch.dialog.remote_seq
+        early = self._early.get(response.to.tag)
+        answered = False
+        if isinstance(early, Branch):  # its early dialog goes on
+            dialog.local_seq, dialog.remote_seq = early.dialog.local_seq, early.dialog.remote_seq
+            answered = early.described
         self.far_allows = response.fields.get("Allow", ())
-        proof = self._proof(invite)
-        acks = Acknowledger(self.core, self.dialog, self.hop, invite.cseq.number, nat=self.nat, proof=proof)
+        acks = Acknowledger(self.core, dialog, self.hop, self._seq, nat=self.nat, proof=self._proof())
         self._client.on_response = acks.again
-        offered = invite.body != b"" or (branch is not None and branch.described)
-        self._acknowledge_or_owe(acks, offered=offered, response=response)
+        del self._client, self._early, self._sent  # a call may be long
+        self._acknowledge_or_owe(acks, offered=answered or not self._offerless, response=response)
         if self._cancelled:  # the 200 crossed our CANCEL
             self.bye()
             self.owner.on_refused(487, None)
             return
-        if self.session is not None:
-            self.session.agreed(accepted_terms(response), "uac")
-        if branch is not None and branch.described:
+        if self.options.session_s:
+            self._agreed(accepted_terms(response), "uac")
+        if answered:
             response.body = b""  # 13.2.1: the first description was the answer, what follows is none
         self.owner.on_answer(response)
 
-    def _proof(self, invite: Request) -> tuple[str, str] | None:
-        """The authorization of our INVITE, which the ACK has too (22.1)."""
+    def _proof(self) -> str:
+        """The line of our INVITE's authorization, which the ACK has too (22.1)."""
         if self.credentials is None:
-            return None
-        return next(((name, invite.fields[name][0]) for name in _PROOFS if name in invite.fields), None)
+            return ""
+        fields = read_back(self._sent).fields
+        return header_lines([(name, fields[name][0]) for name in _PROOFS if name in fields][:1])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from sip_stack.errors import BadMessage, PeerError
 from sip_stack.grammar import param, parse_params
-from sip_stack.message import REASONS, Request, Response
+from sip_stack.message import REASONS, Request, Response, header_lines
 from sip_stack.uri import Uri
 from sip_stack.usage import Usage
 
@@ -108,17 +109,16 @@ class Subscription:
         usage, final = self._usage, status >= 200
         dialog = usage.dialog
         assert dialog is not None
-        request = dialog.request("NOTIFY")
-        state = "terminated;reason=noresource" if final else f"active;expires={_LASTS_S}"
-        request.fields |= {
-            "Contact": [usage.contact],
-            "Event": [self._event],
-            "Subscription-State": [state],
-            "Content-Type": ["message/sipfrag;version=2.0"],
-        }
-        request.body = f"SIP/2.0 {status} {REASONS.get(status, 'Unknown')}\r\n".encode()
+        more = header_lines([
+            ("Contact", usage.contact),
+            ("Event", self._event),
+            ("Subscription-State", "terminated;reason=noresource" if final else f"active;expires={_LASTS_S}"),
+            ("Content-Type", "message/sipfrag;version=2.0"),
+        ])  # fmt: skip
+        body = f"SIP/2.0 {status} {REASONS.get(status, 'Unknown')}\r\n".encode()
         self._waiting = True
-        usage.core.request(request, usage.hop_now, lambda response: self._answered(response, final=final))
+        answered = partial(self._answered, final=final)
+        usage.core.ask(dialog, usage.hop_now, "NOTIFY", answered, more, body)
 
     def _answered(self, response: Response | None, *, final: bool) -> None:
         if response is not None and response.status < 200:

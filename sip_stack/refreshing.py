@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sip_stack.message import Request, Response
-from sip_stack.session_timer import SessionTimer, Terms, headers_of_request, min_se
+from sip_stack.message import Response
+from sip_stack.session_timer import SessionTimer, Terms, min_se
 
 if TYPE_CHECKING:
     from sip_stack.usage import Usage
@@ -28,11 +28,6 @@ class SessionKeeper:
         """What we ask for next."""
         self.raised = 0
         """How often they wanted more."""
-
-    def ask(self, request: Request, refresher: str = "") -> None:
-        """Say in a request what we would agree to; in the first INVITE who refreshes is left to them (7.1)."""
-        for name, value in headers_of_request(self.interval_s, self._usage.options.min_se_s, refresher):
-            request.fields[name] = [value]
 
     def agreed(self, terms: Terms | None, role: str) -> None:
         """A new interval begins; None: the session does not expire.  `role` is ours in what was agreed."""

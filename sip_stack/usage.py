@@ -18,15 +18,13 @@ from sip_stack.onward import SDP, Acknowledger, next_hop
 from sip_stack.options import PLAIN, InviteOptions
 from sip_stack.refreshing import SessionKeeper
 from sip_stack.server_transaction import InviteServer
-from sip_stack.session_timer import accepted_terms, agree, headers_of_answer
+from sip_stack.session_timer import Terms, accepted_terms, agree, headers_of_answer, headers_of_request
 from sip_stack.transaction import OnResponse
 
 __all__ = ["InviteUser", "Usage"]
 
-_ALLOW = [ALLOW]
 _ABILITIES = header_lines([("Allow", ALLOW), ("Supported", SUPPORTED)])
 SDP_LINE = header_lines([("Content-Type", SDP)])
-_TIMER = ["timer"]
 
 
 class InviteUser(Protocol):
@@ -95,8 +93,10 @@ class Usage:
         """Their Allow."""
         self.heard_reason = ""
         """The Reason of their BYE or CANCEL (RFC 3326)."""
-        self.session = SessionKeeper(self) if options.session_s else None
-        self._farewell: Request | None = None
+        self.session: SessionKeeper | None = None
+        """Who keeps the session alive, where it has a timer."""
+        self._farewell: str | None = None
+        """The Reason of the BYE that waits for their ACK."""
         core.add_usage(local_tag, self)
 
     # Verbs
@@ -105,20 +105,18 @@ class Usage:
         """Leave an established dialog; `reason` is a Reason value (RFC 3326), for example `Q.850;cause=16`."""
         if self.over or self.dialog is None:
             return
-        self.acknowledge(b"")  # 15: not before the ACK to their 2xx
-        request = self.dialog.request("BYE")
-        if reason:
-            request.fields["Reason"] = [reason]
+        if self._owed is not None:
+            self.acknowledge(b"")  # 15: not before the ACK to their 2xx
         self._over()
         if self._accepted is None:
-            self._leave(request)
+            self._leave(reason)
         else:
-            self._farewell = request  # 15: MUST NOT send a BYE before the ACK to our 2xx, or 64*T1
+            self._farewell = reason  # 15: MUST NOT send a BYE before the ACK to our 2xx, or 64*T1
 
-    def _leave(self, bye: Request) -> None:
+    def _leave(self, reason: str) -> None:
         """Send the BYE; the dialog is known until it is answered, so that theirs may cross it."""
         self._farewell = None
-        self._start(bye, self._left)
+        self._start("BYE", self._left, f"\r\nReason: {reason}" if reason else "")
 
     def _left(self, response: Response | None) -> None:
         if response is None or response.status >= 200:
@@ -134,20 +132,16 @@ class Usage:
         extra: Iterable[tuple[str, str]] = (),
     ) -> None:
         """A request inside the dialog; a challenge is answered once where we have credentials."""
-        assert self.dialog is not None
-        request = self.dialog.request(method)
-        for name, value in extra:
-            request.fields[name] = [value]
+        headers = list(extra)
         if method in ("INVITE", "UPDATE"):  # what refreshes the target, and the session
-            request.fields["Contact"] = [self.contact]
-            request.fields["Allow"] = _ALLOW
-            if self.session is not None:
-                request.fields["Supported"] = _TIMER
-                self.session.ask(request, "uac")  # 7.4: who refreshed refreshes on
+            headers += ("Contact", self.contact), ("Allow", ALLOW)
+            if self.options.session_s:
+                interval_s = self.session.interval_s if self.session else self.options.session_s
+                asked = headers_of_request(interval_s, self.options.min_se_s, "uac")  # 7.4: who refreshed refreshes on
+                headers += ("Supported", "timer"), *asked
         if body:
-            request.fields["Content-Type"] = [content_type]
-            request.body = body
-        self._start(request, on_response)
+            headers.append(("Content-Type", content_type))
+        self._start(method, on_response, header_lines(headers), body)
 
     def reinvite(self, body: bytes, on_response: OnResponse) -> None:
         """Offer new media; `on_response` gets the final response after its ACK left, None when nobody answered.
@@ -193,8 +187,8 @@ class Usage:
         self._offering = False
         if response is not None and response.status < 300:
             self.described = body or self.described
-            if self.session is not None and not self.over:
-                self.session.agreed(accepted_terms(response), "uac")
+            if not self.over:
+                self._agreed(accepted_terms(response), "uac")
         on_response(response)
 
     def acknowledge(self, body: bytes) -> None:
@@ -233,10 +227,10 @@ class Usage:
             # the INVITE that began the dialog has made it already
             if request.to.tag and (dialog := self._dialog_of(request)) is not None:
                 dialog.refresh(request)  # 12.2.2: only what is accepted changes the dialog
-            if self.session is not None:
+            if self.options.session_s:
                 terms = agree(request, self.options)
                 lines += header_lines(headers_of_answer(terms))
-                self.session.agreed(terms, "uas")
+                self._agreed(terms, "uas")
         if body:
             self.described = body
             lines += SDP_LINE
@@ -376,6 +370,13 @@ class Usage:
         self._end()
         self.owner.on_gone("bye")
 
+    def _agreed(self, terms: Terms | None, role: str) -> None:
+        """Terms of a session timer, or none; `role` is ours in what was agreed."""
+        if terms is not None and self.session is None and self.options.session_s:
+            self.session = SessionKeeper(self)
+        if self.session is not None:
+            self.session.agreed(terms, role)
+
     def _over(self) -> None:
         self.over = True
         self._owed = None
@@ -399,23 +400,31 @@ class Usage:
         assert self.dialog is not None
         return next_hop(self.dialog, self.hop, nat=self.nat)
 
-    def _start(self, request: Request, on_response: OnResponse, *, tries: int = 1, early: Dialog | None = None) -> None:
-        """Send it in the dialog, or in an `early` one, which is not over for an answer to this."""
+    def _start(
+        self, method: str, on_response: OnResponse, more: str = "", body: bytes = b"", *,
+        early: Dialog | None = None, again: Request | None = None, tries: int = 1,
+    ) -> None:  # fmt: skip
+        """Ask in the dialog, or in an `early` one, which is not over for an answer; or what was asked `again`."""
         dialog = early or self.dialog
         assert dialog is not None
 
         def react(response: Response | None) -> None:
             if response is not None and response.status in (401, 407):
-                again = authorised(request, response, self.credentials, tries, self.core.new_id())
-                if again is not None:
-                    dialog.local_seq = max(dialog.local_seq, again.cseq.number)
-                    self._start(again, on_response, tries=tries + 1, early=early)
+                proved = authorised(sent, response, self.credentials, tries, self.core.new_id())
+                if proved is not None:
+                    dialog.local_seq = max(dialog.local_seq, proved.cseq.number)
+                    self._start(method, on_response, early=early, again=proved, tries=tries + 1)
                     return
             on_response(response)
             if early is None:
                 self._end_if_lost(response)
 
-        self.core.request(request, next_hop(dialog, self.hop, nat=self.nat), react)
+        hop = next_hop(dialog, self.hop, nat=self.nat)
+        if again is None:
+            client = self.core.ask(dialog, hop, method, react, more, body)
+        else:
+            client = self.core.request(again, hop, react)
+        sent = client.sent
 
     def _end_if_lost(self, response: Response | None) -> None:
         if self.over or (response is not None and response.status not in (408, 481)):

@@ -126,7 +126,7 @@ def run_out(machine: Transaction, timer: str, times: int) -> list[float]:
 
 
 def invite_client(world: World, request: Request = INVITE) -> InviteClient:
-    return InviteClient(request, world.tell, world, world.hop, "key")
+    return InviteClient(request.encode(), request.call_id, world.tell, world, world.hop, "key")
 
 
 def calling(world: World | None = None) -> InviteClient:
@@ -254,7 +254,7 @@ def test_17_1_1_3_an_ack_without_route() -> None:
 
 
 def bye_client(world: World) -> NonInviteClient:
-    return NonInviteClient(BYE, world.tell, world, world.hop, "key")
+    return NonInviteClient(SENT_BYE, BYE.call_id, world.tell, world, world.hop, "key")
 
 
 def trying(world: World | None = None) -> NonInviteClient:
@@ -443,7 +443,7 @@ def big(method: str, world: World) -> InviteClient | NonInviteClient:
     message = request(method)
     message.body = b"x" * 1301
     kind = InviteClient if method == "INVITE" else NonInviteClient
-    return kind(message, world.tell, world, UDP, ("z9hG4bK1", method))
+    return kind(message.encode(), message.call_id, world.tell, world, UDP, ("z9hG4bK1", method))
 
 
 @pytest.mark.parametrize(("method", "timers"), [("INVITE", "AB"), ("BYE", "EF")])
@@ -454,6 +454,16 @@ def test_18_1_1_a_big_request_goes_by_tcp_and_by_udp_where_tcp_leads_nowhere(met
     assert does(machine, machine.lost) == ["narrow TCP", f"{method} by UDP, Via UDP z9hG4bK1", again]
     assert does(machine, machine.lost) == [ENDED, Told(None)]
     assert does(machine, machine.lost) == []
+
+
+def test_the_request_is_kept_as_it_left_until_its_answer() -> None:
+    machine = big("BYE", Wide())
+    machine.start()
+    assert b"Via: SIP/2.0/TCP me" in machine.sent
+    machine.lost()
+    assert b"Via: SIP/2.0/UDP me" in machine.sent
+    gets(machine, 200)
+    assert machine.sent == b""
 
 
 def test_18_1_1_the_ack_has_the_via_that_the_invite_left_with() -> None:
