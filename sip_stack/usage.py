@@ -132,16 +132,16 @@ class Usage:
         extra: Iterable[tuple[str, str]] = (),
     ) -> None:
         """A request inside the dialog; a challenge is answered once where we have credentials."""
-        headers = list(extra)
+        headers = dict(extra)
         if method in ("INVITE", "UPDATE"):  # what refreshes the target, and the session
-            headers += ("Contact", self.contact), ("Allow", ALLOW)
+            headers |= {"Contact": self.contact, "Allow": ALLOW}
             if self.options.session_s:
                 interval_s = self.session.interval_s if self.session else self.options.session_s
-                asked = headers_of_request(interval_s, self.options.min_se_s, "uac")  # 7.4: who refreshed refreshes on
-                headers += ("Supported", "timer"), *asked
+                headers["Supported"] = "timer"
+                headers |= headers_of_request(interval_s, self.options.min_se_s, "uac")  # 7.4: who refreshed does it on
         if body:
-            headers.append(("Content-Type", content_type))
-        self._start(method, on_response, header_lines(headers), body)
+            headers["Content-Type"] = content_type
+        self._start(method, on_response, header_lines(headers.items()), body)
 
     def reinvite(self, body: bytes, on_response: OnResponse) -> None:
         """Offer new media; `on_response` gets the final response after its ACK left, None when nobody answered.
