@@ -15,7 +15,7 @@ def read_back(sent: bytes) -> Request:
     fields: Fields = {}
     for line in lines:
         name, _, value = line.partition(": ")
-        fields.setdefault(name, []).append(value)
+        fields[name] = (*fields.get(name, ()), value)
     method, uri, _ = start.split(" ")
     return Request(method, uri, fields, body)
 
