@@ -76,10 +76,6 @@ class Transaction:
     def fire(self, timer: str) -> None:
         """One armed timer is due."""
 
-    @property
-    def _reliable(self) -> bool:
-        return self.hop.transport in RELIABLE
-
     def _send(self) -> None:
         self._shell.send(self._data, self.hop, self.call_id)
 
