@@ -344,12 +344,18 @@ class SipCore:
         machine = InviteServer if request.method == "INVITE" else NonInviteServer
         self._servers[key] = incoming = machine(self, hop, key, request, source, tag or self.new_id(), merged)
         try:
-            if not tag:
-                self._begin(incoming, request.method)
-            elif (usage := self._usages.get(tag)) is not None:
-                usage.receive(incoming)
+            if tag:
+                usage = self._usages.get(tag)
+                if usage is None:
+                    incoming.respond(481)  # 12.2.2
+                else:
+                    usage.receive(incoming)
+            elif request.method == "INVITE":
+                self._user.on_invite(incoming)
+            elif request.method in _IN_DIALOG:
+                incoming.respond(481)
             else:
-                incoming.respond(481)  # 12.2.2
+                self._user.on_request(incoming)
         except PeerError as error:
             if error.status == 401 and len(self._servers) > _MOST_CHALLENGED:
                 self.forget(incoming)  # 26.3.2.4: who floods is challenged without state, and once for each request
@@ -358,14 +364,6 @@ class SipCore:
         except Exception as error:
             incoming.respond(500)
             self._bug(error)
-
-    def _begin(self, incoming: Incoming, method: str) -> None:
-        if method == "INVITE":
-            self._user.on_invite(incoming)
-        elif method in _IN_DIALOG:
-            incoming.respond(481)
-        else:
-            self._user.on_request(incoming)
 
     def _cancel(self, cancel: Request, hop: Hop, source: Hop, key: object, invite_key: object) -> None:
         """9.2: a CANCEL is answered for itself; the INVITE it names then ends by a 487."""
