@@ -6,7 +6,7 @@ from abc import abstractmethod
 from typing import ClassVar
 
 from sip_stack.again import read_back
-from sip_stack.hop import RELIABLE, Hop
+from sip_stack.hop import Hop
 from sip_stack.message import Fields, Request, Response
 from sip_stack.transaction import (
     ACCEPTED,
@@ -39,7 +39,11 @@ class Client(Transaction):
         self, data: bytes, call_id: str, on_response: OnResponse, shell: Shell, hop: Hop, key: object
     ) -> None:
         """`data`: the request."""
-        super().__init__(shell, hop, key, call_id)
+        self.state = self.begins
+        self.hop = hop
+        self.key = key
+        self.call_id = call_id
+        self._shell = shell
         self._data = data
         self._udp: Hop | None = None
         """Where the request goes should TCP, which it is big enough for, lead nowhere."""
@@ -56,8 +60,7 @@ class Client(Transaction):
             self._widen()
         shell = self._shell
         shell.send(self._data, self.hop, self.call_id)
-        if self.hop.transport not in RELIABLE:
-            shell.arm(self, self.again, shell.timers.t1)
+        self._repeat_from_t1(self.again)
         shell.arm(self, self.too_late, shell.timers.t64)
 
     def _widen(self) -> None:
@@ -75,7 +78,7 @@ class Client(Transaction):
         self._shell.narrow(self.hop)
         self._go_by(udp)
         self._send()
-        self._shell.arm(self, self.again, self._shell.timers.t1)
+        self._repeat_from_t1(self.again)
         return True
 
     def _go_by(self, hop: Hop) -> None:

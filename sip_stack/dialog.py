@@ -49,11 +49,12 @@ class Dialog:
     def from_response(cls, call_id: str, local: str, seq: int, target: Uri, response: Response) -> Dialog:
         """12.1.2: the side that invited `target`, by an INVITE with this From and CSeq number.  Raises: BadMessage."""
         contacts = response.addresses("Contact")
+        routes = response.addresses("Record-Route")[::-1] if "Record-Route" in response.fields else ()
         return cls(
             call_id, local, response.fields["To"][0], response.to.tag,
             local_seq=seq, remote_seq=None,
             remote_target=contacts[0].uri if contacts else target,
-            route_set=response.addresses("Record-Route")[::-1],  # in reverse order
+            route_set=routes,  # in reverse order
         )  # fmt: skip
 
     def fork(self, response: Response) -> Dialog:

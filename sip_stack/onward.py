@@ -23,6 +23,8 @@ def next_hop(dialog: Dialog, hop: Hop, *, nat: bool) -> Hop:
     if nat and not dialog.route_set:
         return hop
     uri = dialog.next_hop
+    if uri.host == hop.host and uri.port == hop.port:
+        return hop
     host, port = bare(uri.host), uri.port or default_port(hop.transport)
     if (host == hop.host and port == hop.port) or not _is_address(host):
         return hop

@@ -28,6 +28,10 @@ _PROOFS = ("Authorization", "Proxy-Authorization")
 _MOST_RAISES = 3
 
 
+_written = lru_cache(1024)(str)
+"""The text of whom we invite: the same phones and numbers, again and again."""
+
+
 @lru_cache(256)
 def _wishes(reliable: bool, session_s: int, min_se_s: int) -> str:
     """What our INVITE says of acknowledged provisionals and session timers (see InviteOptions): header lines."""
@@ -91,8 +95,8 @@ class OutgoingInvite(Usage):
         """Each far end that is heard before one answers, by its tag: its last provisional, or its early dialog."""
         branch = core.new_branch()
         invite = (
-            f"INVITE {target} SIP/2.0\r\nVia: {core.new_via(hop, branch)}\r\nMax-Forwards: {max_forwards}\r\n"
-            f"From: {self._local}\r\nTo: {to}\r\nCall-ID: {self.call_id}\r\nCSeq: 1 INVITE\r\n"
+            f"INVITE {_written(target)} SIP/2.0\r\nVia: {core.new_via(hop, branch)}\r\nMax-Forwards: {max_forwards}\r\n"
+            f"From: {self._local}\r\nTo: {_written(to)}\r\nCall-ID: {self.call_id}\r\nCSeq: 1 INVITE\r\n"
             f"Contact: {self.contact}\r\nAllow: {ALLOW}{header_lines(extra) if extra else ''}"
             f"{SDP_LINE if body else ''}{_wishes(options.reliable, options.session_s, options.min_se_s)}"
             f"{core.asking_line}\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -141,8 +145,9 @@ class OutgoingInvite(Usage):
             if first:
                 self._send_cancel()
         elif response.status > 100:
-            if not isinstance(self._early.get(response.to.tag), Branch):
-                self._early[response.to.tag] = response
+            early, tag = self._early, response.to.tag
+            if not isinstance(early.get(tag), Branch):
+                early[tag] = response
             number = reliable_number(response)
             if number is None or self._acknowledge_provisional(response, number):
                 self.owner.on_progress(response)
@@ -254,7 +259,7 @@ class OutgoingInvite(Usage):
             self.bye()
             self.owner.on_refused(487, None)
             return
-        if self.options.session_s:
+        if "Session-Expires" in response.fields:
             self._agreed(accepted_terms(response), "uac")
         if answered:
             response.body = b""  # 13.2.1: the first description was the answer, what follows is none

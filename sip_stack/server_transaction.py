@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sip_stack.hop import RELIABLE
 from sip_stack.incoming import Incoming
 from sip_stack.message import Request, reply
 from sip_stack.transaction import (
@@ -51,11 +50,6 @@ class InviteServer(Incoming):
             self.state = COMPLETED
             self._repeat_from_t1("G")
             self._shell.arm(self, "H", self._shell.timers.t64)
-
-    def _repeat_from_t1(self, timer: str) -> None:
-        if self.hop.transport not in RELIABLE:
-            self._interval = t1 = self._shell.timers.t1
-            self._shell.arm(self, timer, t1)
 
     def confirmed(self) -> None:
         """The ACK came, or the dialog is over: nothing is repeated and nobody told any more."""

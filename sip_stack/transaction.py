@@ -63,14 +63,16 @@ class Transaction:
     begins: ClassVar[str]
     """Its first state."""
 
-    def __init__(self, shell: Shell, hop: Hop, key: object, call_id: str) -> None:
-        self.state = self.begins
-        self.hop = hop
-        self.key = key
-        self.call_id = call_id
-        self._shell = shell
-        self._data = b""
-        self._interval = shell.timers.t1
+    state: str
+    hop: Hop
+    """Where its messages go."""
+    key: object
+    """What it is found by."""
+    call_id: str
+    _shell: Shell
+    _data: bytes
+    _interval: float
+    """After how long they were repeated last."""
 
     @abstractmethod
     def fire(self, timer: str) -> None:
@@ -78,6 +80,12 @@ class Transaction:
 
     def _send(self) -> None:
         self._shell.send(self._data, self.hop, self.call_id)
+
+    def _repeat_from_t1(self, timer: str) -> None:
+        """From now on, where the transport does not do that itself."""
+        if self.hop.transport not in RELIABLE:
+            self._interval = t1 = self._shell.timers.t1
+            self._shell.arm(self, timer, t1)
 
     def _repeat(self, timer: str, cap: float) -> None:
         self._send()
