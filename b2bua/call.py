@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
@@ -38,6 +39,7 @@ __all__ = ["Call"]
 log = logging.getLogger(__name__)
 
 _STATS_EVERY_S = 5.0
+_ENDED_AT = attrgetter("ended_at")
 _FAULT = refusal(Outcome.SERVER_ERROR)
 _KEPT = ("callnow", "callback", "code")
 """The calls somebody has asked for: their ladders are kept."""
@@ -200,7 +202,7 @@ class Call:
 
     def until_over(self, leg: Leg) -> Awaitable[None]:
         """Wait for LegGone, or for MoneySpent when the money, or the longest talk since `leg` answered, ends."""
-        return asyncio.get_running_loop().create_future() if self.purse is None else self._until_spent(self.purse, leg)
+        return asyncio.Future() if self.purse is None else self._until_spent(self.purse, leg)
 
     @staticmethod
     async def _until_spent(purse: Purse, leg: Leg) -> None:
@@ -241,11 +243,11 @@ class Call:
         if a.audio and b.audio:
             self.engine.bridge(a.audio.port, b.audio.port)
 
-    def talk_begins(self) -> None:
+    def talk_begins(self, now: float) -> None:
         """Two far ends are joined: their time counts from now on."""
         if self.talk_began is not None:
             self._talks_before_s = self.talk_s
-        self.talk_began, self.talk_ended = self.now(), None
+        self.talk_began, self.talk_ended = now, None
         self.exchange.changed()
 
     def talk_ends(self, a: Leg, b: Leg) -> None:
@@ -334,7 +336,7 @@ class Call:
                 self._hang_up(leg, told)
             self.ladder_row("event", RINGBACK, RINGBACK, f"ended: {self.outcome}")
             await self._try_to_write()
-            closing = [leg.closed for leg in self.legs if leg.closed and not leg.closed.done()]
+            closing = [leg.closed for leg in self.legs if leg.closed is not None and not leg.closed.done()]
             if closing:
                 await asyncio.wait(closing, timeout=2.0)
             if self.kind in _KEPT:
@@ -401,8 +403,7 @@ class Call:
         return bool(costs or lost), costs
 
     def _ended_at(self) -> float:
-        ends = [leg.ended_at for leg in self.legs if leg.ended_at is not None]
-        return max(ends) if ends else self.now()
+        return max(filter(None, map(_ENDED_AT, self.legs)), default=self.now())
 
     def log_event(self, event: str) -> None:
         """One line of what happened; never a digit of a secret."""

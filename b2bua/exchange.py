@@ -251,12 +251,14 @@ class Exchange:
         """Its last word is said."""
         self.live.pop(call.id, None)
         call.forget_wires()
-        self.recent[call.id] = call
-        if len(self.recent) > self._most_recent:
-            _, oldest = self.recent.popitem(last=False)
+        recent = self.recent
+        recent[call.id] = call
+        if len(recent) > self._most_recent:
+            _, oldest = recent.popitem(last=False)
             if oldest.id not in self.unsettled:
                 oldest.forget()
-        log.info("call=%s event=ended reason=%s talk_s=%.1f", call.id, call.outcome, call.talk_s)
+        if log.isEnabledFor(logging.INFO):
+            log.info("call=%s event=ended reason=%s talk_s=%.1f", call.id, call.outcome, call.talk_s)
         self.changed()
 
     def changed(self) -> None:

@@ -26,7 +26,8 @@ def records(
     `ended` is Unix time.
     """
     account, cost_of = call.account, {id(leg): cost for leg, cost in costs}
-    legs, at, zero = list[LegRecord](), call.started_wall, call.started
+    at, zero = call.started_wall, call.started
+    legs: list[LegRecord] = []
     for leg in call.legs:
         answered, left, talk_s = leg.answered_at, leg.ended_at, leg.talk_s
         legs.append(LegRecord(

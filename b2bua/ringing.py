@@ -42,7 +42,7 @@ class Ringing:
         self._hear = hear
         self.legs: list[Leg] = []
         self._refusals: dict[int, int] = {}
-        self._won: asyncio.Future[Leg] = asyncio.get_running_loop().create_future()
+        self._won: asyncio.Future[Leg] = asyncio.Future()
 
     def leg(self, party: str) -> Leg:
         """One more far end to ring."""

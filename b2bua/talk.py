@@ -25,9 +25,10 @@ class Talk:
 
     def __enter__(self) -> None:
         call, phone, far = self._call, self._phone, self._far
+        now = call.now()
         call.join(phone, far)
-        call.talk_begins()
-        call.ladder_row("event", phone.lane, far.lane, "joined")
+        call.talk_begins(now)
+        call.ladder.row(now, "event", phone.lane, far.lane, "joined")
         phone.joined()
         far.joined()
         if phone.audio or far.audio:

@@ -184,6 +184,30 @@ def test_work_that_raises_still_has_what_it_made_ready_done() -> None:
     assert run(main) == ["next"]
 
 
+def test_an_exit_in_a_batch_leaves_the_rest_to_the_loop() -> None:
+    async def main(loop: BatchLoop) -> list[str]:
+        said: list[str] = []
+
+        def leave() -> None:
+            raise SystemExit
+
+        def work() -> None:
+            loop.call_soon(leave)
+            loop.call_soon(said.append, "next")
+
+        def readable() -> None:
+            with pytest.raises(SystemExit):
+                loop.batch(work)
+
+        asyncio.SelectorEventLoop.call_soon(loop, readable)
+        await asyncio.sleep(0)
+        assert said == []
+        await asyncio.sleep(0)
+        return said
+
+    assert run(main) == ["next"]
+
+
 def test_who_goes_round_in_circles_does_not_stop_the_others() -> None:
     async def main(loop: BatchLoop) -> int:
         rounds = 0
