@@ -37,12 +37,13 @@ class Dialog:
     @classmethod
     def from_request(cls, invite: Request, local_tag: str) -> Dialog:
         """12.1.1: the side that was invited.  Raises: BadMessage where the Contact cannot be read."""
+        fields, from_ = invite.fields, invite.from_
         contacts = invite.addresses("Contact")
         return cls(
-            invite.call_id, f"{invite.fields['To'][0]};tag={local_tag}", invite.fields["From"][0], invite.from_.tag,
+            invite.call_id, f"{fields['To'][0]};tag={local_tag}", fields["From"][0], from_.tag,
             local_seq=0, remote_seq=invite.cseq.number,
-            remote_target=contacts[0].uri if contacts else invite.from_.uri,
-            route_set=invite.addresses("Record-Route"),
+            remote_target=contacts[0].uri if contacts else from_.uri,
+            route_set=invite.addresses("Record-Route") if "Record-Route" in fields else (),
         )  # fmt: skip
 
     @classmethod

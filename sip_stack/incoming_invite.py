@@ -27,13 +27,13 @@ class IncomingInvite(Usage):
         request = incoming.request
         if options.session_s:
             agree(request, options)
-        super().__init__(
-            core, incoming.source, request.call_id, incoming.tag, options=options, secure=request.uri.scheme == "sips"
-        )
+        source, tag = incoming.source, incoming.tag
+        dialog = Dialog.from_request(request, tag)
+        super().__init__(core, source, request.call_id, tag, options=options, secure=request.uri.scheme == "sips")
         self.incoming = incoming
-        self.dialog = Dialog.from_request(request, self.local_tag)
+        self.dialog = dialog
         # RFC 5626 4.3: `ob` in a Contact asks that requests come by the flow of this one
-        self.nat = bare(request.via.host) != incoming.source.host or param(self.dialog.remote_target.params, "ob") == ""
+        self.nat = bare(request.via.host) != source.host or param(dialog.remote_target.params, "ob") == ""
         self.far_allows = request.fields.get("Allow", ())
         self._offered = incoming
         self._answer: bytes | None = None

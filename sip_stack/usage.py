@@ -229,7 +229,8 @@ class Usage:
                 dialog.refresh(request)  # 12.2.2: only what is accepted changes the dialog
             if self.options.session_s:
                 terms = agree(request, self.options)
-                lines += header_lines(headers_of_answer(terms))
+                if terms is not None:
+                    lines += header_lines(headers_of_answer(terms))
                 self._agreed(terms, "uas")
         if body:
             self.described = body

@@ -85,6 +85,11 @@ def test_8_2_each_request_gets_its_answer(wire, b, data: bytes, status: int | No
         assert answer.get(header[0]) == header[1]
 
 
+def test_12_1_1_an_invite_whose_contact_is_no_address_leaves_no_dialog(wire, b) -> None:
+    b.core.receive(request("INVITE", Contact="*"), A)
+    assert b.core.load["dialogs"] == 0
+
+
 def test_a_malformed_request_is_told_why_in_one_line(wire, b) -> None:
     b.core.receive(request("OPTIONS", Max_Forwards="\x01" * 300), A)
     answer = wire.messages[-1]
