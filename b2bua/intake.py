@@ -168,7 +168,7 @@ class Intake:
         """Whom an INVITE of a trunk is for.  Raises: PeerError."""
         exchange = self._exchange
         called, directory = exchange.trunks.number_called(request), exchange.directory
-        if directory is not self._directory or len(self._known) > _REMEMBERED:
+        if directory is not self._directory:
             self._directory, self._known = directory, {}
         if (rung := self._known.get((called, trunk.id))) is None:
             number = from_trunk(called, trunk)
@@ -177,7 +177,8 @@ class Intake:
             if extension is None:
                 raise PeerError("Not Found", 404)
             rung = _Rung(number, extension, directory.accounts[extension.account_id])
-            self._known[called, trunk.id] = rung
+            if len(self._known) < _REMEMBERED:
+                self._known[called, trunk.id] = rung
         return rung
 
     def _from_trunk(self, incoming: Incoming, trunk: Trunk) -> None:
@@ -185,7 +186,9 @@ class Intake:
         number, extension, account = rung = self._rung(request, trunk)
         if "Replaces" in request.fields:
             raise PeerError("Only an extension may take a call over", 403)
-        room, caller = exchange.trunks.admits(trunk), without_mark(caller_on_trunk(request, trunk), exchange.mark)
+        room, caller = exchange.trunks.admits(trunk), caller_on_trunk(request, trunk)
+        if exchange.mark:
+            caller = without_mark(caller, exchange.mark)
         if extension.kind == "callback":
             self._triggered(incoming, trunk, rung, caller, room=room)
             return
@@ -197,7 +200,7 @@ class Intake:
         call = Call(exchange, "inbound", account, extension, shown.number, number, request.max_forwards - 1)
         if trunk.media == "direct" and "session" not in privacy_of(request):  # RFC 3323 4.2: by way of us
             call.direct = True
-        said = claims_of(exchange.stir, request, caller, number, trunk)
+        said = claims_of(exchange.stir, request, caller, number, trunk) if exchange.stir else None
         leg = self._take(incoming, call, PSTN, trunk.name, trunk)
         if leg is None:
             return

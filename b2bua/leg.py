@@ -35,6 +35,7 @@ ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 NORMAL = "Q.850;cause=16"
 _LONGEST_REASON = 200
 _NOBODY: frozenset[str] = frozenset()  # one for all: each empty one is 216 bytes
+_NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 
 class Watcher(Protocol):
@@ -57,8 +58,8 @@ class Leg(LegSound):
     """
 
     __slots__ = (
-        "__weakref__", "_watcher", "answered_at", "description", "direction", "from_", "invited_at", "party", "scopes",
-        "status", "to", "usage",
+        "__weakref__", "_watcher", "answered_at", "description", "direction", "from_", "invited_at", "left", "party",
+        "scopes", "status", "to", "usage",
     )  # fmt: skip
 
     extension: Extension | None = None
@@ -79,11 +80,9 @@ class Leg(LegSound):
     """What it costs us; None: that is not known."""
     rang = False
     """It rings, or could be heard already."""
-    left = ""
-    """Why the far end left; empty while it is there or when we hung up."""
     asked_to_offer = False
     """The next ACK brings the answer to an offer of ours."""
-    _early: Mapping[str, bytes] = MappingProxyType({})
+    _early = _NOTHING
     """What each far end behind a forking proxy says before it answers, by its To tag."""
     _heard_tag = ""
 
@@ -100,6 +99,8 @@ class Leg(LegSound):
         self.answered_at: float | None = None
         self.ended_at: float | None = None
         self.status = 0
+        self.left: str = ""
+        """Why the far end left; empty while it is there or when we hung up."""
         self._watcher: Watcher | None = None
         self.scopes: list[Interrupt] = []
         """What of flows counts on it."""
@@ -345,10 +346,8 @@ class Leg(LegSound):
     def joined(self) -> None:
         """It talks: what only led there is let go, since a talk may be long."""
         self._watcher, self.description = None, b""
-        if self.early_tags:
-            self.early_tags = _NOBODY
-        if self._early:
-            self._early = {}
+        if self.rang:
+            self.early_tags, self._early = _NOBODY, _NOTHING
 
     def forget(self) -> None:
         """The call is over for long."""

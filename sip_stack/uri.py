@@ -50,8 +50,9 @@ class Uri(NamedTuple):
         A local number with a global context is read as the digits of both; whether they are a number (`+1` and `911`
         are none) its reader must see. In the context of a domain, or none, it is as it is.
         """
-        if self.host and ";" not in self.userinfo:
-            return self.user
+        user = self.userinfo
+        if self.host and ";" not in user:
+            return user if user.isalnum() else _user(user)
         local = self.user
         context = _GLOBAL_CONTEXT.fullmatch(self._context())
         if context is None or not _LOCAL_DIGITS.fullmatch(local):
