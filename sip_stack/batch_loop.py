@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import Context
 from functools import partial
+from itertools import islice
 from typing import TypeVarTuple
 
 __all__ = ["BatchLoop"]
@@ -30,11 +31,10 @@ class BatchLoop(asyncio.SelectorEventLoop):
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
         """As ever; inside a batch, at its end."""
-        ready = self._made_ready
-        if ready is None or len(ready) == _MOST_STEPS:  # somebody goes round in circles: the others have their turn
+        if self._made_ready is None:
             return super().call_soon(callback, *args, context=context)
         handle = asyncio.Handle(callback, args, self, context)
-        ready.append(handle)
+        self._made_ready.append(handle)
         return handle
 
     def call_soon_threadsafe(
@@ -46,15 +46,22 @@ class BatchLoop(asyncio.SelectorEventLoop):
     def batch(self, work: Callable[[], object]) -> None:
         """Do `work`, which never waits, and then everything that it has made ready, and what that makes ready."""
         ready: list[asyncio.Handle] = []
-        self._made_ready, todo = ready, iter(ready)
+        self._made_ready = ready
         try:
             work()
         finally:
-            try:
-                for handle in todo:  # goes on to what is made ready meanwhile
-                    if not handle._cancelled:
-                        handle._run()  # reports what is raised to the loop's exception handler
-            finally:
+            if ready:
+                self._finish(iter(ready))
+            else:
                 self._made_ready = None
-                for handle in todo:  # the interpreter is told to exit
-                    self.call_soon(handle._run)
+
+    def _finish(self, ready: Iterator[asyncio.Handle]) -> None:
+        """`ready` goes on to what is made ready meanwhile."""
+        try:
+            for handle in islice(ready, _MOST_STEPS):
+                if not handle._cancelled:
+                    handle._run()  # reports what is raised to the loop's exception handler
+        finally:
+            self._made_ready = None
+            for handle in ready:  # somebody goes round in circles: the others have their turn
+                self.call_soon(self._finish, iter([handle]))
