@@ -152,7 +152,8 @@ class Call:
 
     def watch_wire(self, call_id: str, lane: int) -> None:
         """Messages of this Call-ID are rows of our ladder."""
-        self.exchange.ladders.wires[call_id] = self, self.ladder, lane
+        ladder = self.ladder
+        self.exchange.ladders.wires[call_id] = ladder.facts, lane, ladder, self
 
     def new_wire(self, lane: int) -> str:
         """A fresh Call-ID whose messages are rows of our ladder."""

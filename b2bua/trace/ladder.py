@@ -56,8 +56,8 @@ class Ladders:
         self.uncounted = min(_UNCOUNTED, self.most)
         self.local = local
         self.now = now
-        self.wires: dict[str, tuple[Call, Ladder, int]] = {}
-        """By Call-ID: its call, and the lane in the ladder of that."""
+        self.wires: dict[str, tuple[list[Any], int, Ladder, Call]] = {}
+        """By Call-ID: the facts of its ladder and its lane there, the ladder, and the call."""
         self._plain: OrderedDict[Ladder, None] = OrderedDict()
         self._others: OrderedDict[Ladder, None] = OrderedDict()
         self._most_plain = limits.plain
@@ -68,8 +68,7 @@ class Ladders:
         """Every message on the wire."""
         wire = self.wires.get(call_id)
         if wire is not None:
-            _, ladder, lane = wire
-            facts = ladder.facts
+            facts, lane, ladder, _ = wire
             facts += (self.now(), lane, received, data, hop)
             if len(facts) > ladder.counted or len(data) > _LONG:
                 ladder.count()

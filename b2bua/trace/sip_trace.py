@@ -14,7 +14,6 @@ from b2bua.trace.masking import masked
 from sip_stack.hop import Hop
 
 if TYPE_CHECKING:
-    from b2bua.call import Call
     from b2bua.exchange import Exchange
 
 __all__ = ["Filter", "Seen", "SipTrace"]
@@ -137,7 +136,7 @@ class SipTrace:
         wire = self._exchange.ladders.wires.get(call_id)
         if wire is None:
             return self._calls.get(call_id)
-        call: Call = wire[0]
+        *_, call = wire
         found = self._calls[call_id] = CallOfWire(call.id, (call.from_, call.to))
         if len(self._calls) > _REMEMBERED:
             self._calls.popitem(last=False)

@@ -35,7 +35,7 @@ class Wired(Ladder):
 
     def sip(self, at: float, lane: int, received: bool, data: bytes, hop: Hop) -> None:
         call_id, self.kept.at = f"{id(self)} {lane}", at
-        self.kept.wires[call_id] = None, self, lane  # type: ignore[assignment]
+        self.kept.wires[call_id] = self.facts, lane, self, None  # type: ignore[assignment]
         self.kept.tap(received, data, hop, call_id)
 
 
