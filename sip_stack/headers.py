@@ -73,12 +73,14 @@ def read_line(line: str) -> tuple[str, tuple[str]]:
     """The canonical name of a header line, and its one raw value.  Raises: BadMessage."""
     written, colon, value = line.partition(": ")
     name = _known_name(written)
-    if name is None or not colon:
+    if name is None or not colon or not line.isprintable():
         name, value = _rarer_line(line)
     return name, (value.strip(" \t"),)
 
 
 def _rarer_line(line: str) -> tuple[str, str]:
+    if "\r" in line or "\n" in line:
+        raise BadMessage("CR and LF must come together")
     written, colon, value = line.partition(":")
     written = written.rstrip(" \t")
     if not colon or not is_token(written):

@@ -120,7 +120,7 @@ class Request(Message):
 
     def __init__(self, method: str, uri: Uri | str, fields: Fields, body: bytes = b"", raw: bytes = b"") -> None:
         self.method = method
-        self.uri_text = uri if isinstance(uri, str) else str(uri)
+        self.uri_text = str(uri)
         self.fields = fields
         self.body = body
         self.raw = raw
@@ -279,8 +279,7 @@ def parse(data: bytes) -> Request | Response | None:
         message.cseq = parse_cseq(fields["CSeq"][0])
         if isinstance(message, Request):
             message.via = top_via(fields["Via"][0])
-        plain = len(fields) == len(lines) == len(head.splitlines()) - 1  # each header once, CR and LF together
-        if plain and gap and fields["Content-Length"] == (str(len(body)),):
+        if gap and len(fields) == len(lines) and fields["Content-Length"] == (str(len(body)),):
             return message  # nearly all there are
     except (BadMessage, KeyError):
         pass
@@ -294,8 +293,6 @@ def _parse_rarer(data: bytes) -> Request | Response | None:
     text = _FOLD.sub(" ", head.decode("utf-8", "surrogateescape"))  # 7.3.1
     start, *lines = text.split("\r\n")
     fields, defect = _read_lines(lines)
-    if text.count("\r") != len(lines) or text.count("\n") != len(lines):
-        defect = BadMessage("CR and LF must come together")
     try:
         make = _start_line(start)
     except BadMessage as error:
@@ -328,6 +325,8 @@ def _read_lines(lines: list[str]) -> tuple[Fields, BadMessage | None]:
 @remembered
 def _start_line(line: str) -> Callable[[Fields, bytes, bytes], Request | Response]:
     """What makes the message of its fields, its body and the bytes it came as.  Raises: BadMessage."""
+    if "\r" in line or "\n" in line:
+        raise BadMessage("CR and LF must come together")
     first, _, rest = line.partition(" ")
     if line[:4].upper() == "SIP/":
         return partial(Response, *_status(first, rest))
