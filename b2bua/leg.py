@@ -299,6 +299,8 @@ class Leg(LegSound):
 
         `cause` is the Reason (RFC 3326), `extra` are header fields of a refusal.
         """
+        if self.ended_at is not None and self.answered_at is not None:
+            return  # they have heard, or said, the last word
         usage = self.usage
         if isinstance(usage, OutgoingInvite):
             usage.cancel(cause)
