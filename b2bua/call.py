@@ -376,9 +376,10 @@ class Call:
         if self.purse is None and self.on_outcome is None:
             self.charged = FREE
             row, legs = records(self, ended, [])
-            self.database.post(journal.INSERT_CALL, journal.rows([row]))
+            post = self.database.post
+            post(journal.INSERT_CALL, journal.rows([row]))
             if legs:
-                self.database.post(journal.INSERT_LEG, journal.rows(legs))
+                post(journal.INSERT_LEG, journal.rows(legs))
             return
 
         def job(conn: Connection) -> Micros:

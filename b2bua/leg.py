@@ -278,7 +278,7 @@ class Leg(LegSound):
 
     def on_cancel(self) -> None:
         self.status = 487
-        self._gone("cancelled")
+        self.on_gone("cancelled")
 
     # Leaving
 
@@ -318,9 +318,6 @@ class Leg(LegSound):
         return reason if reason.isprintable() and len(reason) <= _LONGEST_REASON else ""
 
     def on_gone(self, why: str) -> None:
-        self._gone(why)
-
-    def _gone(self, why: str) -> None:
         if self.left or self.ended_at is not None:
             return
         self.left = why
