@@ -6,7 +6,7 @@ from abc import abstractmethod
 from typing import ClassVar
 
 from sip_stack.again import read_back
-from sip_stack.hop import Hop
+from sip_stack.hop import RELIABLE, Hop
 from sip_stack.message import Fields, Request, Response
 from sip_stack.transaction import (
     ACCEPTED,
@@ -60,8 +60,16 @@ class Client(Transaction):
             self._widen()
         shell = self._shell
         shell.send(self._data, self.hop, self.call_id)
-        self._repeat_from_t1(self.again)
-        shell.arm(self, self.too_late, shell.timers.t64)
+        if self.hop.transport in RELIABLE:
+            shell.arm(self, self.too_late, shell.timers.t64)
+        else:
+            self._repeat_from_t1("T1")
+
+    def _repeat_first(self, cap: float) -> None:
+        """T1 has passed: only who is silent by now, and few are, is worth a timer that gives up."""
+        timers = self._shell.timers
+        self._shell.arm(self, self.too_late, timers.t64 - timers.t1)
+        self._repeat(self.again, cap)
 
     def _widen(self) -> None:
         """18.1.1: a request that is big MUST be sent by TCP."""
@@ -154,9 +162,12 @@ class InviteClient(Client):
         self._shell.arm(self, "cancel", self._shell.timers.t64)
 
     def fire(self, timer: str) -> None:
-        """A repeats, B gives up, D and M end."""
+        """A repeats, at first as T1, B gives up, D and M end."""
         state = self.state
-        if timer == "A":
+        if timer == "T1":
+            if state == CALLING:
+                self._repeat_first(float("inf"))
+        elif timer == "A":
             if state == CALLING:
                 self._repeat("A", float("inf"))
         elif timer == "B":
@@ -217,9 +228,11 @@ class NonInviteClient(Client):
         self._tell_last(response)
 
     def fire(self, timer: str) -> None:
-        """E repeats, F gives up, K ends."""
+        """E repeats, at first as T1, F gives up, K ends."""
         if self.state in (TRYING, PROCEEDING):
-            if timer == "E":
+            if timer == "T1":
+                self._repeat_first(self._shell.timers.t2)
+            elif timer == "E":
                 self._repeat("E", self._shell.timers.t2)
             elif timer == "F":
                 self._give_up()

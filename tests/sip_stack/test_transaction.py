@@ -135,9 +135,17 @@ def calling(world: World | None = None) -> InviteClient:
     return machine
 
 
-def test_17_1_1_2_calling_sends_and_arms_a_and_b() -> None:
+def test_17_1_1_2_calling_sends_and_repeats_after_t1_and_from_then_on_gives_up_64_t1_after_it_began() -> None:
     machine = invite_client(World())
-    assert does(machine, machine.start) == [Send(SENT), Arm("A", 0.5), Arm("B", 32.0)]
+    assert does(machine, machine.start) == [Send(SENT), Arm("T1", 0.5)]
+    assert fires(machine, "T1") == [Arm("B", 31.5), Send(SENT), Arm("A", 1.0)]
+
+
+def test_17_1_1_2_who_has_said_something_in_t1_is_not_timed() -> None:
+    machine = invite_client(World())
+    machine.start()
+    gets(machine, 100)
+    assert fires(machine, "T1") == []
 
 
 def test_17_1_1_2_over_tcp_there_is_no_timer_a() -> None:
@@ -264,11 +272,17 @@ def trying(world: World | None = None) -> NonInviteClient:
 
 
 @pytest.mark.parametrize(("hop", "did"), [
-    (UDP, [Send(SENT_BYE), Arm("E", 0.5), Arm("F", 32.0)]), (TCP, [Send(SENT_BYE), Arm("F", 32.0)]),
+    (UDP, [Send(SENT_BYE), Arm("T1", 0.5)]), (TCP, [Send(SENT_BYE), Arm("F", 32.0)]),
 ])  # fmt: skip
 def test_17_1_2_2_trying_sends_and_arms(hop: Hop, did: list[Did]) -> None:
     machine = bye_client(World(hop))
     assert does(machine, machine.start) == did
+
+
+def test_17_1_2_2_without_a_final_response_in_t1_it_is_repeated_and_given_up_64_t1_after_it_began() -> None:
+    machine = trying()
+    gets(machine, 100)
+    assert fires(machine, "T1") == [Arm("F", 31.5), Send(SENT_BYE), Arm("E", 4.0)]
 
 
 def test_17_1_2_2_timer_e_doubles_up_to_t2() -> None:
@@ -516,7 +530,8 @@ def test_17_1_1_1_all_timers_follow_from_t1_t2_and_t4(
     timers: TimerSettings, b: float, d: float, h: float, k: float
 ) -> None:
     invite, bye = invite_client(World(timers=timers)), trying(World(timers=timers))
-    assert does(invite, invite.start)[1:] == [Arm("A", timers.t1), Arm("B", b)]
+    assert does(invite, invite.start)[1:] == [Arm("T1", timers.t1)]
+    assert fires(invite, "T1")[0] == Arm("B", b - timers.t1)
     assert Arm("D", d) in gets(invite, 486)
     assert gets(bye, 200)[0] == Arm("K", k)
     server = InviteServer(World(timers=timers), UDP, "key", INVITE, UDP, "tag")
