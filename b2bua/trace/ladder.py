@@ -74,7 +74,7 @@ class Ladders:
                 ladder.count()
 
     def keep(self, ladder: Ladder) -> None:
-        """Of a call that begins."""
+        """From its begin, or of what is no plain call from its first message: others were no calls yet."""
         if not ladder.plain:
             self._others[ladder] = None
             return
@@ -116,7 +116,8 @@ class Ladder:
         self._over = self._short = False
         self.size = 0
         """Bytes of whole messages, as far as counted."""
-        ladders.keep(self)
+        if plain:
+            ladders.keep(self)
 
     def shorten(self) -> None:
         """Keep only the first line of messages from here on, and of those that came."""
@@ -136,6 +137,8 @@ class Ladder:
             before, self.size = self.size, sum(map(len, facts[_SAID::_WIDTH]))
             self.counted = min(len(facts) + _UNCOUNTED, most) if self.plain else 0
             everyone.bytes += self.size - before
+            if not before:
+                everyone.keep(self)
             if everyone.bytes > everyone.most_bytes:
                 everyone.shrink()
         self._wake()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 
 from b2bua.trace.ladder import EXTENSION, PSTN, RINGBACK, Ladder, LadderLimits, Ladders
@@ -27,7 +29,7 @@ class Kept(Ladders):
 class Wired(Ladder):
     """One with a Call-ID for each lane."""
 
-    __slots__ = ("kept",)
+    __slots__ = ("__weakref__", "kept")
 
     def __init__(self, kept: Kept, start: float, *, plain: bool) -> None:
         super().__init__(kept, start, plain=plain)
@@ -121,6 +123,13 @@ def test_short_messages_are_counted_by_and_by() -> None:
     assert (first.size, 580_000 < second.size <= kept.bytes <= 1 << 20) == (0, True)
     assert shown(first)[-1] == ("INVITE", "INVITE sip:b@h SIP/2.0")
     assert shown(second)[-1] == ("INVITE", f"{INVITE.decode()}{'x' * 2000}")
+
+
+def test_what_became_no_call_is_not_kept() -> None:
+    kept = Kept(LadderLimits(plain=1))
+    refused = [weakref.ref(kept.new(plain=plain)) for plain in (False, True)]
+    assert kept.new() is not None
+    assert [ladder() for ladder in refused] == [None, None]
 
 
 def test_without_messages_there_is_no_ladder() -> None:
