@@ -181,26 +181,26 @@ class Leg(LegSound):
         return True
 
     def on_answer(self, response: Response) -> None:
-        self.status = response.status
-        self.description = response.body
-        try:
-            self._hears_answer(response)
-        except PeerError as error:  # nobody can talk: for us, and for the bill, it has not answered
-            self.hangup(cause=f"SIP;cause=488;text={quote(error.reason[:60])}")
-            if self._watcher:
-                self._watcher.refused(self, 488)
-            return
+        self.status, self.description = response.status, response.body
+        if self.audio is not None:
+            try:
+                self._hears_answer(self.audio, response)
+            except PeerError as error:  # nobody can talk: for us, and for the bill, it has not answered
+                self.hangup(cause=f"SIP;cause=488;text={quote(error.reason[:60])}")
+                if self._watcher:
+                    self._watcher.refused(self, 488)
+                return
         if self._watcher and not self._watcher.answered(self):
             self.hangup(cause=ELSEWHERE)
             return
         self.answered_at = self.call.now()
 
-    def _hears_answer(self, response: Response) -> None:
+    def _hears_answer(self, audio: Audio, response: Response) -> None:
         """Its description is in the 2xx, or came before it.  Raises: PeerError."""
         tag = response.to.tag
         body = response.body or self._early.get(tag, b"")
-        if self.audio and (response.body or tag != self._heard_tag):
-            self.audio.take_answer(body, self.signals_from)
+        if response.body or tag != self._heard_tag:
+            audio.take_answer(body, self.signals_from)
 
     def hears_offer(self, tag: str) -> None:
         """An offer of this far end was taken while it rings: it is the one to be heard, and has described itself."""
