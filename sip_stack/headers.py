@@ -122,13 +122,16 @@ _VIA = re.compile(
 
 def top_via(text: str) -> Via:
     """The first of the Via values of one line.  Raises: BadMessage."""
-    before, found, after = text.partition(";branch=")
+    before, _, after = text.partition(";branch=")
     branch, more, rest = after.partition(";")
-    if not found or '"' in text or "," in text or not is_token(branch):
-        return parse_via(comma_list(text)[0])
-    transport, host, port, params, _ = parse_via(before)  # all but the branch comes again with each message
-    behind = parse_params(f";{rest}") if more else ()
-    return Via(transport, host, port, (*params, ("branch", branch), *behind), branch)
+    if is_token(branch):
+        try:
+            transport, host, port, params, _ = parse_via(before)  # all but the branch comes again with each message
+            behind = parse_params(f";{rest}") if more else ()
+            return Via(transport, host, port, (*params, ("branch", branch), *behind), branch)
+        except BadMessage:  # a quoted text was cut in two, or there are several values
+            pass
+    return parse_via(comma_list(text)[0])
 
 
 @remembered

@@ -152,8 +152,6 @@ class Request(Message):
             raise BadMessage(f"{missing.args[0]} is missing") from None
         if self.cseq.method != self.method:
             raise BadMessage("CSeq method differs from the request line")  # 8.1.1.5
-        if parse_uri(self.uri_text).headers:
-            raise BadMessage("headers are not allowed in the Request-URI")  # 19.1.1
         if "Max-Forwards" in fields:
             _hops(fields["Max-Forwards"][0])
         vias = fields["Via"]
@@ -335,6 +333,8 @@ def _start_line(line: str) -> Callable[[Fields, bytes, bytes], Request | Respons
         raise BadMessage(f"SIP version {version[:20]} is not supported", status=505)
     if version.upper() != "SIP/2.0" or not _is_plain(uri) or not is_token(first):
         raise BadMessage("malformed request line")
+    if parse_uri(uri).headers:
+        raise BadMessage("headers are not allowed in the Request-URI")  # 19.1.1
     return partial(Request, first, uri)
 
 
