@@ -377,9 +377,9 @@ class Call:
             self.charged = FREE
             row, legs = records(self, ended, [])
             post = self.database.post
-            post(journal.INSERT_CALL, journal.rows([row]))
+            post(journal.INSERT_CALL, journal.kept([row]))
             if legs:
-                post(journal.INSERT_LEG, journal.rows(legs))
+                post(journal.INSERT_LEG, journal.kept(legs))
             return
 
         def job(conn: Connection) -> Micros:

@@ -17,11 +17,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
+from msgspec import Struct
 from sqlalchemy import Connection, Dialect, Engine, Insert, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -33,7 +34,8 @@ __all__ = ["Database", "Job", "connect", "migrate", "transact"]
 
 T = TypeVar("T")
 Job = Callable[[Connection], T]
-Row = Mapping[str, Any]
+Row = Mapping[str, Any] | Struct
+"""Values by the names of columns: a mapping, or a record with such fields."""
 Posted = tuple[Insert, Sequence[Row]]
 Outcome = tuple["asyncio.Future[Any]", Any, Exception | None]
 
@@ -261,7 +263,7 @@ def _grouped(posted: Iterable[Posted]) -> Iterable[tuple[Insert, list[Row]]]:
 
 def _insert(connection: Connection, insert: Insert, rows: Sequence[Row]) -> None:
     """Insert many; when one is refused, insert the others one by one and log the loss."""
-    statement, values = _compiled(insert, connection.dialect, tuple(rows[0]))
+    statement, values = _compiled(insert, connection.dialect, *_shape(rows[0]))
     try:
         with connection.begin_nested():
             connection.exec_driver_sql(statement, [values(row) for row in rows])
@@ -273,14 +275,19 @@ def _insert(connection: Connection, insert: Insert, rows: Sequence[Row]) -> None
             _insert(connection, insert, [row])
 
 
+def _shape(row: Row) -> tuple[tuple[str, ...], Any]:
+    """The names in a row, and what makes a reader of some of them."""
+    return (row.__struct_fields__, attrgetter) if isinstance(row, Struct) else (tuple(row), itemgetter)
+
+
 @lru_cache(16)
-def _compiled(insert: Insert, dialect: Dialect, keys: tuple[str, ...]) -> tuple[str, Callable[[Row], Any]]:
+def _compiled(insert: Insert, dialect: Dialect, keys: tuple[str, ...], read: Any) -> tuple[str, Callable[[Row], Any]]:
     """The text of a statement and its values of a row: half the cost of a row was to find that out again."""
     compiled = insert.compile(dialect=dialect, column_keys=list(keys))
     assert isinstance(compiled, SQLCompiler)
     assert compiled.positiontup is not None
-    assert len(compiled.positiontup) > 1  # of a single name, itemgetter would give no tuple
-    return compiled.string, itemgetter(*compiled.positiontup)
+    assert len(compiled.positiontup) > 1  # of a single name, a reader would give no tuple
+    return compiled.string, read(*compiled.positiontup)
 
 
 def _answer(outcomes: Sequence[Outcome]) -> None:

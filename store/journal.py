@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import attrgetter
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, TypeVar, get_type_hints
 
 import msgspec
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, insert, or_, select, true, update
 
 from store.errors import StoreError
@@ -23,7 +23,7 @@ __all__ = [
     "RINGING", "SCHEDULED", "WAITING", "CallRecord", "LegRecord", "RequestKind", "RequestRecord", "calls_of",
     "close_open_requests", "close_request", "count_triggers", "dial_waiting", "ends_of", "find_call", "find_ladder",
     "legs_of", "open_request", "open_requests", "read_ladder", "recent_calls", "recent_requests", "record_crash",
-    "request_of", "requests_of", "row", "rows", "serve_request", "spent_since", "total", "wait_again",
+    "request_of", "requests_of", "row", "serve_request", "spent_since", "total", "wait_again",
     "waiting_requests", "write_call", "write_ladder", "write_more",
 ]
 
@@ -43,7 +43,6 @@ OVERLOADED = "overloaded"
 LADDERS = 10_000
 """Most ladders kept."""
 
-Row = dict[str, Any]
 RequestKind = Literal["callnow", "callback", "code", "calls"]
 """`calls`: whatever was turned away."""
 
@@ -126,39 +125,35 @@ class LegRecord(msgspec.Struct, frozen=True):
     buy: Micros | None = None
 
 
+R = TypeVar("R", bound=CallRecord | LegRecord)
+
+
 def _texts(kind: type[Any]) -> Callable[[Any], tuple[str, ...]]:
     """How to get all the values of a record that are text."""
     return attrgetter(*[name for name, what in get_type_hints(kind).items() if what is str])
 
 
-def _request_row(record: RequestRecord) -> Row:
-    return {name: getattr(record, name) for name in RequestRecord.__slots__}
-
-
-_READ: dict[type[Any], tuple[Callable[[Any], Row], Callable[[Any], tuple[str, ...]]]] = {
-    RequestRecord: (_request_row, _texts(RequestRecord)),
-    CallRecord: (asdict, _texts(CallRecord)),
-    LegRecord: (asdict, _texts(LegRecord)),
+_TEXTS: dict[type[Any], Callable[[Any], tuple[str, ...]]] = {
+    kind: _texts(kind) for kind in (CallRecord, LegRecord)
 }
-"""How a record of each kind is read: as a row, and all its values that are text."""
 INSERT_REQUEST, INSERT_CALL, INSERT_LEG = insert(requests), insert(calls), insert(call_legs)
 _OPEN = requests.c.reason.in_(("", RINGING))
 _WAITING = requests.c.reason.in_(WAITING)
 
 
-def row(record: RequestRecord | CallRecord | LegRecord) -> Row:
-    """A record as Database.post takes it, with the INSERT_ statement of its kind."""
-    return rows([record])[0]
+def row(record: RequestRecord | CallRecord | LegRecord) -> dict[str, Any]:
+    """A record as a statement takes it, the INSERT_ one of its kind above all."""
+    if isinstance(record, RequestRecord):
+        return {name: storable(getattr(record, name)) for name in RequestRecord.__slots__}
+    return asdict(kept([record])[0])
 
 
-def rows(records: Sequence[RequestRecord | CallRecord | LegRecord]) -> list[Row]:
-    """The same for some of one kind."""
-    as_row, texts = _READ[type(records[0])]
-    text = "".join(chain.from_iterable(map(texts, records)))
-    found = [*map(as_row, records)]
+def kept(records: Sequence[R]) -> Sequence[R]:
+    """Records of one kind as Database.post takes them, with the INSERT_ statement of their kind."""
+    text = "".join(chain.from_iterable(map(_TEXTS[type(records[0])], records)))
     if storable(text) is text:  # nearly always: one look for all
-        return found
-    return [{name: storable(value) for name, value in each.items()} for each in found]
+        return records
+    return [replace(each, **{name: storable(value) for name, value in asdict(each).items()}) for each in records]
 
 
 def total(amounts: Iterable[Micros | None]) -> Micros | None:
@@ -252,7 +247,7 @@ def write_call(conn: Connection, call: CallRecord, legs: Sequence[LegRecord]) ->
     """Write a call with its legs: in the transaction that settles it, so that money and record are kept together."""
     conn.execute(INSERT_CALL, row(call))
     if legs:
-        conn.execute(INSERT_LEG, rows(legs))
+        conn.execute(INSERT_LEG, [row(leg) for leg in legs])
 
 
 def record_crash(conn: Connection, call: CallRecord, legs: Sequence[LegRecord], *, known: bool) -> None:
@@ -264,7 +259,7 @@ def record_crash(conn: Connection, call: CallRecord, legs: Sequence[LegRecord], 
         cost=calls.c.cost + call.cost, talk_ms=calls.c.talk_ms + call.talk_ms,
         buy=calls.c.buy if call.buy is None else func.coalesce(calls.c.buy, 0) + call.buy,
     ))
-    conn.execute(INSERT_LEG, rows(legs))
+    conn.execute(INSERT_LEG, [row(leg) for leg in legs])
     return None
 
 

@@ -20,6 +20,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from msgspec import Struct, structs
 from sqlalchemy import Connection, Engine, Insert, event
 
 from b2bua.audio import Audio
@@ -117,7 +118,7 @@ class InlineDatabase:
             with self.engine.begin() as conn:
                 result = job(conn)
                 for insert, rows in self._posted:
-                    conn.execute(insert, rows)
+                    conn.execute(insert, [structs.asdict(row) if isinstance(row, Struct) else row for row in rows])
             self._posted.clear()
         except Exception as error:
             if not answer.done():
