@@ -44,8 +44,7 @@ class OutgoingInvite(Usage):
     """A far end we invite."""
 
     __slots__ = (
-        "_cancelled", "_client", "_early", "_local", "_offerless", "_ringing", "_sent", "_seq", "_target", "_tries",
-        "reason",
+        "_client", "_early", "_given_up", "_local", "_offerless", "_ringing", "_sent", "_seq", "_target", "_tries",
     )  # fmt: skip
 
     _client: Client
@@ -82,14 +81,14 @@ class OutgoingInvite(Usage):
         )  # fmt: skip
         self.owner = owner
         self.nat = nat
-        self.reason = ""
         self.described = body
         self._offerless = not body
         self._target = target
         self._local = f"{from_};tag={self.local_tag}"
         self._seq = 1
         self._tries = 1
-        self._cancelled = False
+        self._given_up: str | None = None
+        """The Reason of our CANCEL, empty without one."""
         self._ringing = False
         self._early: dict[str, Response | Branch] = {}
         """Each far end that is heard before one answers, by its tag: its last provisional, or its early dialog."""
@@ -110,10 +109,9 @@ class OutgoingInvite(Usage):
 
     def cancel(self, reason: str = "") -> None:
         """Give the INVITE up: at once where it already rings, else with the first response (9.1)."""
-        if self._cancelled or self.dialog is not None or self.over:
+        if self._given_up is not None or self.dialog is not None or self.over:
             return
-        self._cancelled = True
-        self.reason = reason
+        self._given_up = reason
         if self._ringing:
             self._send_cancel()
 
@@ -123,15 +121,15 @@ class OutgoingInvite(Usage):
         invite = read_back(client.sent)
         fields: Fields = {name: invite.fields[name] for name in _CANCEL_FIELDS if name in invite.fields}
         fields["CSeq"] = [f"{self._seq} CANCEL"]
-        if self.reason:
-            fields["Reason"] = [self.reason]
+        if self._given_up:
+            fields["Reason"] = [self._given_up]
         self.core.request(Request("CANCEL", invite.uri_text, fields), client.hop, lambda _: None)  # 9.1: as it
         client.cancelled()
 
     def _on_response(self, response: Response | None) -> None:
         self.hop = self._client.hop  # what was too big for UDP has made a connection: the dialog goes on by that
         if response is None:
-            self._refused(487 if self._cancelled else 408, None)
+            self._refused(408 if self._given_up is None else 487, None)
         elif response.status < 200:
             self._on_provisional(response)
         elif response.status < 300:
@@ -141,7 +139,7 @@ class OutgoingInvite(Usage):
 
     def _on_provisional(self, response: Response) -> None:
         first, self._ringing = not self._ringing, True
-        if self._cancelled:
+        if self._given_up is not None:
             if first:
                 self._send_cancel()
         elif response.status > 100:
@@ -201,7 +199,7 @@ class OutgoingInvite(Usage):
 
     def _on_failure(self, response: Response) -> None:
         again = None
-        if self._cancelled:
+        if self._given_up is not None:
             self._refused(487, response)
             return
         if response.status in (401, 407):
@@ -255,7 +253,7 @@ class OutgoingInvite(Usage):
         self._client.on_response = acks.again
         del self._client, self._early, self._sent  # a call may be long
         self._acknowledge_or_owe(acks, offered=answered or not self._offerless, response=response)
-        if self._cancelled:  # the 200 crossed our CANCEL
+        if self._given_up is not None:  # the 200 crossed our CANCEL
             self.bye()
             self.owner.on_refused(487, None)
             return
