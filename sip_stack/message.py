@@ -273,11 +273,15 @@ def parse(data: bytes) -> Request | Response | None:
     start, *lines = head.decode("utf-8", "surrogateescape").split("\r\n")
     try:
         fields: Fields = dict(map(read_line, lines))  # a line that came before costs no step of Python
+        if len(fields) != len(lines):
+            fields, twice = _together(map(read_line, lines))
+            if twice is not None:
+                raise twice
         message = _start_line(start)(fields, body, data)
         message.cseq = parse_cseq(fields["CSeq"][0])
         if isinstance(message, Request):
             message.via = top_via(fields["Via"][0])
-        if gap and len(fields) == len(lines) and fields["Content-Length"] == (str(len(body)),):
+        if gap and fields["Content-Length"] == (str(len(body)),):
             return message  # nearly all there are
     except (BadMessage, KeyError):
         pass
@@ -285,12 +289,19 @@ def parse(data: bytes) -> Request | Response | None:
 
 
 def _parse_rarer(data: bytes) -> Request | Response | None:
-    """What is repeated, folded, cut off or broken: each fault is noted, the rest is read all the same."""
+    """What is folded, cut off or broken: each fault is noted, the rest is read all the same."""
     data = data.lstrip(b"\r\n")  # 7.5: a CRLF before the start line is ignored
     head, gap, body = data.partition(b"\r\n\r\n")
     text = _FOLD.sub(" ", head.decode("utf-8", "surrogateescape"))  # 7.3.1
     start, *lines = text.split("\r\n")
-    fields, defect = _read_lines(lines)
+    read, broken = [], None
+    for line in filter(None, lines):
+        try:
+            read.append(read_line(line))
+        except BadMessage as error:
+            broken = error
+    fields, twice = _together(read)
+    defect = broken or twice
     try:
         make = _start_line(start)
     except BadMessage as error:
@@ -305,18 +316,17 @@ def _parse_rarer(data: bytes) -> Request | Response | None:
     return message if defect is None or "Via" in fields else None
 
 
-def _read_lines(lines: list[str]) -> tuple[Fields, BadMessage | None]:
+def _together(read: Iterable[tuple[str, tuple[str]]]) -> tuple[Fields, BadMessage | None]:
+    """The values of headers that come in several lines, and what is wrong with that."""
     fields: Fields = {}
     defect = None
-    for line in filter(None, lines):
-        try:
-            name, values = read_line(line)
-        except BadMessage as error:
-            defect = error
+    for name, values in read:
+        if name not in fields:
+            fields[name] = values
             continue
-        if name in fields and name in _SINGLE:
+        fields[name] = (*fields[name], *values)
+        if name in _SINGLE:
             defect = BadMessage(f"{name} must appear once")
-        fields[name] = (*fields.get(name, ()), *values)
     return fields, defect
 
 
