@@ -28,21 +28,30 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _SPLIT = re.compile(r"\"(?:[^\"\\]|\\.?)*+(?:\"|\Z)|<[^>]*+(?:>|\Z)|,", re.DOTALL)
 _is_plain = re.compile(r"[A-Za-z0-9\-.!%*_+`'~\[\]:]+").fullmatch
-_MOST_KNOWN, _LONGEST_KNOWN = 4096, 160
+_MOST_KNOWN, _LONGEST_KNOWN = 1024, 160
 
 
 class _Memory(dict[str, T]):
-    """What was read of texts; what is there is found without a step of Python."""
+    """What was read of texts; what is there is found without a step of Python.
+
+    Two generations: what comes again moves over to the new one, what came once is gone with the old.
+    """
 
     def __init__(self, read: Callable[[str], T]) -> None:
         self._read = read
+        self._older: dict[str, T] = {}
 
     def __missing__(self, text: str) -> T:
-        value = self._read(text)
-        if len(text) <= _LONGEST_KNOWN:
-            if len(self) >= _MOST_KNOWN:
-                self.clear()  # those that come again are soon there again
-            self[text] = value
+        if text in self._older:
+            value = self._older.pop(text)
+        else:
+            value = self._read(text)
+            if len(text) > _LONGEST_KNOWN:
+                return value
+        if len(self) >= _MOST_KNOWN:
+            self._older = dict(self)
+            self.clear()
+        self[text] = value
         return value
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sip_stack.errors import BadMessage
-from sip_stack.grammar import comma_list, is_token, param, parse_params, quote, unquote, write_params
+from sip_stack.grammar import comma_list, is_token, param, parse_params, quote, remembered, unquote, write_params
 
 
 @pytest.mark.parametrize(("text", "yes"), [
@@ -105,3 +107,35 @@ def test_hostile_lists_are_read_in_linear_time(text: str) -> None:
     assert comma_list(text)  # quadratic patterns take minutes here and meet the suite's timeout
     with pytest.raises(BadMessage):
         parse_params(";a=" + text + " x")
+
+
+class Value:
+    """Something read, whose end can be seen."""
+
+
+def test_what_comes_again_stays_remembered_among_texts_that_come_once() -> None:
+    reads: list[str] = []
+    read = remembered(lambda text: reads.append(text) or Value())
+    usual = read("usual")
+    for n in range(20_000):
+        read(f"once {n}")
+        assert read("usual") is usual
+    assert reads.count("usual") == 1
+
+
+def test_so_many_texts_are_remembered_and_none_that_is_long() -> None:
+    alive: weakref.WeakSet[Value] = weakref.WeakSet()
+
+    def made(text: str) -> Value:
+        value = Value()
+        alive.add(value)
+        return value
+
+    read = remembered(made)
+    for n in range(20_000):
+        read(f"{n}")
+    assert 1024 <= len(alive) <= 2048
+    before = len(alive)
+    for n in range(100):
+        read(f"{n}" + "x" * 160)
+    assert len(alive) == before
