@@ -319,14 +319,17 @@ def _parse_rarer(data: bytes) -> Request | Response | None:
 def _together(read: Iterable[tuple[str, tuple[str]]]) -> tuple[Fields, BadMessage | None]:
     """The values of headers that come in several lines, and what is wrong with that."""
     fields: Fields = {}
+    more: dict[str, list[str]] = {}
     defect = None
     for name, values in read:
         if name not in fields:
             fields[name] = values
             continue
-        fields[name] = (*fields[name], *values)
+        more.setdefault(name, []).extend(values)
         if name in _SINGLE:
             defect = BadMessage(f"{name} must appear once")
+    for name, values_behind in more.items():
+        fields[name] = (*fields[name], *values_behind)
     return fields, defect
 
 

@@ -163,3 +163,14 @@ def test_a_response_echoes_what_it_must() -> None:
     assert "Timestamp" in answer(invite, 100).fields  # 8.2.6.1
     assert "Record-Route" not in answer(invite, 404).fields
     assert (answer(invite, 200).reason, answer(invite, 299).reason) == ("OK", "Unknown")
+
+
+@pytest.mark.parametrize("line", [
+    pytest.param(b"m:a\r\n", id="one header, very many times"),
+    pytest.param(b"m:a\r\nno header\r\n", id="and broken lines between"),
+])  # fmt: skip
+def test_hostile_repetition_is_read_in_linear_time(line: bytes) -> None:
+    head = b"OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\r\nCSeq: 1 OPTIONS\r\n"
+    message = parse(head + line * 400_000 + b"\r\n")  # quadratic, it takes minutes and meets the suite's timeout
+    assert message is not None
+    assert len(message.fields["Contact"]) == 400_000
