@@ -110,8 +110,8 @@ class Exchange:
         """The newest movement of money that a heartbeat has seen."""
         self.place_of: Callable[[Hop], int] = lambda hop: 0
         """The number of the media engine's place that is for a far end."""
-        self.backlog: Callable[[], int] = lambda: 0
-        """For how many wake-ups more has come than was taken in, 64 messages each."""
+        self.backlog: Callable[[], float] = lambda: 0.0
+        """How full the receive buffer is with messages that wait, 0 to 1."""
         self.certified: Callable[[Hop], frozenset[str]] = lambda hop: frozenset()
         """Whom the certificate of a connection's far end is for."""
         self.page_at: Callable[[Hop], str] = lambda hop: ""

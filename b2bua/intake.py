@@ -45,8 +45,8 @@ log = logging.getLogger(__name__)
 
 _LONGEST_EMERGENCY = 4
 """Digits: a number as short as this may be an emergency, which is never turned away unread."""
-_STRANGERS_WAIT, _ALL_WAIT = 16, 48
-"""A backlog with which strangers, and with which all, are turned away: a thousand messages are a tenth of a second."""
+_STRANGERS_WAIT, _ALL_WAIT = 0.4, 0.75
+"""A backlog with which strangers, and with which all, are turned away: the latter is a tenth of a second of work."""
 _SAID_AGAIN_S = 10.0
 _REMEMBERED = 4096
 
@@ -118,7 +118,7 @@ class Intake:
         else:
             self._from_phone(incoming, self.proven(incoming))
 
-    def _make_room(self, incoming: Incoming, backlog: int) -> None:
+    def _make_room(self, incoming: Incoming, backlog: float) -> None:
         """Some new calls are refused, so that the others come about; strangers' first.  Raises: PeerError 503."""
         exchange, source = self._exchange, incoming.source
         trunk = exchange.directory.trunk_for_source(source.host, source.port)

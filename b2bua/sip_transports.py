@@ -95,7 +95,7 @@ class SipTransports:
         media = media_places(config, udp)
         if len(numbers := {place: number for number, place in enumerate(dict.fromkeys(media.values()))}) > 1:
             exchange.place_of = lambda hop: numbers[media[ways.listening.of(hop).host]]
-        exchange.backlog = lambda: udp.behind
+        exchange.backlog = lambda: udp.waiting
         return ways
 
     def attach(self, core: SipCore) -> None:

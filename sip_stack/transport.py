@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Sequence
+from struct import unpack
 
 from sip_stack.batch_loop import BatchLoop
 from sip_stack.core import Hop, SipCore
@@ -16,6 +17,10 @@ log = logging.getLogger(__name__)
 
 _AT_ONCE = 64
 _BUFFER = 4 << 20
+_FORCED = {socket.SO_RCVBUF: 33, socket.SO_SNDBUF: 32}
+"""Linux' SO_RCVBUFFORCE and SO_SNDBUFFORCE: past net.core.rmem_max and wmem_max, where we may."""
+_SO_MEMINFO = 55
+"""Linux: counters of 32 bits, first how many bytes wait in the receive buffer, then how many may."""
 _MOST_HOPS = 4096
 
 
@@ -43,12 +48,15 @@ class UdpTransport:
             self._socket.close()
             raise
         self._socket.setblocking(False)
-        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-            self._socket.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
+        for option, forced in _FORCED.items():
+            try:
+                self._socket.setsockopt(socket.SOL_SOCKET, forced, _BUFFER)
+            except PermissionError:
+                self._socket.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
         self.host, self.port = self._socket.getsockname()[:2]
         self.dropped = 0
-        self.behind = 0
-        """How many wake-ups in a row have not emptied the socket: more comes than is taken in."""
+        self.waiting = 0.0
+        """How full the receive buffer was, 0 to 1, when the socket was left last: 0 where it was read to its end."""
 
     @property
     def places(self) -> list[tuple[str, int]]:
@@ -102,12 +110,13 @@ class UdpTransport:
             try:
                 data, address = recvfrom(65535)
             except BlockingIOError:
-                self.behind = 0
+                self.waiting = 0.0
                 return
             except OSError:  # ECONNREFUSED of an earlier datagram
                 continue
             receive(data, hops.get(address) or self._hop(address))
-        self.behind += 1
+        waiting, most = unpack("2I", self._socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 8))
+        self.waiting = waiting / most
 
     def _hop(self, address: tuple[str, int]) -> Hop:
         """One value for each far end: transactions keep theirs for 32 s."""
@@ -132,9 +141,9 @@ class UdpGroup:
         return [(each.host, each.port) for each in self._sockets]
 
     @property
-    def behind(self) -> int:
+    def waiting(self) -> float:
         """The most of any."""
-        return max(each.behind for each in self._sockets)
+        return max(each.waiting for each in self._sockets)
 
     def start(self, core: SipCore) -> None:
         """Hand what arrives to `core` from now on."""

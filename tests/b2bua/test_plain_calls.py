@@ -213,20 +213,20 @@ def test_when_more_comes_than_can_be_done_new_calls_are_turned_away_and_the_othe
         called = (await jane.expects_call()).answers()
         await up.told(200)
         stranger = Peer(world, ("198.51.100.66", 5060))
-        for backlog, turned_away in ((15, 401), (16, 503)):
+        for backlog, turned_away in ((0.39, 401), (0.4, 503)):
             world.exchange.backlog = lambda backlog=backlog: backlog  # type: ignore[misc]
             caller = stranger.calls("5555555555", "001*002")
             await caller.left_alone(within_s=1)
             assert caller.statuses == [turned_away]
-        for backlog in (47, 48):
+        for backlog in (0.74, 0.75):
             world.exchange.backlog = lambda backlog=backlog: backlog  # type: ignore[misc]
             by_trunk, by_phone = trunk.calls("5555550000", "5551111111"), john.calls("001*003", "001*002", "secret")
-            if backlog < 48:
+            if backlog < 0.75:
                 (await john.expects_call()).refuses(486)
                 (await jane.expects_call()).refuses(486)
             for caller in (by_trunk, by_phone):
                 await caller.left_alone(within_s=1)
-                assert caller.statuses == [486 if backlog < 48 else 503]
+                assert caller.statuses == [486 if backlog < 0.75 else 503]
         refusal = next(data for *_, data in reversed(world.wire.sent) if data.startswith(b"SIP/2.0 503"))
         assert b"\r\nRetry-After: 2\r\n" in refusal
         emergency = john.calls("911", "001*002", "secret")
@@ -235,7 +235,7 @@ def test_when_more_comes_than_can_be_done_new_calls_are_turned_away_and_the_othe
         assert await john.register("001*002", "secret") == 200
         up.hangs_up()
         await called.left_alone(within_s=1)
-        world.exchange.backlog = lambda: 0
+        world.exchange.backlog = lambda: 0.0
         john.calls("5555555555", "001*002", "secret")
         (await trunk.expects_call()).refuses(486)
         await world.over()

@@ -126,7 +126,7 @@ def test_calls_turned_away_unread_are_counted_by_where_they_came_from() -> None:
     async def scenario(world: World) -> None:
         john, trunk, stranger = Peer(world, PHONE), Peer(world, T1), Peer(world, (STRANGER, 5060))
         assert await john.register("001*002", "secret") == 200
-        world.exchange.backlog = lambda: 48
+        world.exchange.backlog = lambda: 0.75
         for _ in range(3):
             await stranger.calls("5555550000", "5551111111").left_alone(within_s=1)
         for peer in (trunk, john):

@@ -83,27 +83,37 @@ async def test_where_no_socket_is_of_the_family_who_waits_is_told() -> None:
     group.close()
 
 
-async def test_who_gets_more_than_it_can_take_in_is_behind_until_the_socket_is_empty(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_who_gets_more_than_it_can_take_in_knows_how_full_its_buffer_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "_AT_ONCE", 4)
+    monkeypatch.setattr(transport, "_BUFFER", 100_000)
     one, two = open_pair("127.0.0.1")
-    behind: list[int] = []
+    waiting: list[float] = []
 
     class Slow(Ear):
         def receive(self, data: bytes, source: Hop) -> None:
-            behind.append(two.behind)
+            waiting.append(two.waiting)
             super().receive(data, source)
+
+    async def comes(several: int) -> list[float]:
+        waiting.clear()
+        for _ in range(several):
+            one.send(b"x" * 1000, Hop("UDP", "127.0.0.1", two.port))
+        await asyncio.sleep(0)
+        while not waiting or two.waiting:
+            await asyncio.wait_for(ear.heard.get(), 5)
+        return waiting
 
     ear = Slow()
     two.start(ear)  # type: ignore[arg-type]
-    for several in (30, 1):  # the last is alone: the socket was empty before it
-        for _ in range(several):
-            one.send(b"x", Hop("UDP", "127.0.0.1", two.port))
-        async with asyncio.timeout(5):
-            for _ in range(several):
-                await ear.heard.get()
-    assert behind == [n // 4 for n in range(30)] + [0]
+    assert await comes(1) == [0.0]
+    some = await comes(24)
+    assert some[:4] == [0.0] * 4
+    assert 0 < min(some[4:]) <= max(some[4:]) < 0.5
+    many = await comes(1000)
+    assert many[:4] == [0.0] * 4
+    assert 0.9 < max(many) <= 1.1
+    assert len(many) < 500  # the others found no place
+    assert await comes(1) == [0.0]
     one.close()
     two.close()
 
