@@ -123,23 +123,27 @@ def maximum(start: Start, folder: Path, first: int, ceiling: int, *, seconds: in
 
 
 def held_bytes(start: Start, folder: Path, *, calls: int, rate: int) -> float:
-    """Memory each call adds while it is up."""
+    """Memory each call adds while it is up: the later half of them, when what all calls share is there."""
     hold_ms = 1000 * calls // rate + 4000
-    with start(folder) as server:
-        load(server, folder, rate, rate)
-        before = memory_bytes(server.pid)
-        with _uas(folder):
-            held_up = subprocess.Popen(_uac_words(server, folder, rate, calls, hold_ms), cwd=folder,
-                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            limit = time.monotonic() + hold_ms / 1000
-            while int(_last(folder / "uac.csv").get("CurrentCall", 0)) < calls and time.monotonic() < limit:
-                time.sleep(0.1)
-            held = int(_last(folder / "uac.csv").get("CurrentCall", 0))
-            after = memory_bytes(server.pid)
-            held_up.wait(hold_ms / 1000 + 20)
-        if held < calls * 0.9:
-            raise RuntimeError(f"only {held} of {calls} calls were up")
-        return (after - before) / held
+    with start(folder) as server, _uas(folder):
+        held_up = subprocess.Popen(_uac_words(server, folder, rate, calls, hold_ms), cwd=folder,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        ends = time.monotonic() + hold_ms / 1000
+        few, before = _up(server, folder, calls // 2, ends)
+        many, after = _up(server, folder, calls, ends)
+        held_up.wait(hold_ms / 1000 + 20)
+    if many < calls * 0.9:
+        raise RuntimeError(f"only {many} of {calls} calls were up")
+    return (after - before) / (many - few)
+
+
+def _up(server: Server, folder: Path, calls: int, ends: float) -> tuple[int, int]:
+    """How many calls are up and the memory in use, once as many as wanted are, or at the end."""
+    up = 0
+    while up < calls and time.monotonic() < ends:
+        time.sleep(0.1)
+        up = int(_last(folder / "uac.csv").get("CurrentCall", 0))
+    return up, memory_bytes(server.pid)
 
 
 def late_180(start: Start, folder: Path, *, rate: int, calls: int) -> tuple[int, list[float]]:
