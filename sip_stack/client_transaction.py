@@ -23,6 +23,8 @@ __all__ = ["MOST_DATAGRAM", "Client", "InviteClient", "NonInviteClient"]
 
 MOST_DATAGRAM = 1300
 """18.1.1: the most bytes of a request over UDP where the path MTU is unknown."""
+_UNANSWERED = frozenset({CALLING, TRYING, PROCEEDING})
+"""Until a final response is here."""
 
 
 class Client(Transaction):
@@ -58,12 +60,13 @@ class Client(Transaction):
         """Send the request."""
         if len(self._data) > MOST_DATAGRAM and self.hop.transport == "UDP":
             self._widen()
-        shell = self._shell
-        shell.send(self._data, self.hop, self.call_id)
-        if self.hop.transport in RELIABLE:
+        shell, hop = self._shell, self.hop
+        shell.send(self._data, hop, self.call_id)
+        if hop.transport in RELIABLE:
             shell.arm(self, self.too_late, shell.timers.t64)
         else:
-            self._repeat_from_t1("T1")
+            self._interval = t1 = shell.timers.t1
+            shell.arm(self, "T1", t1)
 
     def _repeat_first(self, cap: float) -> None:
         """T1 has passed: only who is silent by now, and few are, is worth a timer that gives up."""
@@ -134,16 +137,16 @@ class InviteClient(Client):
 
     def receive(self, response: Response) -> None:
         state, status = self.state, response.status
-        if state in (CALLING, PROCEEDING):
-            if status >= 300:
-                self._failed(response)
-                return
+        if state in _UNANSWERED:
             if status < 200:
                 self.state = PROCEEDING
-            else:
+            elif status < 300:
                 self.state = ACCEPTED
                 self._data = b""
                 self._shell.arm(self, "M", self._shell.timers.t64)
+            else:
+                self._failed(response)
+                return
             self.on_response(response)
         elif state == ACCEPTED and 200 <= status < 300:
             self.on_response(response)  # RFC 6026 7.2: every repeated 2xx goes up, to be ACKed again
@@ -174,7 +177,7 @@ class InviteClient(Client):
             if state == CALLING:  # 17.1.1.2: only "Calling" times out; a phone may ring for minutes
                 self._give_up()
         elif timer == "cancel":
-            if state in (CALLING, PROCEEDING):
+            if state in _UNANSWERED:
                 self._give_up()
         elif state in (COMPLETED, ACCEPTED):
             self.on_response = _nobody
@@ -186,7 +189,7 @@ class InviteClient(Client):
             self._give_up()
 
     def gone(self) -> None:
-        if self.state in (CALLING, PROCEEDING):
+        if self.state in _UNANSWERED:
             self._give_up()
 
 
@@ -215,7 +218,7 @@ class NonInviteClient(Client):
     again, too_late = "E", "F"
 
     def receive(self, response: Response) -> None:
-        if self.state not in (TRYING, PROCEEDING):
+        if self.state not in _UNANSWERED:
             return
         if response.status < 200:
             self.state = PROCEEDING
@@ -229,7 +232,7 @@ class NonInviteClient(Client):
 
     def fire(self, timer: str) -> None:
         """E repeats, at first as T1, F gives up, K ends."""
-        if self.state in (TRYING, PROCEEDING):
+        if self.state in _UNANSWERED:
             if timer == "T1":
                 self._repeat_first(self._shell.timers.t2)
             elif timer == "E":
@@ -241,5 +244,5 @@ class NonInviteClient(Client):
 
     def lost(self) -> None:
         """17.1.4."""
-        if self.state in (TRYING, PROCEEDING) and not self._falls_back():
+        if self.state in _UNANSWERED and not self._falls_back():
             self._give_up()

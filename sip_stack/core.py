@@ -237,10 +237,10 @@ class SipCore:
             client = self._clients.get((_branch(response.fields["Via"][0]), method))
             if client is None:  # not our Via, or ours in other words
                 client = self._clients.get((response.via.branch, method))
+                if client is None:
+                    return
         except BadMessage:
             return  # a response is never answered
-        if client is None:
-            return
         try:
             client.receive(response)
         except Exception as error:

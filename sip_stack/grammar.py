@@ -12,8 +12,8 @@ from typing import TypeVar
 from sip_stack.errors import BadMessage
 
 __all__ = [
-    "Params", "comma_list", "is_token", "number", "param", "parse_params", "quote", "remembered", "unquote",
-    "write_params",
+    "LONGEST_KNOWN", "MOST_KNOWN", "Params", "comma_list", "is_token", "number", "param", "parse_params", "quote",
+    "remembered", "unquote", "write_params",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _SPLIT = re.compile(r"\"(?:[^\"\\]|\\.?)*+(?:\"|\Z)|<[^>]*+(?:>|\Z)|,", re.DOTALL)
 _is_plain = re.compile(r"[A-Za-z0-9\-.!%*_+`'~\[\]:]+").fullmatch
-_MOST_KNOWN, _LONGEST_KNOWN = 1024, 160
+MOST_KNOWN, LONGEST_KNOWN = 1024, 160
 
 
 class _Memory(dict[str, T]):
@@ -46,9 +46,9 @@ class _Memory(dict[str, T]):
             value = self._older.pop(text)
         else:
             value = self._read(text)
-            if len(text) > _LONGEST_KNOWN:
+            if len(text) > LONGEST_KNOWN:
                 return value
-        if len(self) >= _MOST_KNOWN:
+        if len(self) >= MOST_KNOWN:
             self._older = dict(self)
             self.clear()
         self[text] = value

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from sip_stack.errors import BadMessage
 from sip_stack.grammar import (
+    LONGEST_KNOWN,
+    MOST_KNOWN,
     Params,
     comma_list,
     is_token,
@@ -33,6 +35,7 @@ __all__ = [
     "parse_vias",
     "read_line",
     "top_via",
+    "written",
 ]
 
 _COMPACT = {
@@ -264,6 +267,22 @@ def _address(text: str) -> Uri:
             raise
         scheme, _, rest = text.partition(":")
         return Uri(scheme.lower(), rest, "")
+
+
+class _Written(dict[NameAddr | Uri, str]):
+    """Texts of addresses."""
+
+    def __missing__(self, address: NameAddr | Uri) -> str:
+        text = str(address)
+        if len(text) <= LONGEST_KNOWN:
+            if len(self) >= MOST_KNOWN:
+                self.clear()
+            self[address] = text
+        return text
+
+
+written = _Written().__getitem__
+"""`str` of an address that comes again and again: the same phones, numbers and callers."""
 
 
 class CSeq(NamedTuple):

@@ -32,6 +32,7 @@ class IncomingInvite(Usage):
         super().__init__(core, source, request.call_id, tag, options=options, secure=request.uri.scheme == "sips")
         self.incoming = incoming
         self.dialog = dialog
+        self.described = b""
         # RFC 5626 4.3: `ob` in a Contact asks that requests come by the flow of this one
         self.nat = bare(request.via.host) != source.host or param(dialog.remote_target.params, "ob") == ""
         self.far_allows = request.fields.get("Allow", ())

@@ -20,9 +20,10 @@ _ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 
 def next_hop(dialog: Dialog, hop: Hop, *, nat: bool) -> Hop:
     """Where the next request of a dialog goes that began through `hop`."""
-    if nat and not dialog.route_set:
+    routes = dialog.route_set
+    if nat and not routes:
         return hop
-    uri = dialog.next_hop
+    uri = routes[0].uri if routes else dialog.remote_target  # 12.2.1.1
     if uri.host == hop.host and uri.port == hop.port:
         return hop
     host, port = bare(uri.host), uri.port or default_port(hop.transport)

@@ -60,10 +60,11 @@ class Ourselves:
 
     def new_via(self, hop: Hop, branch: str) -> str:
         """A Via with rport (RFC 3581 3)."""
-        alias = ";alias" if hop.transport == "TLS" and hop.line else ""  # RFC 5923 5: it may come back by the same
         if self._several is None:
-            return f"{self._via[hop.transport]}{branch};rport{alias}"
-        return f"SIP/2.0/{hop.transport} {self.sent_by(hop)};branch={branch};rport{alias}"
+            via = f"{self._via[hop.transport]}{branch};rport"
+        else:
+            via = f"SIP/2.0/{hop.transport} {self.sent_by(hop)};branch={branch};rport"
+        return f"{via};alias" if hop.line and hop.transport == "TLS" else via  # RFC 5923 5: it may come back by it
 
 
 class Oversize:

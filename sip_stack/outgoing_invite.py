@@ -11,7 +11,7 @@ from sip_stack.core import ALLOW, Hop, SipCore
 from sip_stack.dialog import Dialog
 from sip_stack.digest import Credentials
 from sip_stack.errors import BadMessage
-from sip_stack.headers import NameAddr
+from sip_stack.headers import NameAddr, written
 from sip_stack.message import Fields, Request, Response, header_lines
 from sip_stack.onward import Acknowledger
 from sip_stack.options import PLAIN, InviteOptions
@@ -26,10 +26,6 @@ __all__ = ["OutgoingInvite"]
 _CANCEL_FIELDS = ("Via", "Max-Forwards", "From", "To", "Call-ID", "Route")  # 9.1
 _PROOFS = ("Authorization", "Proxy-Authorization")
 _MOST_RAISES = 3
-
-
-_written = lru_cache(1024)(str)
-"""The text of whom we invite: the same phones and numbers, again and again."""
 
 
 @lru_cache(256)
@@ -50,7 +46,7 @@ class OutgoingInvite(Usage):
     _client: Client
     """The transaction of our INVITE, until it is answered."""
     _sent: bytes
-    """Our INVITE as it left, as long."""
+    """Our INVITE as it left, but for a Via by another transport, as long."""
 
     def __init__(
         self,
@@ -80,11 +76,14 @@ class OutgoingInvite(Usage):
             secure=target.scheme == "sips",
         )  # fmt: skip
         self.owner = owner
+        self.dialog = None
         self.nat = nat
         self.described = body
+        self.far_allows = ()
+        self._offered = None
         self._offerless = not body
         self._target = target
-        self._local = f"{from_};tag={self.local_tag}"
+        self._local = f"{written(from_)};tag={self.local_tag}"
         self._seq = 1
         self._tries = 1
         self._given_up: str | None = None
@@ -93,15 +92,14 @@ class OutgoingInvite(Usage):
         self._early: dict[str, Response | Branch] = {}
         """Each far end that is heard before one answers, by its tag: its last provisional, or its early dialog."""
         branch = core.new_branch()
-        invite = (
-            f"INVITE {_written(target)} SIP/2.0\r\nVia: {core.new_via(hop, branch)}\r\nMax-Forwards: {max_forwards}\r\n"
-            f"From: {self._local}\r\nTo: {_written(to)}\r\nCall-ID: {self.call_id}\r\nCSeq: 1 INVITE\r\n"
+        self._sent = invite = (
+            f"INVITE {written(target)} SIP/2.0\r\nVia: {core.new_via(hop, branch)}\r\nMax-Forwards: {max_forwards}\r\n"
+            f"From: {self._local}\r\nTo: {written(to)}\r\nCall-ID: {self.call_id}\r\nCSeq: 1 INVITE\r\n"
             f"Contact: {self.contact}\r\nAllow: {ALLOW}{header_lines(extra) if extra else ''}"
             f"{SDP_LINE if body else ''}{_wishes(options.reliable, options.session_s, options.min_se_s)}"
             f"{core.asking_line}\r\nContent-Length: {len(body)}\r\n\r\n"
         ).encode("utf-8", "surrogateescape") + body
-        self._client = client = core.transact("INVITE", branch, invite, self.call_id, hop, self._on_response)
-        self._sent = client.sent
+        self._client = core.transact("INVITE", branch, invite, self.call_id, hop, self._on_response)
 
     @property
     def _call_id_is_ours(self) -> bool:
@@ -182,7 +180,7 @@ class OutgoingInvite(Usage):
 
     def _prack(self, branch: Branch, rack: RAck, body: bytes) -> None:
         more = f"\r\nRAck: {rack}{SDP_LINE if body else ''}"
-        self._start("PRACK", lambda _: None, more, body, early=branch.dialog)
+        self._start("PRACK", lambda _: None, more, body, branch.dialog)
 
     def _dialog_of(self, request: Request) -> Dialog | None:
         if self.dialog is not None or request.call_id != self.call_id:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from sip_stack.again import authorised
+from sip_stack.client_transaction import Client
 from sip_stack.core import ALLOW, SUPPORTED, Hop, Incoming, SipCore
 from sip_stack.dialog import Dialog
 from sip_stack.digest import Credentials
@@ -62,35 +63,35 @@ class Usage:
     )  # fmt: skip
 
     owner: InviteUser
+    dialog: Dialog | None
+    nat: bool
+    """The far end sits behind a NAT: requests go where its packets come from, whatever its Contact says."""
+    described: bytes
+    """The description they have of us, to say again where a refresh needs one."""
+    far_allows: Sequence[str]
+    """Their Allow."""
+    _offered: Incoming | None
+    """Their last re-INVITE, or INVITE."""
 
     def __init__(
         self, core: SipCore, hop: Hop, call_id: str, local_tag: str, credentials: Credentials | None = None,
         options: InviteOptions = PLAIN, *, secure: bool = False,
     ) -> None:  # fmt: skip
-        """`secure`: the Request-URI that begins it is a SIPS URI."""
+        """`secure`: the Request-URI that begins it is a SIPS URI.  Each direction sets what is only named above."""
         self.core = core
         self.contact = core.contact(hop, secure=secure)
         self.hop = hop
         self.call_id = call_id
         self.local_tag = local_tag
         self.credentials = credentials
-        self.dialog: Dialog | None = None
-        self.nat = False
-        """The far end sits behind a NAT: requests go where its packets come from, whatever its Contact says."""
         self.over = False
         self._accepted: InviteServer | None = None
         """Their INVITE that we accepted, until its ACK."""
-        self._offered: Incoming | None = None
-        """Their last re-INVITE."""
         self._offering = False
         """Our re-INVITE, or UPDATE with an offer, waits for its final response."""
         self._owed: Callable[[bytes], None] | None = None
         """Sends our answer to the offer in a response of theirs."""
         self.options = options
-        self.described = b""
-        """The description they have of us, to say again where a refresh needs one."""
-        self.far_allows: Sequence[str] = ()
-        """Their Allow."""
         self.heard_reason = ""
         """The Reason of their BYE or CANCEL (RFC 3326)."""
         self.session: SessionKeeper | None = None
@@ -141,7 +142,12 @@ class Usage:
                 headers |= headers_of_request(interval_s, self.options.min_se_s, "uac")  # 7.4: who refreshed does it on
         if body:
             headers["Content-Type"] = content_type
-        self._start(method, on_response, header_lines(headers.items()), body)
+
+        def react(response: Response | None) -> None:
+            on_response(response)
+            self._end_if_lost(response)
+
+        self._start(method, react, header_lines(headers.items()), body)
 
     def reinvite(self, body: bytes, on_response: OnResponse) -> None:
         """Offer new media; `on_response` gets the final response after its ACK left, None when nobody answered.
@@ -402,30 +408,31 @@ class Usage:
         return next_hop(self.dialog, self.hop, nat=self.nat)
 
     def _start(
-        self, method: str, on_response: OnResponse, more: str = "", body: bytes = b"", *,
-        early: Dialog | None = None, again: Request | None = None, tries: int = 1,
-    ) -> None:  # fmt: skip
-        """Ask in the dialog, or in an `early` one, which is not over for an answer; or what was asked `again`."""
+        self, method: str, on_response: OnResponse, more: str = "", body: bytes = b"", early: Dialog | None = None
+    ) -> None:
+        """Ask in the dialog, or in an `early` one; `more` as for `Dialog.request`."""
         dialog = early or self.dialog
         assert dialog is not None
+        hop = next_hop(dialog, self.hop, nat=self.nat)
+        client = self.core.ask(dialog, hop, method, on_response, more, body)
+        if self.credentials is not None:
+            self._prove(dialog, client, on_response)
+
+    def _prove(self, dialog: Dialog, client: Client, on_response: OnResponse, tries: int = 1) -> None:
+        """Answer a challenge to what `client` asks, before `on_response` is told of it."""
+        sent = client.sent
 
         def react(response: Response | None) -> None:
             if response is not None and response.status in (401, 407):
                 proved = authorised(sent, response, self.credentials, tries, self.core.new_id())
                 if proved is not None:
                     dialog.local_seq = max(dialog.local_seq, proved.cseq.number)
-                    self._start(method, on_response, early=early, again=proved, tries=tries + 1)
+                    hop = next_hop(dialog, self.hop, nat=self.nat)
+                    self._prove(dialog, self.core.request(proved, hop, on_response), on_response, tries + 1)
                     return
             on_response(response)
-            if early is None:
-                self._end_if_lost(response)
 
-        hop = next_hop(dialog, self.hop, nat=self.nat)
-        if again is None:
-            client = self.core.ask(dialog, hop, method, react, more, body)
-        else:
-            client = self.core.request(again, hop, react)
-        sent = client.sent
+        client.on_response = react
 
     def _end_if_lost(self, response: Response | None) -> None:
         if self.over or (response is not None and response.status not in (408, 481)):
