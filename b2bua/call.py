@@ -16,7 +16,7 @@ from b2bua.audio import CODECS
 from b2bua.interrupt import Interrupt
 from b2bua.leg import Leg
 from b2bua.leg_sound import LegSound
-from b2bua.outcome import MEDIA_FAULTS, CallError, CreditRefused, LegGone, MoneySpent, Outcome, refusal
+from b2bua.outcome import MEDIA_FAULTS, CallError, CreditRefused, Ended, LegGone, MoneySpent, Outcome, refusal
 from b2bua.payment import Paid, Purse
 from b2bua.record import FREE, records
 from b2bua.stir.verdict import Verdict
@@ -268,7 +268,7 @@ class Call:
 
     # From start to end
 
-    def start(self, flow: Coroutine[Any, Any, Outcome]) -> None:
+    def start(self, flow: Coroutine[Any, Any, Ended]) -> None:
         """Run the flow as this call's one task."""
         self._task = asyncio.Task(self._run(flow), name=self.id)  # the loop would only look for a factory of tasks
 
@@ -286,19 +286,15 @@ class Call:
         if self._task is not None:
             await asyncio.wait([self._task])
 
-    async def _run(self, flow: Coroutine[Any, Any, Outcome]) -> None:
+    async def _run(self, flow: Coroutine[Any, Any, Ended]) -> None:
         self._running = True
         try:
             if self._cancelled_for is not None:
                 flow.close()
                 raise asyncio.CancelledError
-            outcome = await flow
-        except LegGone as gone:
-            outcome = self._outcome_of(gone)
-            status, cause = refusal(outcome)
-            told = status, gone.leg.heard_reason or cause  # RFC 3326: what the one says the other is told
+            outcome, told = self._end_of(await flow)
         except CallError as error:
-            outcome, told = error.outcome, error.refusal
+            outcome, told = self._end_of(error)
         except asyncio.CancelledError:
             outcome, told = self._cancelled_for or Outcome.SHUT_DOWN, _FAULT
         except StoreError as error:
@@ -307,10 +303,18 @@ class Call:
         except Exception:  # ours: this call ends, the others go on
             log.exception("call=%s event=bug", self.id)
             outcome, told = Outcome.SERVER_ERROR, _FAULT
-        else:
-            told = refusal(outcome)
         self.outcome = outcome
         await self._finish(told)
+
+    def _end_of(self, ended: Outcome | CallError) -> tuple[Outcome, tuple[int, str]]:
+        """Its outcome, and the status and the Reason for a far end that still rings us."""
+        if isinstance(ended, LegGone):
+            outcome = self._outcome_of(ended)
+            status, cause = refusal(outcome)
+            return outcome, (status, ended.leg.heard_reason or cause)  # RFC 3326: what the one says the other is told
+        if isinstance(ended, CallError):
+            return ended.outcome, ended.refusal
+        return ended, refusal(ended)
 
     def _outcome_of(self, gone: LegGone) -> Outcome:
         if self.purse is not None and self.purse.spent:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from b2bua.outcome import NotProven, Outcome
+from b2bua.outcome import Ended, NotProven
 from b2bua.rules.caller_id import Shown
 from b2bua.rules.numbers import from_trunk
 from b2bua.stir.attest import attestation, canonical, signed_number
@@ -116,8 +116,8 @@ async def verdict_of(call: Call, trunk: Trunk, said: Said) -> Verdict:
 
 
 async def proven_first(
-    call: Call, caller: Leg, trunk: Trunk, said: Said, flow: Callable[[Verdict], Awaitable[Outcome]]
-) -> Outcome:
+    call: Call, caller: Leg, trunk: Trunk, said: Said, flow: Callable[[Verdict], Awaitable[Ended]]
+) -> Ended:
     """The flow of a call from a trunk, once it is known what its signature is worth.
 
     Raises: NotProven where the trunk's calls must be signed, and this one is not, or not truly.

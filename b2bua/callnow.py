@@ -12,7 +12,7 @@ from b2bua.caller_proof import unmarked
 from b2bua.desk import Stage
 from b2bua.dialling import Way, dial_extension, dial_out
 from b2bua.leg import Leg
-from b2bua.outcome import CallError, Congested, LegGone, NoRoute, NotReached, Outcome
+from b2bua.outcome import CallError, Congested, Ended, LegGone, NoRoute, NotReached, Outcome
 from b2bua.rules.caller_id import Shown
 from b2bua.transfer import talk
 from store.values import Extension
@@ -40,7 +40,7 @@ class CallNowRequest:
     """The extension wants it later: that is written down when this returns."""
 
 
-async def callnow(want: CallNowRequest, call: Call) -> Outcome:
+async def callnow(want: CallNowRequest, call: Call) -> Ended:
     """Ring the extension, ask, then call the visitor at the extension's expense and join them."""
     settings = want.extension.callnow
     paid = await call.hold(want.number, want.limit_s)  # raises CreditRefused before anyone is rung
@@ -61,8 +61,7 @@ async def callnow(want: CallNowRequest, call: Call) -> Outcome:
             if await visitor.key(0) == "9":
                 return Outcome.OPTED_OUT
         want.tell(Stage.TALKING)
-        await talk(call, both, phone, visitor)
-    return Outcome.TALKED
+        return await talk(call, both, phone, visitor)
 
 
 async def _refused(phone: Leg, want: CallNowRequest) -> Outcome | None:

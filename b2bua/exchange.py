@@ -17,7 +17,7 @@ from b2bua.feed import Feed
 from b2bua.gate import Gate
 from b2bua.intake import Intake
 from b2bua.locations import Locations
-from b2bua.outcome import Outcome
+from b2bua.outcome import Ended, Outcome
 from b2bua.refusals import Refusals
 from b2bua.rules.tariff import monthly_fees
 from b2bua.secret_hash import verify_secret
@@ -240,7 +240,7 @@ class Exchange:
 
     # The list of calls
 
-    def begin(self, call: Call, flow: Coroutine[Any, Any, Outcome]) -> None:
+    def begin(self, call: Call, flow: Coroutine[Any, Any, Ended]) -> None:
         """A call lives from here until its record is written."""
         self.live[call.id] = call
         log.info("call=%s event=began kind=%s", call.id, call.kind)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from b2bua.call import Call
 from b2bua.dialling import dial_extension
 from b2bua.leg import Leg
-from b2bua.outcome import Outcome
+from b2bua.outcome import Ended
 from b2bua.rules.caller_id import Shown
 from b2bua.trace.ladder import EXTENSION
 from b2bua.transfer import talk
@@ -14,7 +14,7 @@ from store.values import Extension
 __all__ = ["inbound"]
 
 
-async def inbound(call: Call, caller: Leg, extension: Extension, shown: Shown, lane: int = EXTENSION) -> Outcome:
+async def inbound(call: Call, caller: Leg, extension: Extension, shown: Shown, lane: int = EXTENSION) -> Ended:
     """Ring the extension's phones and join the caller with the first that answers.
 
     Free for both, but where a phone led to a public number: then its extension pays, until the money is spent.
@@ -25,5 +25,4 @@ async def inbound(call: Call, caller: Leg, extension: Extension, shown: Shown, l
         caller.answer(phone.description if call.direct else b"")
         if call.purse is not None:
             await call.purse.keep_only(phone)
-        await talk(call, both, caller, phone)
-    return Outcome.TALKED
+        return await talk(call, both, caller, phone)

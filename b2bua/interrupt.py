@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from b2bua.outcome import LegGone
 
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from b2bua.leg import Leg
 
 __all__ = ["Interrupt"]
-
-E = TypeVar("E", bound=Exception)
 
 
 class Interrupt:
@@ -40,13 +38,12 @@ class Interrupt:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        task, self._task = self._task, None
-        assert task is not None
         for leg in self._legs:
             leg.scopes.remove(self)
         self._legs = ()
-        fired, self._error = self._error, None
-        if fired is not None and task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+        fired = self.caught() if self._error is not None else None
+        self._task = None
+        if fired is not None and kind is asyncio.CancelledError:
             try:
                 raise fired from error
             finally:
@@ -67,12 +64,11 @@ class Interrupt:
         for leg in legs:
             self.also(leg)
 
-    def caught(self, kind: type[E]) -> E | None:
-        """What has fired, where it is of this kind: then the block goes on; else the task is cancelled."""
-        fired = self._error
-        if not isinstance(fired, kind) or self._task is None:
+    def caught(self) -> Exception | None:
+        """What has fired: it is told so, and the block goes on; None where something else cancels the task too."""
+        fired, self._error = self._error, None
+        if fired is None or self._task is None:
             return None
-        self._error = None
         return fired if self._task.uncancel() <= self._cancelling else None
 
     @property

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from b2bua.leg import Leg
 
 __all__ = [
-    "MEDIA_FAULTS", "CallError", "Congested", "CreditRefused", "LegGone", "MoneySpent", "NewNumber", "NoRoute",
+    "MEDIA_FAULTS", "CallError", "Congested", "CreditRefused", "Ended", "LegGone", "MoneySpent", "NewNumber", "NoRoute",
     "NotAdmitted", "NotProven", "NotReached", "Offline", "Outcome", "Unwanted", "refusal",
 ]  # fmt: skip
 
@@ -135,12 +135,21 @@ class CallError(Exception):
 
 
 class LegGone(CallError):
-    """A far end left while the flow counted on it; raised at the await by `Leg.alive()`."""
+    """A far end left while the flow counted on it; raised at the await by `Leg.alive()`.
+
+    A talk ends by nothing else: there it is no exception, but what the talk gives back.
+    """
 
     def __init__(self, leg: Leg, why: str) -> None:
-        super().__init__(f"{leg.party} left: {why}")
         self.leg = leg
         self.why = why
+
+    def __str__(self) -> str:
+        return f"{self.leg.party} left: {self.why}"
+
+
+Ended: TypeAlias = Outcome | LegGone
+"""What a flow gives back."""
 
 
 class NotReached(CallError):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from b2bua.dialling import Way, dial_extension, dial_out
 from b2bua.interrupt import Interrupt
-from b2bua.outcome import CallError, LegGone, Outcome
+from b2bua.outcome import CallError, Ended, LegGone, Outcome
 from b2bua.rules.caller_id import ANONYMOUS, Shown
 from b2bua.talk import Talk
 from b2bua.trace.ladder import PSTN
@@ -64,10 +64,10 @@ class Change:
         self.comes.set_result(self.leaves)
 
 
-async def talk(call: Call, both: Interrupt, mine: Leg, far: Leg) -> None:
-    """Let two far ends talk, while `both` counts on them; `far` is the one whose time is limited.
+async def talk(call: Call, both: Interrupt, mine: Leg, far: Leg) -> Ended:
+    """Let two far ends talk, while `both` counts on them, until one leaves; `far` is the one whose time is limited.
 
-    It ends by LegGone or MoneySpent. It returns where its own far ends have been replaced, and others talk on.
+    It has talked, and that is all, where its own far ends have been replaced, and others talk on.  Raises: MoneySpent.
     """
     pair = mine, far
     while True:
@@ -76,15 +76,18 @@ async def talk(call: Call, both: Interrupt, mine: Leg, far: Leg) -> None:
             with Talk(call, *pair):
                 await call.until_over(far)
         except asyncio.CancelledError:
-            if (changed := both.caught(Changed)) is None:
+            ended = both.caught()
+            if isinstance(ended, LegGone):
+                return ended
+            if not isinstance(ended, Changed):
                 raise
-            change = changed.change
+            change = ended.change
         call.talk = None
         both.count_on(change.stays)
         with call.metered(far):
             comes = await asyncio.shield(change.comes)
         if call not in (change.stays.call, comes.call):
-            return
+            return Outcome.TALKED
         pair = change.stays, comes
         both.count_on(*pair)
 
@@ -101,7 +104,7 @@ class TransferRequest:
     report: Callable[[int], None]
 
 
-async def transfer(want: TransferRequest, call: Call) -> Outcome:
+async def transfer(want: TransferRequest, call: Call) -> Ended:
     """Call the target as the extension that transfers, and let it talk with who stays."""
     change, status = want.change, _UNAVAILABLE
     call.on_ringing = lambda: want.report(180)
@@ -111,7 +114,7 @@ async def transfer(want: TransferRequest, call: Call) -> Outcome:
             both.also(target)
             change.done(target)
             want.report(200)
-            await talk(call, both, change.stays, target)
+            return await talk(call, both, change.stays, target)
     except LegGone:
         status = 487
         raise
@@ -122,7 +125,6 @@ async def transfer(want: TransferRequest, call: Call) -> Outcome:
         if not change.comes.done():
             change.failed()
             want.report(status)
-    return Outcome.TALKED
 
 
 async def _dial(want: TransferRequest, call: Call) -> Leg:
