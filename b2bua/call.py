@@ -379,11 +379,11 @@ class Call:
         ended = self.wall(self._ended_at())
         if self.purse is None and self.on_outcome is None:
             self.charged = FREE
-            row, legs = records(self, ended, [])
-            post = self.database.post
-            post(journal.INSERT_CALL, journal.kept([row]))
+            row, legs = journal.kept(*records(self, ended, []))
+            post = self.exchange.database.post
+            post(journal.INSERT_CALL, [row])
             if legs:
-                post(journal.INSERT_LEG, journal.kept(legs))
+                post(journal.INSERT_LEG, legs)
             return
 
         def job(conn: Connection) -> Micros:

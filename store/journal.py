@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import attrgetter
-from typing import Any, Literal, TypeVar, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 import msgspec
-from msgspec.structs import asdict, replace
+from msgspec.structs import asdict
 from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, insert, or_, select, true, update
 
 from store.errors import StoreError
@@ -125,17 +125,12 @@ class LegRecord(msgspec.Struct, frozen=True):
     buy: Micros | None = None
 
 
-R = TypeVar("R", bound=CallRecord | LegRecord)
-
-
-def _texts(kind: type[Any]) -> Callable[[Any], tuple[str, ...]]:
+def _texts(kind: type[CallRecord] | type[LegRecord]) -> Callable[[Any], tuple[str, ...]]:
     """How to get all the values of a record that are text."""
     return attrgetter(*[name for name, what in get_type_hints(kind).items() if what is str])
 
 
-_TEXTS: dict[type[Any], Callable[[Any], tuple[str, ...]]] = {
-    kind: _texts(kind) for kind in (CallRecord, LegRecord)
-}
+_TEXTS_OF_CALL, _TEXTS_OF_LEG = _texts(CallRecord), _texts(LegRecord)
 INSERT_REQUEST, INSERT_CALL, INSERT_LEG = insert(requests), insert(calls), insert(call_legs)
 _OPEN = requests.c.reason.in_(("", RINGING))
 _WAITING = requests.c.reason.in_(WAITING)
@@ -145,15 +140,15 @@ def row(record: RequestRecord | CallRecord | LegRecord) -> dict[str, Any]:
     """A record as a statement takes it, the INSERT_ one of its kind above all."""
     if isinstance(record, RequestRecord):
         return {name: storable(getattr(record, name)) for name in RequestRecord.__slots__}
-    return asdict(kept([record])[0])
+    return {name: storable(value) for name, value in asdict(record).items()}
 
 
-def kept(records: Sequence[R]) -> Sequence[R]:
-    """Records of one kind as Database.post takes them, with the INSERT_ statement of their kind."""
-    text = "".join(chain.from_iterable(map(_TEXTS[type(records[0])], records)))
+def kept(call: CallRecord, legs: Sequence[LegRecord]) -> tuple[CallRecord, Sequence[LegRecord]]:
+    """A call and its legs as Database.post takes them, with INSERT_CALL and INSERT_LEG."""
+    text = "".join(chain(_TEXTS_OF_CALL(call), *map(_TEXTS_OF_LEG, legs)))
     if storable(text) is text:  # nearly always: one look for all
-        return records
-    return [replace(each, **{name: storable(value) for name, value in asdict(each).items()}) for each in records]
+        return call, legs
+    return CallRecord(**row(call)), [LegRecord(**row(leg)) for leg in legs]
 
 
 def total(amounts: Iterable[Micros | None]) -> Micros | None:
