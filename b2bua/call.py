@@ -238,8 +238,9 @@ class Call:
         """Let two legs hear each other, and nobody else."""
         if a.partner is b:
             return
-        a.part()
-        b.part()
+        if a.partner or b.partner:
+            a.part()
+            b.part()
         a.partner, b.partner = b, a
         if a.audio and b.audio:
             self.engine.bridge(a.audio.port, b.audio.port)
@@ -338,7 +339,11 @@ class Call:
         """
         try:
             for leg in self.legs:
-                self._hang_up(leg, told)
+                try:  # a fault in one leg leaves no other up, and no money held
+                    leg.hangup(*told)
+                    leg.expire()  # another call may count on it
+                except Exception:
+                    log.exception("call=%s event=bug", self.id)
             self.ladder_row("event", RINGBACK, RINGBACK, f"ended: {self.outcome}")
             await self._try_to_write()
             closing = [leg.closed for leg in self.legs if leg.closed is not None and not leg.closed.done()]
@@ -357,14 +362,6 @@ class Call:
             await self.database.run(lambda conn: journal.write_ladder(conn, self.id, at, rows))
         except StoreError as error:
             self.log_error("ladder-not-kept", error)
-
-    def _hang_up(self, leg: Leg, told: tuple[int, str]) -> None:
-        """A fault in one leg leaves no other up, and no money held."""
-        try:
-            leg.hangup(*told)
-            leg.expire()  # another call may count on it
-        except Exception:
-            log.exception("call=%s event=bug", self.id)
 
     async def _try_to_write(self) -> None:
         """Settle; what the database does not take now is offered again until it does."""

@@ -131,8 +131,9 @@ class Exchange:
         self.mark = mark
         """What stands before the name of a caller whose number is verified."""
         self.intake = Intake(self)
-        self.moves: Feed[int] = Feed(0)
-        """Counts every change of the list of calls."""
+        self.moves = Feed(None)
+        """Told of every change of the list of calls, and of a state in it."""
+        self.changed = partial(self.moves.set, None)
 
     # Life
 
@@ -260,10 +261,6 @@ class Exchange:
         if log.isEnabledFor(logging.INFO):
             log.info("call=%s event=ended reason=%s talk_s=%.1f", call.id, call.outcome, call.talk_s)
         self.changed()
-
-    def changed(self) -> None:
-        """The list of calls, or a state in it, is another."""
-        self.moves.set(self.moves.value + 1)
 
     def on_the_phone(self, extension: Extension) -> bool:
         """True while any far end of a call is this extension, or will be: ringing included (SPEC 17)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
@@ -34,7 +34,6 @@ __all__ = ["ELSEWHERE", "Leg", "Watcher"]
 ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 NORMAL = "Q.850;cause=16"
 _LONGEST_REASON = 200
-_NOBODY: frozenset[str] = frozenset()  # one for all: each empty one is 216 bytes
 _NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 
@@ -74,8 +73,6 @@ class Leg(LegSound):
     """It hands its place over (b2bua.transfer): that it leaves ends nothing."""
     referrals = 0
     """How many REFERs it has sent."""
-    early_tags = _NOBODY
-    """The far ends that ring, by their tags, while none has answered."""
     buy_rate: Rate | None = None
     """What it costs us; None: that is not known."""
     rang = False
@@ -162,7 +159,6 @@ class Leg(LegSound):
 
     def on_progress(self, response: Response) -> None:
         self.rang = True
-        self.early_tags |= {response.to.tag}
         if self.audio and response.body and not self._hears_early(response):
             return  # a description we cannot use: it rings without being heard
         if self._watcher:
@@ -312,6 +308,11 @@ class Leg(LegSound):
         self._end()
 
     @property
+    def early_tags(self) -> Iterable[str]:
+        """The far ends that ring, by their tags, while none has answered."""
+        return self.usage.early_tags if isinstance(self.usage, OutgoingInvite) else ()
+
+    @property
     def heard_reason(self) -> str:
         """Why the far end says it left (RFC 3326); what another far end can be told."""
         reason = self.usage.heard_reason if self.usage else ""
@@ -345,8 +346,8 @@ class Leg(LegSound):
     def joined(self) -> None:
         """It talks: what only led there is let go, since a talk may be long."""
         self._watcher, self.description = None, b""
-        if self.rang:
-            self.early_tags, self._early = _NOBODY, _NOTHING
+        if self._early:
+            self._early = _NOTHING
 
     def forget(self) -> None:
         """The call is over for long."""

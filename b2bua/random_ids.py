@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from os import urandom
 
 __all__ = ["random_ids"]
@@ -13,9 +14,9 @@ _AT_ONCE = 512
 
 def random_ids() -> Callable[[], str]:
     """What gives 16 hex digits a call, to one thread."""
-    return _ids().__next__
+    return chain.from_iterable(_batches()).__next__
 
 
-def _ids() -> Iterator[str]:
+def _batches() -> Iterator[list[str]]:
     while True:  # one system call serves hundreds: each costs as much as a whole header
-        yield from urandom(_BYTES * _AT_ONCE).hex(" ", _BYTES).split()
+        yield urandom(_BYTES * _AT_ONCE).hex(" ", _BYTES).split()

@@ -105,6 +105,11 @@ class OutgoingInvite(Usage):
     def _call_id_is_ours(self) -> bool:
         return True
 
+    @property
+    def early_tags(self) -> Iterable[str]:
+        """The far ends that are heard, before one answers."""
+        return self._early
+
     def cancel(self, reason: str = "") -> None:
         """Give the INVITE up: at once where it already rings, else with the first response (9.1)."""
         if self._given_up is not None or self.dialog is not None or self.over:
