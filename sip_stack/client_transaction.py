@@ -6,7 +6,7 @@ from abc import abstractmethod
 from typing import ClassVar
 
 from sip_stack.again import read_back
-from sip_stack.hop import RELIABLE, Hop
+from sip_stack.hop import Hop
 from sip_stack.message import Fields, Request, Response
 from sip_stack.transaction import (
     ACCEPTED,
@@ -32,8 +32,6 @@ class Client(Transaction):
 
     __slots__ = ("_udp", "on_response")
 
-    again: ClassVar[str]
-    """Its timer that repeats the request."""
     too_late: ClassVar[str]
     """Its timer that gives up."""
 
@@ -60,19 +58,9 @@ class Client(Transaction):
         """Send the request."""
         if len(self._data) > MOST_DATAGRAM and self.hop.transport == "UDP":
             self._widen()
-        shell, hop = self._shell, self.hop
-        shell.send(self._data, hop, self.call_id)
-        if hop.transport in RELIABLE:
-            shell.arm(self, self.too_late, shell.timers.t64)
-        else:
-            self._interval = t1 = shell.timers.t1
-            shell.arm(self, "T1", t1)
-
-    def _repeat_first(self, cap: float) -> None:
-        """T1 has passed: only who is silent by now, and few are, is worth a timer that gives up."""
-        timers = self._shell.timers
-        self._shell.arm(self, self.too_late, timers.t64 - timers.t1)
-        self._repeat(self.again, cap)
+        shell = self._shell
+        shell.send(self._data, self.hop, self.call_id)
+        self._wait(self.too_late)
 
     def _widen(self) -> None:
         """18.1.1: a request that is big MUST be sent by TCP."""
@@ -89,7 +77,7 @@ class Client(Transaction):
         self._shell.narrow(self.hop)
         self._go_by(udp)
         self._send()
-        self._repeat_from_t1(self.again)
+        self._wait(self.too_late)
         return True
 
     def _go_by(self, hop: Hop) -> None:
@@ -133,7 +121,7 @@ class InviteClient(Client):
     __slots__ = ()
 
     begins = CALLING
-    again, too_late = "A", "B"
+    too_late = "B"
 
     def receive(self, response: Response) -> None:
         state, status = self.state, response.status
@@ -143,7 +131,7 @@ class InviteClient(Client):
             elif status < 300:
                 self.state = ACCEPTED
                 self._data = b""
-                self._shell.arm(self, "M", self._shell.timers.t64)
+                self._shell.linger(self, self._shell.timers.t64)  # timer M
             else:
                 self._failed(response)
                 return
@@ -157,7 +145,7 @@ class InviteClient(Client):
         self.state = COMPLETED
         self._data = _ack_to_failure(read_back(self._data), response).encode()
         self._send()
-        self._end_in("D", max(32.0, self._shell.timers.t64))  # over TCP timer D is zero
+        self._linger(max(32.0, self._shell.timers.t64))  # timer D, over TCP zero
         self._tell_last(response)
 
     def cancelled(self) -> None:
@@ -165,23 +153,19 @@ class InviteClient(Client):
         self._shell.arm(self, "cancel", self._shell.timers.t64)
 
     def fire(self, timer: str) -> None:
-        """A repeats, at first as T1, B gives up, D and M end."""
+        """A repeats, at first as T1, B gives up."""
         state = self.state
         if timer == "T1":
             if state == CALLING:
-                self._repeat_first(float("inf"))
+                self._repeat_first("A", float("inf"), "B")
         elif timer == "A":
             if state == CALLING:
                 self._repeat("A", float("inf"))
         elif timer == "B":
             if state == CALLING:  # 17.1.1.2: only "Calling" times out; a phone may ring for minutes
                 self._give_up()
-        elif timer == "cancel":
-            if state in _UNANSWERED:
-                self._give_up()
-        elif state in (COMPLETED, ACCEPTED):
-            self.on_response = _nobody
-            self._end()
+        elif timer == "cancel" and state in _UNANSWERED:
+            self._give_up()
 
     def lost(self) -> None:
         """17.1.4; what is in the hands of the far end is not given up for an ACK or CANCEL that was lost."""
@@ -215,7 +199,7 @@ class NonInviteClient(Client):
     __slots__ = ()
 
     begins = TRYING
-    again, too_late = "E", "F"
+    too_late = "F"
 
     def receive(self, response: Response) -> None:
         if self.state not in _UNANSWERED:
@@ -227,20 +211,18 @@ class NonInviteClient(Client):
             return
         self.state = COMPLETED
         self._data = b""
-        self._end_in("K", self._shell.timers.t4)
+        self._linger(self._shell.timers.t4)  # timer K
         self._tell_last(response)
 
     def fire(self, timer: str) -> None:
-        """E repeats, at first as T1, F gives up, K ends."""
+        """E repeats, at first as T1, F gives up."""
         if self.state in _UNANSWERED:
             if timer == "T1":
-                self._repeat_first(self._shell.timers.t2)
+                self._repeat_first("E", self._shell.timers.t2, "F")
             elif timer == "E":
                 self._repeat("E", self._shell.timers.t2)
             elif timer == "F":
                 self._give_up()
-        elif timer == "K":
-            self._end()
 
     def lost(self) -> None:
         """17.1.4."""

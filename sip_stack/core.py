@@ -23,7 +23,7 @@ from sip_stack.message import Fields, Request, Response, parse, reply
 from sip_stack.ourselves import Ourselves, Oversize
 from sip_stack.server_transaction import InviteServer, NonInviteServer
 from sip_stack.stun import binding_response
-from sip_stack.timers import RFC, TimerSettings, Wheel
+from sip_stack.timers import RFC, Lingering, TimerSettings, Wheel
 from sip_stack.transaction import OnResponse, Transaction
 from sip_stack.uri import Uri
 
@@ -94,6 +94,7 @@ class SipCore:
         self._usages: dict[str, DialogUser] = {}
         self._wheel = Wheel(clock, alarm)
         self.arm = self._wheel.arm
+        self.linger = Lingering(self.arm, self._forget_all).add
         us = Ourselves(local)
         self.local, self.sent_by, self.is_ours = us.local, us.sent_by, us.is_ours
         self.contact, self.new_via = us.contact, us.new_via
@@ -217,12 +218,17 @@ class SipCore:
 
     def forget(self, transaction: Transaction) -> None:
         """A transaction ended."""
-        if isinstance(transaction, Client):
-            self._clients.pop(transaction.key, None)
-        elif isinstance(transaction, Incoming):
-            self._servers.pop(transaction.key, None)
-            if transaction.merged is not None:
-                self._merged.discard(transaction.merged)
+        self._forget_all((transaction,))
+
+    def _forget_all(self, over: Iterable[Transaction]) -> None:
+        clients, servers = self._clients, self._servers
+        for transaction in over:
+            if isinstance(transaction, Incoming):
+                servers.pop(transaction.key, None)
+                if transaction.merged is not None:
+                    self._merged.discard(transaction.merged)
+            else:
+                clients.pop(transaction.key, None)
 
     def _keep_alive(self, data: bytes, source: Hop) -> None:
         if source.transport == "UDP" and (answer := binding_response(data, source.host, source.port)):

@@ -35,12 +35,12 @@ class InviteServer(Incoming):
         shell.send(data, self.hop, self.call_id)
         self.open = False
         self._accepted(on_ack)
-        self._repeat_from_t1("2xx")
+        self._wait("no ACK")
 
     def _accepted(self, on_ack: OnAck | None) -> None:
         self.state = ACCEPTED  # a repeated INVITE is absorbed from here on
         self._on_ack = on_ack
-        self._shell.arm(self, "L", self._shell.timers.t64)
+        self._shell.linger(self, self._shell.timers.t64)  # timer L
 
     def _responded(self, status: int) -> None:
         if status < 300:
@@ -48,8 +48,7 @@ class InviteServer(Incoming):
             self._accepted(None)
         else:
             self.state = COMPLETED
-            self._repeat_from_t1("G")
-            self._shell.arm(self, "H", self._shell.timers.t64)
+            self._wait("H")
 
     def confirmed(self) -> None:
         """The ACK came, or the dialog is over: nothing is repeated and nobody told any more."""
@@ -68,27 +67,29 @@ class InviteServer(Incoming):
         elif state == COMPLETED:
             self.state = CONFIRMED
             self._data = b""
-            self._end_in("I", self._shell.timers.t4)
+            self._linger(self._shell.timers.t4)  # timer I
 
     def fire(self, timer: str) -> None:
-        """100 is due, G repeats a refusal and 2xx an answer, H and L give up waiting for the ACK, I and L end."""
-        state = self.state
-        if state == COMPLETED:
-            if timer == "G":
-                self._repeat("G", self._shell.timers.t2)
+        """100 is due, G repeats a refusal and 2xx an answer, at first as T1; both are given up without an ACK."""
+        state, t2 = self.state, self._shell.timers.t2
+        if state == ACCEPTED:
+            unconfirmed = self._on_ack
+            if unconfirmed is None:
+                return
+            if timer == "T1":
+                self._repeat_first("2xx", t2, "no ACK")
+            elif timer == "2xx":
+                self._repeat("2xx", t2)
+            elif timer == "no ACK":
+                self._on_ack = None
+                unconfirmed(None)
+        elif state == COMPLETED:
+            if timer == "T1":
+                self._repeat_first("G", t2, "H")
+            elif timer == "G":
+                self._repeat("G", t2)
             elif timer == "H":
                 self._end()
-        elif state == ACCEPTED:
-            unconfirmed = self._on_ack
-            if timer == "2xx" and unconfirmed is not None:
-                self._repeat("2xx", self._shell.timers.t2)
-            elif timer == "L":
-                self._on_ack = None
-                self._end()
-                if unconfirmed is not None:
-                    unconfirmed(None)
-        elif timer == "I" and state == CONFIRMED:
-            self._end()
         elif timer == "100" and self.silent:
             self.respond(100)
 
@@ -102,13 +103,8 @@ class NonInviteServer(Incoming):
 
     def _responded(self, status: int) -> None:
         self.state = COMPLETED
-        self._end_in("J", self._shell.timers.t64)
+        self._linger(self._shell.timers.t64)  # timer J
 
     def receive(self, request: Request) -> None:
         if self._data:
             self._send()  # 17.2.2: the stored response again
-
-    def fire(self, timer: str) -> None:
-        """J ends."""
-        if timer == "J":
-            self._end()

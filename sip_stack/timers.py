@@ -1,14 +1,17 @@
-"""Timer values of RFC 3261 17 and a wheel that holds what is armed."""
+"""Timer values of RFC 3261 17, a wheel that holds what is armed, and what holds those that only linger."""
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-__all__ = ["RFC", "Timed", "TimerSettings", "Wheel"]
+__all__ = ["RFC", "Lingering", "Timed", "TimerSettings", "Wheel"]
+
+T = TypeVar("T")
 
 _SLOT_S = 1 / 32
+_BATCH_S = 1 / 8
 
 
 class TimerSettings:
@@ -81,3 +84,42 @@ class Wheel:
         if self._due:
             self._alarm((self._due[0] + 1) * _SLOT_S)
         return items
+
+
+class Lingering(dict[float, "_Batch[T]"]):
+    """What stays for so many seconds and then is over, nothing else: what comes within 1/8 s is over as one.
+
+    Most of what is timed only lingers: here it costs a place in a list, and no look at the clock.
+    """
+
+    def __init__(self, arm: Callable[[Timed, str, float], None], over: Callable[[list[T]], None]) -> None:
+        """`arm` as that of a Wheel; `over` is told of who has lingered."""
+        self.arm = arm
+        self.over = over
+
+    def add(self, item: T, seconds: float) -> None:
+        """It is over in so many seconds or up to 3/16 s later, never before."""
+        self[seconds].append(item)
+
+    def __missing__(self, seconds: float) -> _Batch[T]:
+        self[seconds] = batch = _Batch(self, seconds)
+        self.arm(batch, "full", _BATCH_S)
+        return batch
+
+
+class _Batch(list[T]):
+    """Those who began to linger in the same 1/8 s."""
+
+    __slots__ = ("_of", "_seconds")
+
+    def __init__(self, of: Lingering[T], seconds: float) -> None:
+        self._of = of
+        self._seconds = seconds
+
+    def fire(self, timer: str) -> None:
+        """No more come to it, and then it is over."""
+        if timer == "full":
+            del self._of[self._seconds]
+            self._of.arm(self, "over", self._seconds)
+        else:
+            self._of.over(self)

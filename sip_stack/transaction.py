@@ -6,7 +6,6 @@ changes nothing here.  No timer is disarmed: one that fires after its state is o
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable
 from typing import ClassVar, Protocol
 
@@ -42,6 +41,9 @@ class Shell(Protocol):
     def arm(self, target: Timed, timer: str, seconds: float) -> None:
         """Call `target.fire(timer)` in so many seconds."""
 
+    def linger(self, transaction: Transaction, seconds: float) -> None:
+        """The machine is over in so many seconds: until then it takes what is repeated, and arms nothing."""
+
     def forget(self, transaction: Transaction) -> None:
         """The machine is over."""
 
@@ -74,18 +76,29 @@ class Transaction:
     _interval: float
     """After how long they were repeated last."""
 
-    @abstractmethod
     def fire(self, timer: str) -> None:
         """One armed timer is due."""
 
     def _send(self) -> None:
         self._shell.send(self._data, self.hop, self.call_id)
 
-    def _repeat_from_t1(self, timer: str) -> None:
-        """From now on, where the transport does not do that itself."""
-        if self.hop.transport not in RELIABLE:
-            self._interval = t1 = self._shell.timers.t1
-            self._shell.arm(self, timer, t1)
+    def _wait(self, too_late: str) -> None:
+        """For the far end: who is silent for T1, and few are, is repeated to and worth a timer that gives up.
+
+        Over a transport that repeats by itself there is only the latter.
+        """
+        shell = self._shell
+        if self.hop.transport in RELIABLE:
+            shell.arm(self, too_late, shell.timers.t64)
+        else:
+            self._interval = t1 = shell.timers.t1
+            shell.arm(self, "T1", t1)
+
+    def _repeat_first(self, timer: str, cap: float, too_late: str) -> None:
+        """T1 has passed in silence."""
+        timers = self._shell.timers
+        self._shell.arm(self, too_late, timers.t64 - timers.t1)
+        self._repeat(timer, cap)
 
     def _repeat(self, timer: str, cap: float) -> None:
         self._send()
@@ -97,9 +110,9 @@ class Transaction:
         self._data = b""
         self._shell.forget(self)
 
-    def _end_in(self, timer: str, seconds: float) -> None:
+    def _linger(self, seconds: float) -> None:
         """Stay to absorb what is repeated; over a transport that repeats nothing, end at once."""
         if self.hop.transport in RELIABLE:
             self._end()
         else:
-            self._shell.arm(self, timer, seconds)
+            self._shell.linger(self, seconds)

@@ -174,7 +174,10 @@ class Wire:
             for delay in arrives * (2 if self._random.random() < self.repeat else 1):
                 if self._random.random() >= self.loss:
                     late = 40 * DELAY_S * (self._random.random() < self.reorder)
-                    self._loop.call_later(delay + late, self._deliver, data, Hop(hop.transport, *source), target)
+                    in_turn = len(self.sent) * 1e-9  # a heap has no order of what is due at once
+                    self._loop.call_later(
+                        delay + late + in_turn, self._deliver, data, Hop(hop.transport, *source), target
+                    )
 
         return send
 

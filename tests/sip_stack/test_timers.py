@@ -1,8 +1,8 @@
-"""The wheel: never early, at most 1/32 s late."""
+"""The wheel: never early, at most 1/32 s late.  What lingers: never early, at most 3/16 s late."""
 
 from __future__ import annotations
 
-from sip_stack.timers import Wheel
+from sip_stack.timers import Lingering, Wheel
 
 
 class Target:
@@ -41,3 +41,31 @@ def test_timers_of_one_slot_fire_as_one() -> None:
     clock.wheel.arm(target, "b", 1.001)
     assert len(clock.alarms) == 1
     assert clock.due(1.1) == ["a", "b"]
+
+
+def test_what_lingers_is_over_as_one_never_early_and_soon() -> None:
+    clock = Clock()
+    over: list[list[str]] = []
+    lingering: Lingering[str] = Lingering(clock.wheel.arm, lambda items: over.append(list(items)))
+
+    def wait_until(now: float) -> None:
+        while clock.now < now:
+            clock.now += 1 / 64
+            for target, timer in clock.wheel.pop_due():
+                target.fire(timer)
+
+    lingering.add("a", 5.0)
+    wait_until(0.09375)
+    lingering.add("b", 5.0)
+    lingering.add("longer", 32.0)
+    wait_until(0.203125)
+    lingering.add("c", 5.0)
+    wait_until(5.09375)
+    assert over == []
+    wait_until(5.1875)
+    assert over == [["a", "b"]]
+    wait_until(5.390625)
+    assert over == [["a", "b"], ["c"]]
+    wait_until(32.28125)
+    assert over == [["a", "b"], ["c"], ["longer"]]
+    assert (lingering, clock.wheel._slots) == ({}, {})
