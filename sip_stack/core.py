@@ -13,12 +13,10 @@ from sip_stack.abilities import ALLOW, SERVED, SUPPORTED, refuse_unknown, refuse
 from sip_stack.client_transaction import Client, InviteClient, NonInviteClient
 from sip_stack.dialog import Dialog
 from sip_stack.errors import BadMessage, PeerError
-from sip_stack.grammar import comma_list, param
-from sip_stack.headers import CSeq, NameAddr, Via
-from sip_stack.hop import RELIABLE, Hop
+from sip_stack.headers import CSeq, NameAddr
+from sip_stack.hop import Hop
 from sip_stack.incoming import Incoming
 from sip_stack.listening import Listening
-from sip_stack.locating import default_port
 from sip_stack.message import Fields, Request, Response, parse, reply
 from sip_stack.ourselves import Ourselves, Oversize
 from sip_stack.server_transaction import InviteServer, NonInviteServer
@@ -26,6 +24,7 @@ from sip_stack.stun import binding_response
 from sip_stack.timers import RFC, Lingering, TimerSettings, Wheel
 from sip_stack.transaction import OnResponse, Transaction
 from sip_stack.uri import Uri
+from sip_stack.way_back import way_back
 
 __all__ = ["ALLOW", "SUPPORTED", "CoreUser", "Hop", "Incoming", "SipCore"]
 
@@ -240,13 +239,11 @@ class SipCore:
         try:
             response.check()
             method = response.cseq.method
-            client = self._clients.get((_branch(response.fields["Via"][0]), method))
-            if client is None:  # not our Via, or ours in other words
-                client = self._clients.get((response.via.branch, method))
-                if client is None:
-                    return
+            client = self._clients.get((response.branch, method))
         except BadMessage:
             return  # a response is never answered
+        if client is None:
+            return
         try:
             client.receive(response)
         except Exception as error:
@@ -256,17 +253,16 @@ class SipCore:
 
     def _take_request(self, request: Request, source: Hop) -> None:
         try:
-            via = request.via
+            hop = way_back(request, source)
         except BadMessage:
             return  # nowhere to answer to
         if request.method == "ACK":
-            self._take_ack(request, via)
+            self._take_ack(request)
             return
-        hop = self._answer_to(request, via, source)
         try:
             if request.defect is not None:
                 raise request.defect
-            key = self._key(request, via, request.method)
+            key = self._key(request, request.method)
             server = self._servers.get(key)
             if server is not None:  # before any other check: a repeated request is the same request
                 server.receive(request)
@@ -275,7 +271,7 @@ class SipCore:
                 refuse_unknown(request)
             request.check()
             if request.method == "CANCEL":
-                self._cancel(request, hop, source, key, self._key(request, via, "INVITE"))
+                self._cancel(request, hop, source, key, self._key(request, "INVITE"))
             else:
                 refuse_what_we_lack(request)
                 self._serve(request, hop, source, key)
@@ -285,12 +281,12 @@ class SipCore:
             self._refuse(request, hop, PeerError("Server Internal Error", 500))
             self._bug(error)
 
-    def _take_ack(self, ack: Request, via: Via) -> None:
+    def _take_ack(self, ack: Request) -> None:
         """It belongs to an INVITE that was refused, or is the one to a 2xx, a transaction of its own (13.2.2.4)."""
         try:
             if ack.defect is not None:
                 return  # an ACK is never answered
-            server = self._servers.get(self._key(ack, via, "INVITE"))
+            server = self._servers.get(self._key(ack, "INVITE"))
             if server is not None:
                 server.receive(ack)
                 return
@@ -303,24 +299,6 @@ class SipCore:
         except Exception as error:
             self._bug(error)
 
-    @staticmethod
-    def _answer_to(request: Request, via: Via, source: Hop) -> Hop:
-        """Where responses go (18.2.2, RFC 3581 4); their Via says what the packet showed (18.2.1)."""
-        text, *others = request.fields["Via"]
-        before, asked, after = text.partition(";rport")
-        if asked and after[:1] in ("", ";") and "," not in before and "received" not in text:
-            text = f"{before};received={source.host};rport={source.port}{after}"  # the common form, by text alone
-        else:
-            seen = via.seen_from(source.host, source.port)
-            asked = "" if param(via.params, "rport") is None else "rport"
-            if seen.params != via.params:
-                text = ", ".join([str(seen), *comma_list(text)[1:]])
-        request.fields["Via"] = (text, *others)
-        if source.transport in RELIABLE:  # the connection itself; were it gone, another to the port of the Via
-            port = via.port or default_port(source.transport)
-            return source if port == source.port else source._replace(port=port)
-        return source if asked else Hop(source.transport, source.host, via.port or 5060, source.flow)
-
     def _refuse(self, request: Request, hop: Hop, error: PeerError) -> None:
         """An error response without a transaction (8.2.7)."""
         tag = f"{crc32(request.fields['Via'][0].encode('utf-8', 'surrogateescape')):x}"  # 8.2.7: the same when repeated
@@ -329,12 +307,12 @@ class SipCore:
         self.send(data, hop, request.call_id)
 
     @staticmethod
-    def _key(request: Request, via: Via, method: str) -> object:
+    def _key(request: Request, method: str) -> object:
         """17.2.3, with the CSeq number: some phones reuse the branch for the authenticated INVITE."""
-        branch = via.branch
+        branch, number = request.branch, request.cseq.number
         if branch[:7] == _MAGIC != branch:
-            return (branch, via.host, via.port, method, request.cseq.number)
-        return (request.uri_text, request.from_.tag, request.call_id, request.cseq.number, via.host, via.port, method)
+            return (branch, request.sent_by, method, number)
+        return (request.uri_text, request.from_.tag, request.call_id, number, request.sent_by, method)
 
     def _serve(self, request: Request, hop: Hop, source: Hop, key: object) -> None:
         """Begin a server transaction, and answer what is raised by whom the request is for.

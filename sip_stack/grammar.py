@@ -6,7 +6,7 @@ Every pattern here runs in linear time: what may repeat is possessive (`*+`), so
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from typing import TypeVar
 
 from sip_stack.errors import BadMessage
@@ -16,6 +16,7 @@ __all__ = [
     "remembered", "unquote", "write_params",
 ]  # fmt: skip
 
+K = TypeVar("K", bound=Sized)
 T = TypeVar("T")
 Params = tuple[tuple[str, str | None], ...]
 """Parameters in order, names in lower case, values unquoted; None for a name alone."""
@@ -31,17 +32,17 @@ _is_plain = re.compile(r"[A-Za-z0-9\-.!%*_+`'~\[\]:]+").fullmatch
 MOST_KNOWN, LONGEST_KNOWN = 1024, 160
 
 
-class _Memory(dict[str, T]):
+class _Memory(dict[K, T]):
     """What was read of texts; what is there is found without a step of Python.
 
     Two generations: what comes again moves over to the new one, what came once is gone with the old.
     """
 
-    def __init__(self, read: Callable[[str], T]) -> None:
+    def __init__(self, read: Callable[[K], T]) -> None:
         self._read = read
-        self._older: dict[str, T] = {}
+        self._older: dict[K, T] = {}
 
-    def __missing__(self, text: str) -> T:
+    def __missing__(self, text: K) -> T:
         if text in self._older:
             value = self._older.pop(text)
         else:
@@ -55,7 +56,7 @@ class _Memory(dict[str, T]):
         return value
 
 
-def remembered(read: Callable[[str], T]) -> Callable[[str], T]:
+def remembered(read: Callable[[K], T]) -> Callable[[K], T]:
     """`read` for texts that come again and again: the addresses, routes and numbers of one far end are always the same.
 
     What it gives must be frozen.

@@ -33,6 +33,7 @@ __all__ = [
     "parse_name_addrs",
     "parse_via",
     "parse_vias",
+    "plain_via_line",
     "read_line",
     "top_via",
     "written",
@@ -121,6 +122,12 @@ _VIA = re.compile(
     r"(\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9._-]++)\s*+(?::\s*+([0-9]{1,5}+))?\s*+((?:;.*)?)",
     re.DOTALL,
 )
+
+
+plain_via_line = re.compile(
+    r"Via: (([^\"<>,\x00-\x1f\x7f]{1,100}?);branch=([A-Za-z0-9\-.!%*_+`'~]++)((?:;[^\"<>,\x00-\x1f\x7f]{0,60}+)?+))"
+).fullmatch
+"""Cuts the line of one Via without quotes: its value, what is before the branch, the branch, what is behind it."""
 
 
 def top_via(text: str) -> Via:

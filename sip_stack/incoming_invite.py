@@ -34,7 +34,7 @@ class IncomingInvite(Usage):
         self.dialog = dialog
         self.described = b""
         # RFC 5626 4.3: `ob` in a Contact asks that requests come by the flow of this one
-        self.nat = bare(request.via.host) != source.host or param(dialog.remote_target.params, "ob") == ""
+        self.nat = bare(request.sent_by[0]) != source.host or param(dialog.remote_target.params, "ob") == ""
         self.far_allows = request.fields.get("Allow", ())
         self._offered = incoming
         self._answer: bytes | None = None

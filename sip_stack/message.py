@@ -19,6 +19,7 @@ from sip_stack.headers import (
     parse_name_addr,
     parse_name_addrs,
     parse_vias,
+    plain_via_line,
     read_line,
     top_via,
 )
@@ -57,10 +58,14 @@ class Message:
     Typed values are read when somebody asks, and once.  Raises: BadMessage for one that is missing or cannot be read.
     """
 
-    __slots__ = ("body", "call_id", "cseq", "defect", "fields", "from_", "raw", "to", "via")
+    __slots__ = ("around", "body", "branch", "call_id", "cseq", "defect", "fields", "from_", "raw", "to", "via")
 
     via: Via
     """The topmost Via."""
+    branch: str
+    """Its branch; empty where there is none (RFC 2543 peers)."""
+    around: tuple[str, str] | None
+    """Of what was received: the plain text before and behind that branch; None where it is rarer."""
     from_: NameAddr
     to: NameAddr
     cseq: CSeq
@@ -105,8 +110,9 @@ class Message:
         """Refuse what sections 8.1.1, 18.3 and 20 forbid.  Raises: BadMessage with the status to answer."""
 
 
-_TYPED = {
+_TYPED: dict[str, tuple[str, Callable[[str], object]]] = {
     "via": ("Via", top_via),
+    "branch": ("Via", lambda text: top_via(text).branch),
     "from_": ("From", parse_name_addr),
     "to": ("To", parse_name_addr),
     "cseq": ("CSeq", parse_cseq),
@@ -116,7 +122,10 @@ _TYPED = {
 class Request(Message):
     """One request; `uri_text` is the Request-URI as written."""
 
-    __slots__ = ("_echoed", "method", "uri_text")
+    __slots__ = ("_echoed", "method", "sent_by", "uri_text")
+
+    sent_by: tuple[str, int | None]
+    """Host and port of the topmost Via, once the way back is known."""
 
     def __init__(self, method: str, uri: Uri | str, fields: Fields, body: bytes = b"", raw: bytes = b"") -> None:
         self.method = method
@@ -145,7 +154,7 @@ class Request(Message):
             raise self.defect
         fields = self.fields
         try:
-            _ = fields["Call-ID"], self.via
+            _ = fields["Call-ID"]
             self.from_ = parse_name_addr(fields["From"][0])
             self.to = parse_name_addr(fields["To"][0])
         except KeyError as missing:
@@ -203,7 +212,7 @@ class Response(Message):
             raise self.defect
         fields = self.fields
         try:
-            _ = fields["Call-ID"], fields["Via"]
+            _ = fields["Call-ID"]
             if self.cseq.method == "INVITE":
                 self.to = parse_name_addr(fields["To"][0])
         except KeyError as missing:
@@ -270,20 +279,23 @@ def parse(data: bytes) -> Request | Response | None:
     A message that is SIP but broken comes back with `defect` set, so that it can still be answered.
     """
     head, gap, body = data.partition(b"\r\n\r\n")
-    start, *lines = head.decode("utf-8", "surrogateescape").split("\r\n")
     try:
-        fields: Fields = dict(map(read_line, lines))  # a line that came before costs no step of Python
-        if len(fields) != len(lines):
-            fields, twice = _together(map(read_line, lines))
-            if twice is not None:
-                raise twice
-        message = _start_line(start)(fields, body, data)
-        message.cseq = parse_cseq(fields["CSeq"][0])
-        if isinstance(message, Request):
-            message.via = top_via(fields["Via"][0])
-        if gap and fields["Content-Length"] == (str(len(body)),):
-            return message  # nearly all there are
-    except (BadMessage, KeyError):
+        start, top, *lines = head.decode("utf-8", "surrogateescape").split("\r\n")
+        plain = plain_via_line(top)
+        if plain is not None:
+            via, before, branch, behind = plain.groups()
+            fields: Fields = {"Via": (via,)}
+            fields.update(map(read_line, lines))  # a line that came before costs no step of Python
+            if len(fields) <= len(lines):
+                fields, twice = _together([("Via", (via,)), *map(read_line, lines)])
+                if twice is not None:
+                    raise twice
+            message = _start_line(start)(fields, body, data)
+            message.branch, message.around = branch, (before, behind)
+            message.cseq = parse_cseq(fields["CSeq"][0])
+            if gap and fields["Content-Length"][0] == str(len(body)):
+                return message  # nearly all there are
+    except (BadMessage, KeyError, ValueError):  # ValueError: no header at all
         pass
     return _parse_rarer(data)
 
@@ -313,6 +325,7 @@ def _parse_rarer(data: bytes) -> Request | Response | None:
         body, defect = _frame(fields, body, complete=gap != b"")
     message = make(fields, body, data)
     message.defect = defect
+    message.around = None
     return message if defect is None or "Via" in fields else None
 
 
