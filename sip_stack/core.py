@@ -13,7 +13,7 @@ from sip_stack.abilities import ALLOW, SERVED, SUPPORTED, refuse_unknown, refuse
 from sip_stack.client_transaction import Client, InviteClient, NonInviteClient
 from sip_stack.dialog import Dialog
 from sip_stack.errors import BadMessage, PeerError
-from sip_stack.headers import CSeq, NameAddr
+from sip_stack.headers import MAGIC_COOKIE, CSeq, NameAddr
 from sip_stack.hop import Hop
 from sip_stack.incoming import Incoming
 from sip_stack.listening import Listening
@@ -29,7 +29,6 @@ from sip_stack.way_back import way_back
 __all__ = ["ALLOW", "SUPPORTED", "CoreUser", "Hop", "Incoming", "SipCore"]
 
 _IN_DIALOG = frozenset({"BYE", "INFO", "NOTIFY", "PRACK", "UPDATE"})
-_MAGIC = "z9hG4bK"
 _MOST_CHALLENGED = 4096
 """Server transactions beyond which a challenge is given without one more: nothing is repeated or remembered for it."""
 
@@ -161,7 +160,7 @@ class SipCore:
 
     def new_branch(self) -> str:
         """A branch nobody had before (8.1.1.7)."""
-        return _MAGIC + self.new_id()
+        return MAGIC_COOKIE + self.new_id()
 
     def request(self, request: Request, hop: Hop, on_response: OnResponse) -> Client:
         """Start a client transaction: a Via is put on top, unless the request has one (CANCEL)."""
@@ -178,7 +177,7 @@ class SipCore:
         self, dialog: Dialog, hop: Hop, method: str, on_response: OnResponse, more: str = "", body: bytes = b""
     ) -> Client:
         """Start a client transaction inside a dialog; `more` as for `Dialog.request`."""
-        branch = _MAGIC + self.new_id()
+        branch = MAGIC_COOKIE + self.new_id()
         data = dialog.request(method, self.new_via(hop, branch), more + self.asking_line, body)
         return self.transact(method, branch, data, dialog.call_id, hop, on_response)
 
@@ -309,10 +308,10 @@ class SipCore:
     @staticmethod
     def _key(request: Request, method: str) -> object:
         """17.2.3, with the CSeq number: some phones reuse the branch for the authenticated INVITE."""
-        branch, number = request.branch, request.cseq.number
-        if branch[:7] == _MAGIC != branch:
-            return (branch, request.sent_by, method, number)
-        return (request.uri_text, request.from_.tag, request.call_id, number, request.sent_by, method)
+        branch, sent_by, number = request.branch, request.sent_by, request.cseq.number
+        if branch:
+            return branch, sent_by, number, method
+        return request.uri_text, request.from_.tag, request.call_id, sent_by, number, method
 
     def _serve(self, request: Request, hop: Hop, source: Hop, key: object) -> None:
         """Begin a server transaction, and answer what is raised by whom the request is for.

@@ -24,6 +24,7 @@ from sip_stack.hop import bare
 from sip_stack.uri import Uri, parse_uri
 
 __all__ = [
+    "MAGIC_COOKIE",
     "CSeq",
     "NameAddr",
     "Via",
@@ -34,6 +35,7 @@ __all__ = [
     "parse_via",
     "parse_vias",
     "plain_via_line",
+    "read_branch",
     "read_line",
     "top_via",
     "written",
@@ -77,7 +79,7 @@ def read_line(line: str) -> tuple[str, tuple[str]]:
     """The canonical name of a header line, and its one raw value.  Raises: BadMessage."""
     written, colon, value = line.partition(": ")
     name = _known_name(written)
-    if name is None or not colon or not line.isprintable():
+    if name is None or not colon or "\r" in line or "\n" in line:
         name, value = _rarer_line(line)
     return name, (value.strip(" \t"),)
 
@@ -124,10 +126,12 @@ _VIA = re.compile(
 )
 
 
+MAGIC_COOKIE = "z9hG4bK"
+_PLAIN = r"[^\"<>,\x00-\x1f\x7f]"
 plain_via_line = re.compile(
-    r"Via: (([^\"<>,\x00-\x1f\x7f]{1,100}?);branch=([A-Za-z0-9\-.!%*_+`'~]++)((?:;[^\"<>,\x00-\x1f\x7f]{0,60}+)?+))"
+    rf"Via: (({_PLAIN}{{1,100}}?);branch=({MAGIC_COOKIE}[A-Za-z0-9\-.!%*_+`'~]++)((?:;{_PLAIN}{{0,60}}+)?+))"
 ).fullmatch
-"""Cuts the line of one Via without quotes: its value, what is before the branch, the branch, what is behind it."""
+"""Cuts the line of one Via, with a branch and no quotes: its value, what is before the branch, it, what is behind."""
 
 
 def top_via(text: str) -> Via:
@@ -142,6 +146,12 @@ def top_via(text: str) -> Via:
         except BadMessage:  # a quoted text was cut in two, or there are several values
             pass
     return parse_via(comma_list(text)[0])
+
+
+def read_branch(text: str) -> str:
+    """The branch of the first Via of a line where it is unique, as 8.1.1.7 asks; else empty.  Raises: BadMessage."""
+    branch = top_via(text).branch
+    return branch if branch[:7] == MAGIC_COOKIE != branch else ""
 
 
 @remembered

@@ -20,6 +20,7 @@ from sip_stack.headers import (
     parse_name_addrs,
     parse_vias,
     plain_via_line,
+    read_branch,
     read_line,
     top_via,
 )
@@ -49,6 +50,7 @@ REASONS = {
 
 _FOLD = re.compile(r"\r\n[ \t]+")
 _SINGLE = frozenset({"From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Length", "Content-Type", "Expires"})
+_CHECKED = frozenset({"Contact", "Route", "Record-Route", "Date"})
 _DATE = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT")
 
 
@@ -63,7 +65,7 @@ class Message:
     via: Via
     """The topmost Via."""
     branch: str
-    """Its branch; empty where there is none (RFC 2543 peers)."""
+    """Its branch, unique with its method; empty where there is none of that kind (RFC 2543 peers)."""
     around: tuple[str, str] | None
     """Of what was received: the plain text before and behind that branch; None where it is rarer."""
     from_: NameAddr
@@ -112,7 +114,7 @@ class Message:
 
 _TYPED: dict[str, tuple[str, Callable[[str], object]]] = {
     "via": ("Via", top_via),
-    "branch": ("Via", lambda text: top_via(text).branch),
+    "branch": ("Via", read_branch),
     "from_": ("From", parse_name_addr),
     "to": ("To", parse_name_addr),
     "cseq": ("CSeq", parse_cseq),
@@ -163,16 +165,18 @@ class Request(Message):
             raise BadMessage("CSeq method differs from the request line")  # 8.1.1.5
         if "Max-Forwards" in fields:
             _hops(fields["Max-Forwards"][0])
-        vias = fields["Via"]
-        if len(vias) > 1 or "," in vias[0]:
-            parse_vias(vias)
+        if self.around is None or len(fields["Via"]) > 1:
+            parse_vias(fields["Via"])
+        if not _CHECKED.isdisjoint(fields):
+            self._check_more()
+
+    def _check_more(self) -> None:
+        fields = self.fields
         contacts = fields.get("Contact")
         if contacts and contacts[0] != "*":
             parse_name_addrs(contacts)
-        if "Route" in fields:
-            parse_name_addrs(fields["Route"])
-        if "Record-Route" in fields:
-            parse_name_addrs(fields["Record-Route"])
+        parse_name_addrs(fields.get("Route", ()))
+        parse_name_addrs(fields.get("Record-Route", ()))
         if "Date" in fields and not _DATE.fullmatch(fields["Date"][0]):
             raise BadMessage("Date is not of the one form there is")  # 20.17: always GMT
 

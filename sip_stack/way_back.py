@@ -23,16 +23,16 @@ def way_back(request: Request, source: Hop) -> Hop:
         hop = _answered_to(via, source)
         request.sent_by = via.host, via.port
     else:
-        before, behind, request.sent_by, hop = _plain_way((*request.around, source))
+        before, behind, request.sent_by, hop = _plain_way((request.around, source))
         text = f"{before};branch={request.branch}{behind}"
     fields["Via"] = (text, *fields["Via"][1:])
     return hop
 
 
 @remembered
-def _plain_way(known: tuple[str, str, Hop]) -> tuple[str, str, tuple[str, int | None], Hop]:
+def _plain_way(known: tuple[tuple[str, str], Hop]) -> tuple[str, str, tuple[str, int | None], Hop]:
     """All but the branch comes again: its Via in responses before and behind the branch, who sent it, where they go."""
-    before, behind, source = known
+    (before, behind), source = known
     text = f"{before};branch=-{behind}"
     via = top_via(text)
     before, _, behind = _as_seen(text, via, source).partition(";branch=-")
