@@ -134,21 +134,11 @@ class Leg(LegSound):
         else:
             self._open_audio(codecs, hop)
             offer = self._audio.offer(beside.audio.codec if beside and beside.audio else None)
-        self.usage = invite = ServerInvite(
-            call.exchange.core,
-            self,
-            target=target,
-            hop=hop,
-            from_=shown,
-            to=to,
-            body=offer,
-            extra=extra,
-            credentials=credentials,
-            nat=nat,
-            max_forwards=call.max_forwards,
-            call_id=call.new_wire(self.lane),
-            options=options,
-        )
+        wire = call.new_wire(self.lane)
+        self.usage = invite = ServerInvite(  # by position: to call a class by a dozen names takes thrice as long
+            call.exchange.core, self, target, hop, shown, to, offer, extra, credentials, nat, call.max_forwards, wire,
+            options,
+        )  # fmt: skip
         if silent_s is not None:
             invite.heard_within(silent_s)
 
@@ -346,6 +336,9 @@ class Leg(LegSound):
     def joined(self) -> None:
         """It talks: what only led there is let go, since a talk may be long."""
         self._watcher, self.description = None, b""
+        usage = self.usage
+        if usage is not None and not usage.options.session_s:
+            usage.described = b""  # only a refresh of the session says it again
         if self._early:
             self._early = _NOTHING
 

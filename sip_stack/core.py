@@ -150,9 +150,10 @@ class SipCore:
 
     def send(self, data: bytes, hop: Hop, call_id: str) -> None:
         """Put bytes on the wire."""
-        if self.tap is not None:
-            self.tap(False, data, hop, call_id)
-        self._send(data, hop)
+        tap, send = self.tap, self._send  # Python is five times as fast to call what it need not look up as a method
+        if tap is not None:
+            tap(False, data, hop, call_id)
+        send(data, hop)
 
     def chance(self) -> float:
         """A number from 0 to 1, another each time: for waits that two sides should not choose alike."""

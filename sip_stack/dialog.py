@@ -18,44 +18,46 @@ class Dialog:
         "_local", "_remote", "_uri", "call_id", "local_seq", "remote_seq", "remote_tag", "remote_target", "route_set",
     )  # fmt: skip
 
-    def __init__(
-        self, call_id: str, local: str, remote: str, remote_tag: str, *, local_seq: int, remote_seq: int | None,
-        target: tuple[Uri, str], route_set: tuple[NameAddr, ...],
-    ) -> None:  # fmt: skip
-        """`local` and `remote`: From and To of our requests, in the words that began the dialog.
-
-        `target`: the remote target, and how it is written.
-        """
-        self.call_id = call_id
-        self.remote_tag = remote_tag
-        self.local_seq = local_seq
-        self.remote_seq = remote_seq
-        self.route_set = route_set
-        self._local = local
-        self._remote = remote
-        self.remote_target, self._uri = target
+    call_id: str
+    remote_tag: str
+    local_seq: int
+    remote_seq: int | None
+    route_set: tuple[NameAddr, ...]
+    remote_target: Uri
+    _uri: str
+    """The remote target as it is written."""
+    _local: str
+    """From of our requests, in the words that began the dialog."""
+    _remote: str
+    """To of our requests, in the words that began the dialog."""
 
     @classmethod
     def from_request(cls, invite: Request, local_tag: str) -> Dialog:
         """12.1.1: the side that was invited.  Raises: BadMessage where the Contact cannot be read."""
-        fields, from_ = invite.fields, invite.from_
-        return cls(
-            invite.call_id, f"{fields['To'][0]};tag={local_tag}", fields["From"][0], from_.tag,
-            local_seq=0, remote_seq=invite.cseq.number,
-            target=_target_of(invite) or _bare(from_.uri),
-            route_set=invite.addresses("Record-Route") if "Record-Route" in fields else (),
-        )  # fmt: skip
+        dialog, fields, from_ = cls(), invite.fields, invite.from_
+        dialog.call_id = invite.call_id
+        dialog.remote_tag = from_.tag
+        dialog.local_seq = 0
+        dialog.remote_seq = invite.cseq.number
+        dialog.route_set = invite.addresses("Record-Route") if "Record-Route" in fields else ()
+        dialog.remote_target, dialog._uri = _target_of(invite) or _bare(from_.uri)
+        dialog._local = f"{fields['To'][0]};tag={local_tag}"
+        dialog._remote = fields["From"][0]
+        return dialog
 
     @classmethod
     def from_response(cls, call_id: str, local: str, seq: int, target: Uri, response: Response) -> Dialog:
         """12.1.2: the side that invited `target`, by an INVITE with this From and CSeq number.  Raises: BadMessage."""
-        fields = response.fields
-        return cls(
-            call_id, local, fields["To"][0], response.to.tag,
-            local_seq=seq, remote_seq=None,
-            target=_target_of(response) or _bare(target),
-            route_set=response.addresses("Record-Route")[::-1] if "Record-Route" in fields else (),  # in reverse order
-        )  # fmt: skip
+        dialog, fields = cls(), response.fields
+        dialog.call_id = call_id
+        dialog.remote_tag = response.to.tag
+        dialog.local_seq = seq
+        dialog.remote_seq = None
+        dialog.route_set = response.addresses("Record-Route")[::-1] if "Record-Route" in fields else ()  # reversed
+        dialog.remote_target, dialog._uri = _target_of(response) or _bare(target)
+        dialog._local = local
+        dialog._remote = fields["To"][0]
+        return dialog
 
     def fork(self, response: Response) -> Dialog:
         """The dialog with a second phone that answered the same INVITE.  Raises: BadMessage."""

@@ -49,7 +49,7 @@ class Acknowledger:
 
     __slots__ = ("_core", "_data", "_hop", "_nat", "_proof", "_seq", "dialog")
 
-    def __init__(self, core: SipCore, dialog: Dialog, hop: Hop, seq: int, *, nat: bool, proof: str = "") -> None:
+    def __init__(self, core: SipCore, dialog: Dialog, hop: Hop, seq: int, nat: bool, proof: str = "") -> None:
         """`hop` and `nat` as for `next_hop`; `seq`: the INVITE's CSeq; `proof`: its authorization (22.1), a line."""
         self._core = core
         self._hop = hop
@@ -81,6 +81,6 @@ class Acknowledger:
             fork = self.dialog.fork(response)
         except BadMessage:  # its Contact cannot be read: there is nowhere to send either
             return
-        Acknowledger(self._core, fork, self._hop, fork.local_seq, nat=self._nat, proof=self._proof).send()
+        Acknowledger(self._core, fork, self._hop, fork.local_seq, self._nat, self._proof).send()
         hop = next_hop(fork, self._hop, nat=self._nat)
         self._core.ask(fork, hop, "BYE", lambda _: None, f"\r\nReason: {_ELSEWHERE}")

@@ -52,7 +52,6 @@ class OutgoingInvite(Usage):
         self,
         core: SipCore,
         owner: InviteUser,
-        *,
         target: Uri,
         hop: Hop,
         from_: NameAddr,
@@ -60,8 +59,8 @@ class OutgoingInvite(Usage):
         body: bytes,
         extra: Iterable[tuple[str, str]] = (),
         credentials: Credentials | None = None,
-        max_forwards: int = 70,
         nat: bool = False,
+        max_forwards: int = 70,
         call_id: str = "",
         options: InviteOptions = PLAIN,
     ) -> None:
@@ -252,7 +251,7 @@ class OutgoingInvite(Usage):
             dialog.local_seq, dialog.remote_seq = early.dialog.local_seq, early.dialog.remote_seq
             answered = early.described
         self.far_allows = response.fields.get("Allow", ())
-        acks = Acknowledger(self.core, dialog, self.hop, self._seq, nat=self.nat, proof=self._proof())
+        acks = Acknowledger(self.core, dialog, self.hop, self._seq, self.nat, self._proof())
         self._client.on_response = acks.again
         del self._client, self._early, self._sent  # a call may be long
         self._acknowledge_or_owe(acks, offered=answered or not self._offerless, response=response)

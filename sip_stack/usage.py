@@ -169,7 +169,7 @@ class Usage:
                 dialog = self.dialog
                 assert dialog is not None
                 dialog.refresh(response)
-                acks = Acknowledger(self.core, dialog, self.hop, response.cseq.number, nat=self.nat)
+                acks = Acknowledger(self.core, dialog, self.hop, response.cseq.number, self.nat)
                 self._acknowledge_or_owe(acks, offered=body != b"", response=response)
             self._offer_over(body, response, on_response)
 
