@@ -254,8 +254,10 @@ class Call:
 
     def talk_ends(self, a: Leg, b: Leg) -> None:
         """They are not joined any more: since the first of them left, or since now."""
-        now, left, other_left = self.now(), a.ended_at, b.ended_at
-        self.talk_ended = min(now if left is None else left, now if other_left is None else other_left)
+        first, other = a.ended_at, b.ended_at
+        if first is None or (other is not None and other < first):
+            first = other
+        self.talk_ended = self.now() if first is None else first
 
     def record(self, phone: Leg, far: Leg) -> None:
         """Record a talk where calls are recorded: each of a call has a file of its own."""
@@ -341,11 +343,16 @@ class Call:
             for leg in self.legs:
                 try:  # a fault in one leg leaves no other up, and no money held
                     leg.hangup(*told)
-                    leg.expire()  # another call may count on it
+                    if leg.scopes:  # another call counts on it
+                        leg.expire()
                 except Exception:
                     log.exception("call=%s event=bug", self.id)
             self.ladder_row("event", RINGBACK, RINGBACK, f"ended: {self.outcome}")
-            await self._try_to_write()
+            try:
+                await self.write()
+            except Exception as error:  # what the database does not take now is offered again until it does
+                self.log_error("not-settled", error)
+                self.exchange.unsettled[self.id] = self
             closing = [leg.closed for leg in self.legs if leg.closed is not None and not leg.closed.done()]
             if closing:
                 await asyncio.wait(closing, timeout=2.0)
@@ -362,14 +369,6 @@ class Call:
             await self.database.run(lambda conn: journal.write_ladder(conn, self.id, at, rows))
         except StoreError as error:
             self.log_error("ladder-not-kept", error)
-
-    async def _try_to_write(self) -> None:
-        """Settle; what the database does not take now is offered again until it does."""
-        try:
-            await self.write()
-        except Exception as error:
-            self.log_error("not-settled", error)
-            self.exchange.unsettled[self.id] = self
 
     async def write(self) -> None:
         """Settle and write the record, in one transaction.  Raises: StoreError."""

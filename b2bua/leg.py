@@ -339,7 +339,7 @@ class Leg(LegSound):
         usage = self.usage
         if usage is not None and not usage.options.session_s:
             usage.described = b""  # only a refresh of the session says it again
-        if self._early:
+        if self.audio is not None and self._early:
             self._early = _NOTHING
 
     def forget(self) -> None:

@@ -39,8 +39,9 @@ class Talk:
     def __exit__(self, *_: object) -> None:
         call, phone, far = self._call, self._phone, self._far
         call.talk_ends(phone, far)
-        if phone.partner not in (None, far):
+        if phone.partner is far:
+            phone.part()
+        elif phone.partner is not None:
             return  # a transfer has joined it with somebody else already
-        phone.part()
         if phone.audio and phone.ended_at is None:
             call.engine.unbridge(phone.audio.port)
