@@ -108,7 +108,7 @@ class Call:
         self.started = exchange.now()
         self.started_wall = exchange.wall()
         """Unix time of `started`."""
-        self.ladder = Ladder(exchange.ladders, self.started, plain=kind not in _KEPT)
+        self.ladder = Ladder(exchange.ladders, self.started, kind not in _KEPT)
         self._task: asyncio.Task[None] | None = None
         self._running = False
 

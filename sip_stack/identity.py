@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from sip_stack.errors import BadMessage
 from sip_stack.headers import NameAddr
 from sip_stack.message import Request
+from sip_stack.uri import Uri
 
 __all__ = ["Caller", "caller_of", "is_anonymous", "is_hidden_user", "privacy_of", "wants_anonymity"]
 
@@ -43,21 +45,33 @@ def privacy_of(request: Request) -> frozenset[str]:
 
 def wants_anonymity(request: Request) -> bool:
     """The caller does not want to be shown: by Privacy, or as it shows itself (RFC 3323 4.1.1.3)."""
-    asked = "Privacy" in request.fields and not privacy_of(request).isdisjoint(("id", "user"))
-    return asked or is_anonymous(request.from_)
+    return _asks_for_anonymity(request) or is_anonymous(request.from_)
+
+
+def _asks_for_anonymity(request: Request) -> bool:
+    return "Privacy" in request.fields and not privacy_of(request).isdisjoint(("id", "user"))
 
 
 def caller_of(request: Request, *, trusted: bool) -> Caller:
     """Read the caller: from a trusted peer P-Asserted-Identity first, else From (RFC 3325 9.1)."""
-    from_ = shown = request.from_
-    asserted = False
-    if trusted and "P-Asserted-Identity" in request.fields:
-        try:
-            identities = request.addresses("P-Asserted-Identity")
-        except BadMessage:
-            identities = ()
-        dialled = [i for i in identities if i.uri.scheme in ("sip", "sips", "tel")]
-        if dialled:
-            shown, asserted = dialled[0], True
-    hidden = wants_anonymity(request) or (asserted and is_hidden_user(shown.uri.user))
-    return Caller(shown.display or from_.display, shown.uri.number, asserted, hidden)
+    display, uri, _, _ = request.from_
+    caller = _shown(display, uri)
+    if trusted and "P-Asserted-Identity" in request.fields and (said := _asserted(request)) is not None:
+        hidden = caller.hidden or is_hidden_user(said.uri.user)
+        caller = Caller(said.display or display, said.uri.number, True, hidden)
+    return caller._replace(hidden=True) if _asks_for_anonymity(request) else caller
+
+
+@lru_cache(1024)
+def _shown(display: str, uri: Uri) -> Caller:
+    """Who an address says that it is: one value for all calls of one number."""
+    return Caller(display, uri.number, False, is_anonymous(NameAddr(display, uri)))
+
+
+def _asserted(request: Request) -> NameAddr | None:
+    """The first identity that can be dialled; none where it cannot be read."""
+    try:
+        identities = request.addresses("P-Asserted-Identity")
+    except BadMessage:
+        return None
+    return next((each for each in identities if each.uri.scheme in ("sip", "sips", "tel")), None)

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from b2bua.desk import LadderRow
 from b2bua.trace.masking import masked
@@ -22,6 +22,10 @@ Kind = Literal["sip", "rtp", "dtmf", "prompt", "event"]
 EXTENSION, RINGBACK, PSTN = 0, 1, 2
 """The lanes: the extension's side, ourselves, the PSTN side."""
 _LONGEST_KNOWN = 160
+
+
+Wire: TypeAlias = "tuple[list[Any], int, Ladder, Call]"
+"""The facts of its ladder and its lane there, the ladder, and the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +59,14 @@ class Ladders:
         self.most = limits.messages * _WIDTH
         self.uncounted = min(_UNCOUNTED, self.most)
         self.local = local
-        self.now = now
-        self.wires: dict[str, tuple[list[Any], int, Ladder, Call]] = {}
-        """By Call-ID: the facts of its ladder and its lane there, the ladder, and the call."""
+        self.wires: dict[str, Wire] = {}
+        """By Call-ID."""
+        self.tap = _tap(self.wires, now)
         self._plain: OrderedDict[Ladder, None] = OrderedDict()
         self._others: OrderedDict[Ladder, None] = OrderedDict()
         self._most_plain = limits.plain
         self.bytes, self.most_bytes = 0, limits.mb << 20
         """Of all whole messages."""
-
-    def tap(self, received: bool, data: bytes, hop: Hop, call_id: str) -> None:
-        """Every message on the wire."""
-        wire = self.wires.get(call_id)
-        if wire is not None:
-            facts, lane, ladder, _ = wire
-            facts += (self.now(), lane, received, data, hop)
-            if len(facts) > ladder.counted or len(data) > _LONG:
-                ladder.count()
 
     def keep(self, ladder: Ladder) -> None:
         """From its begin, or of what is no plain call from its first message: others were no calls yet."""
@@ -105,7 +100,7 @@ class Ladder:
 
     __slots__ = ("_all", "_changed", "_over", "_short", "_start", "counted", "facts", "plain", "size")
 
-    def __init__(self, ladders: Ladders, start: float, *, plain: bool) -> None:
+    def __init__(self, ladders: Ladders, start: float, plain: bool) -> None:
         self._all = ladders
         self.plain = plain
         self._start = start
@@ -191,6 +186,21 @@ class Ladder:
             (lane, RINGBACK, there, here) if received else (RINGBACK, lane, here, there)
         )
         return LadderRow(n, at_s, "sip", source, target, _title(said), text, where.transport, sent_from, sent_to)
+
+
+def _tap(wires: dict[str, Wire], now: Callable[[], float]) -> Callable[[bool, bytes, Hop, str], None]:
+    """What sees every message on the wire; no method, since it has nothing to look up but the wire."""
+    wire_of = wires.get
+
+    def tap(received: bool, data: bytes, hop: Hop, call_id: str) -> None:
+        wire = wire_of(call_id)
+        if wire is not None:
+            facts, lane, ladder, _ = wire
+            facts += now(), lane, received, data, hop
+            if len(facts) > ladder.counted or len(data) > _LONG:
+                ladder.count()
+
+    return tap
 
 
 def address_text(host: str, port: int) -> str:
