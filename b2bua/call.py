@@ -150,16 +150,11 @@ class Call:
         """A talk of it was recorded."""
         return self._recordings > 0
 
-    def watch_wire(self, call_id: str, lane: int) -> None:
-        """Messages of this Call-ID are rows of our ladder."""
-        ladder = self.ladder
-        self.exchange.ladders.wires[call_id] = ladder.facts, lane, ladder, self
-
-    def new_wire(self, lane: int) -> str:
+    def new_wire(self, leg: Leg) -> str:
         """A fresh Call-ID whose messages are rows of our ladder."""
-        new_id = self.exchange.new_id
-        call_id = new_id() + new_id()
-        self.watch_wire(call_id, lane)
+        exchange = self.exchange
+        call_id = exchange.new_id() + exchange.new_id()
+        exchange.ladders.wires[call_id] = leg
         return call_id
 
     def ladder_row(self, kind: Kind, source: int, target: int, title: str, detail: str = "") -> None:
@@ -229,7 +224,7 @@ class Call:
         leg = Leg(self, lane, party, "in")
         if seen_ip:
             leg.seen_ip = seen_ip
-        self.watch_wire(invite.call_id, lane)
+        self.exchange.ladders.wires[invite.call_id] = leg
         self.legs.append(leg)
         leg.invited(invite, codecs, passed=self.direct or silent)
         return leg

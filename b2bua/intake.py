@@ -31,6 +31,7 @@ from sip_stack.hop import WEBSOCKET
 from sip_stack.identity import Caller, privacy_of, wants_anonymity
 from sip_stack.incoming_invite import IncomingInvite
 from sip_stack.message import Request
+from sip_stack.options import InviteOptions
 from sip_stack.uri import Uri
 from store import journal
 from store.values import Account, Extension, Trunk
@@ -61,11 +62,12 @@ class Dialled:
 
 
 class _Rung(NamedTuple):
-    """Whom a trunk calls: the public number as we write it, and whose it is."""
+    """Whom a trunk calls: the public number as we write it, and whose it is; and how that trunk is spoken to."""
 
     number: str
     extension: Extension
     account: Account
+    options: InviteOptions
 
 
 class Intake:
@@ -176,14 +178,14 @@ class Intake:
             extension = directory.extension_by_id(did.extension_id or 0) if did else None
             if extension is None:
                 raise PeerError("Not Found", 404)
-            rung = _Rung(number, extension, directory.accounts[extension.account_id])
+            rung = _Rung(number, extension, directory.accounts[extension.account_id], options_of(trunk))
             if len(self._known) < _REMEMBERED:
                 self._known[called, trunk.id] = rung
         return rung
 
     def _from_trunk(self, incoming: Incoming, trunk: Trunk) -> None:
         exchange, request = self._exchange, incoming.request
-        number, extension, account = rung = self._rung(request, trunk)
+        number, extension, account, options = rung = self._rung(request, trunk)
         if "Replaces" in request.fields:
             raise PeerError("Only an extension may take a call over", 403)
         room, caller = exchange.trunks.admits(trunk), caller_on_trunk(request, trunk)
@@ -201,7 +203,7 @@ class Intake:
         if trunk.media == "direct" and "session" not in privacy_of(request):  # RFC 3323 4.2: by way of us
             call.direct = True
         said = claims_of(exchange.stir, request, caller, number, trunk) if exchange.stir else None
-        leg = self._take(incoming, call, PSTN, trunk.name, trunk)
+        leg = self._take(incoming, call, PSTN, trunk.name, options)
         if leg is None:
             return
         if said is None:
@@ -216,14 +218,14 @@ class Intake:
         self, incoming: Incoming, trunk: Trunk, called: _Rung, caller: Caller, *, room: bool
     ) -> None:
         """A callback number rings; it never opens a media port.  `room`: its trunk may have one more call."""
-        exchange, (dialled, extension, account) = self._exchange, called
+        exchange, (dialled, extension, account, options) = self._exchange, called
         trigger = read_trigger(caller, trunk, account.dial_plan, exchange.directory)
         call = Call(exchange, "callback", account, extension, trigger.number, dialled)
         if not room or exchange.triggers.waiting >= MOST_RINGING:
             exchange.refusals.note(turned_away(call, trigger, incoming, trunk))
             raise PeerError("Service Unavailable", 503, (("Retry-After", "10"),))
         incoming.trying()
-        invite = IncomingInvite(exchange.core, incoming, options_of(trunk))
+        invite = IncomingInvite(exchange.core, incoming, options)
         rung = call.rung_by(invite, EXTENSION, trunk.name, silent=True)
         exchange.ladders.tap(True, incoming.request.raw, incoming.source, invite.call_id)
         number, callable_ = number_to_ring(extension.callback, trigger, account.dial_plan, exchange.directory)
@@ -246,7 +248,7 @@ class Intake:
         shown = ANONYMOUS if private else Shown(extension.name, me)
         call = Call(exchange, kind, account, line, me, number, max_forwards)
 
-        leg = self._take(incoming, call, EXTENSION, me, extension)
+        leg = self._take(incoming, call, EXTENSION, me, options_of(extension))
         if leg is None:
             return
         leg.extension, leg.private = extension, private
@@ -271,13 +273,13 @@ class Intake:
             raise PeerError(str(refusal), 404 if refusal.reason is NumberFault.INTERNAL else 403) from refusal
 
     def _take(
-        self, incoming: Incoming, call: Call, lane: int, party: str, far: Trunk | Extension
+        self, incoming: Incoming, call: Call, lane: int, party: str, options: InviteOptions
     ) -> Leg | None:
         """The leg that a call begins with; None where it is refused."""
         incoming.trying()
         exchange = self._exchange
         try:
-            invite = IncomingInvite(exchange.core, incoming, options_of(far))
+            invite = IncomingInvite(exchange.core, incoming, options)
             leg = call.rung_by(invite, lane, party, seen_ip=self.seen_ip(incoming))
         except PeerError as error:
             self._turn_away(call, error.status, error.reason, error.headers)

@@ -134,7 +134,7 @@ class Leg(LegSound):
         else:
             self._open_audio(codecs, hop)
             offer = self._audio.offer(beside.audio.codec if beside and beside.audio else None)
-        wire = call.new_wire(self.lane)
+        wire = call.new_wire(self)
         self.usage = invite = ServerInvite(  # by position: to call a class by a dozen names takes thrice as long
             call.exchange.core, self, target, hop, shown, to, offer, extra, credentials, nat, call.max_forwards, wire,
             options,

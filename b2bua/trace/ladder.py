@@ -7,14 +7,14 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal
 
 from b2bua.desk import LadderRow
 from b2bua.trace.masking import masked
 from sip_stack.hop import Hop
 
 if TYPE_CHECKING:
-    from b2bua.call import Call
+    from b2bua.leg import Leg
 
 __all__ = ["EXTENSION", "PSTN", "RINGBACK", "Kind", "Ladder", "LadderLimits", "Ladders", "address_text"]
 
@@ -22,10 +22,6 @@ Kind = Literal["sip", "rtp", "dtmf", "prompt", "event"]
 EXTENSION, RINGBACK, PSTN = 0, 1, 2
 """The lanes: the extension's side, ourselves, the PSTN side."""
 _LONGEST_KNOWN = 160
-
-
-Wire: TypeAlias = "tuple[list[Any], int, Ladder, Call]"
-"""The facts of its ladder and its lane there, the ladder, and the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +55,8 @@ class Ladders:
         self.most = limits.messages * _WIDTH
         self.uncounted = min(_UNCOUNTED, self.most)
         self.local = local
-        self.wires: dict[str, Wire] = {}
-        """By Call-ID."""
+        self.wires: dict[str, Leg] = {}
+        """By Call-ID: whose messages are rows of a ladder."""
         self.tap = _tap(self.wires, now)
         self._plain: OrderedDict[Ladder, None] = OrderedDict()
         self._others: OrderedDict[Ladder, None] = OrderedDict()
@@ -188,15 +184,16 @@ class Ladder:
         return LadderRow(n, at_s, "sip", source, target, _title(said), text, where.transport, sent_from, sent_to)
 
 
-def _tap(wires: dict[str, Wire], now: Callable[[], float]) -> Callable[[bool, bytes, Hop, str], None]:
+def _tap(wires: dict[str, Leg], now: Callable[[], float]) -> Callable[[bool, bytes, Hop, str], None]:
     """What sees every message on the wire; no method, since it has nothing to look up but the wire."""
-    wire_of = wires.get
+    leg_of = wires.get
 
     def tap(received: bool, data: bytes, hop: Hop, call_id: str) -> None:
-        wire = wire_of(call_id)
-        if wire is not None:
-            facts, lane, ladder, _ = wire
-            facts += now(), lane, received, data, hop
+        leg = leg_of(call_id)
+        if leg is not None:
+            ladder = leg.call.ladder
+            facts = ladder.facts
+            facts += now(), leg.lane, received, data, hop
             if len(facts) > ladder.counted or len(data) > _LONG:
                 ladder.count()
 

@@ -133,10 +133,10 @@ class SipTrace:
 
     def _call(self, call_id: str) -> CallOfWire | None:
         """The call of a SIP Call-ID; its last messages come when it is over."""
-        wire = self._exchange.ladders.wires.get(call_id)
-        if wire is None:
+        leg = self._exchange.ladders.wires.get(call_id)
+        if leg is None:
             return self._calls.get(call_id)
-        *_, call = wire
+        call = leg.call
         found = self._calls[call_id] = CallOfWire(call.id, (call.from_, call.to))
         if len(self._calls) > _REMEMBERED:
             self._calls.popitem(last=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from types import SimpleNamespace
 
 import pytest
 
@@ -37,7 +38,8 @@ class Wired(Ladder):
 
     def sip(self, at: float, lane: int, received: bool, data: bytes, hop: Hop) -> None:
         call_id, self.kept.at = f"{id(self)} {lane}", at
-        self.kept.wires[call_id] = self.facts, lane, self, None  # type: ignore[assignment]
+        leg = SimpleNamespace(call=SimpleNamespace(ladder=self), lane=lane)
+        self.kept.wires[call_id] = leg  # type: ignore[assignment]
         self.kept.tap(received, data, hop, call_id)
 
 
