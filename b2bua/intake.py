@@ -152,8 +152,8 @@ class Intake:
 
     def seen_ip(self, incoming: Incoming) -> str:
         """The sender's own address, where a proxy that we trust is between."""
-        source = incoming.source
-        if source.transport not in WEBSOCKET and not self._exchange.directory.edges:
+        exchange, source = self._exchange, incoming.source
+        if not exchange.directory.edges and not exchange.page_at(source):
             return ""  # there is none
         ip, _ = self._sender(incoming)
         return ip if ip != source.host else ""
