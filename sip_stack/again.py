@@ -27,7 +27,7 @@ def further(sent: bytes) -> Request:
     del fields["Via"]
     number, _, method = fields["CSeq"][0].partition(" ")
     fields["CSeq"] = [f"{int(number) + 1} {method}"]
-    return request
+    return Request(method, request.uri_text, fields, request.body)
 
 
 def authorised(

@@ -57,13 +57,11 @@ _DATE = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{2} [A-Z][a-z]{2} [0-
 class Message:
     """What requests and responses share.
 
-    Typed values are read when somebody asks, and once.  Raises: BadMessage for one that is missing or cannot be read.
+    Asking for a typed value that is missing or cannot be read raises BadMessage.
     """
 
-    __slots__ = ("around", "body", "branch", "call_id", "cseq", "defect", "fields", "from_", "raw", "to", "via")
+    __slots__ = ("around", "body", "branch", "call_id", "cseq", "defect", "fields", "from_", "raw", "to")
 
-    via: Via
-    """The topmost Via."""
     branch: str
     """Its branch, unique with its method; empty where there is none of that kind (RFC 2543 peers)."""
     around: tuple[str, str] | None
@@ -80,18 +78,12 @@ class Message:
     defect: BadMessage | None
     """What is wrong with the start line or the framing, found while parsing; `check` raises it."""
 
-    if not TYPE_CHECKING:  # for the checker all is there, and nothing else
-
-        def __getattr__(self, name: str) -> object:
-            """Asked only for what is not there: a typed value that nobody has asked for."""
-            if name not in _TYPED:
-                raise AttributeError(name)
-            header, read = _TYPED[name]
-            if header not in self.fields:
-                raise BadMessage(f"{header} is missing")
-            value = read(self.fields[header][0])
-            setattr(self, name, value)
-            return value
+    @property
+    def via(self) -> Via:
+        """The topmost Via."""
+        if "Via" not in self.fields:
+            raise BadMessage("Via is missing")
+        return top_via(self.fields["Via"][0])
 
     def get(self, name: str) -> str | None:
         """The first raw value of a header (canonical name), None where it is absent."""
@@ -112,8 +104,28 @@ class Message:
         """Refuse what sections 8.1.1, 18.3 and 20 forbid.  Raises: BadMessage with the status to answer."""
 
 
+class _Unread:
+    """Of a message whose typed values are read when somebody asks, and once.
+
+    A class apart: the interpreter reads each attribute of a class with a __getattr__ many times slower.
+    """
+
+    __slots__ = ()
+    if not TYPE_CHECKING:  # for the checker all is there, and nothing else
+
+        def __getattr__(self, name: str) -> object:
+            """Asked only for what is not there."""
+            if name not in _TYPED:
+                raise AttributeError(name)
+            header, read = _TYPED[name]
+            if header not in self.fields:
+                raise BadMessage(f"{header} is missing")
+            value = read(self.fields[header][0])
+            setattr(self, name, value)
+            return value
+
+
 _TYPED: dict[str, tuple[str, Callable[[str], object]]] = {
-    "via": ("Via", top_via),
     "branch": ("Via", read_branch),
     "from_": ("From", parse_name_addr),
     "to": ("To", parse_name_addr),
@@ -129,7 +141,17 @@ class Request(Message):
     sent_by: tuple[str, int | None]
     """Host and port of the topmost Via, once the way back is known."""
 
-    def __init__(self, method: str, uri: Uri | str, fields: Fields, body: bytes = b"", raw: bytes = b"") -> None:
+    def __init__(
+        self,
+        method: str,
+        uri: Uri | str,
+        fields: Fields,
+        body: bytes = b"",
+        raw: bytes = b"",
+        branch: str = "",
+        around: tuple[str, str] | None = None,
+    ) -> None:
+        """`branch` counts together with what is `around` it; else the Via is read."""
         self.method = method
         self.uri_text = str(uri)
         self.fields = fields
@@ -138,6 +160,14 @@ class Request(Message):
         self.defect = None
         self.call_id = fields["Call-ID"][0] if "Call-ID" in fields else ""
         self._echoed = ""
+        self.around = around
+        try:
+            self.branch = read_branch(fields["Via"][0]) if around is None else branch
+            self.cseq = parse_cseq(fields["CSeq"][0])
+            self.from_ = parse_name_addr(fields["From"][0])
+            self.to = parse_name_addr(fields["To"][0])
+        except (BadMessage, KeyError):
+            self.__class__ = _UnreadRequest
 
     @property
     def uri(self) -> Uri:
@@ -156,9 +186,7 @@ class Request(Message):
             raise self.defect
         fields = self.fields
         try:
-            _ = fields["Call-ID"]
-            self.from_ = parse_name_addr(fields["From"][0])
-            self.to = parse_name_addr(fields["To"][0])
+            _ = fields["Call-ID"], fields["Via"], self.from_, self.to
         except KeyError as missing:
             raise BadMessage(f"{missing.args[0]} is missing") from None
         if self.cseq.method != self.method:
@@ -189,6 +217,12 @@ class Request(Message):
         return head.encode("utf-8", "surrogateescape") + body
 
 
+class _UnreadRequest(_Unread, Request):
+    """One that lacks something, or something of it cannot be read."""
+
+    __slots__ = ()
+
+
 @remembered
 def _hops(text: str) -> int:
     if not (text.isascii() and text.isdecimal()) or len(text) > 9 or int(text) > 255:
@@ -196,12 +230,22 @@ def _hops(text: str) -> int:
     return int(text)
 
 
-class Response(Message):
+class Response(_Unread, Message):
     """One response of a far end."""
 
     __slots__ = ("reason", "status")
 
-    def __init__(self, status: int, reason: str, fields: Fields, body: bytes = b"", raw: bytes = b"") -> None:
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        fields: Fields,
+        body: bytes = b"",
+        raw: bytes = b"",
+        branch: str = "",
+        around: tuple[str, str] | None = None,
+    ) -> None:
+        """`branch` counts together with what is `around` it; else the Via is read."""
         self.status = status
         self.reason = reason
         self.fields = fields
@@ -209,6 +253,9 @@ class Response(Message):
         self.raw = raw
         self.defect = None
         self.call_id = fields["Call-ID"][0] if "Call-ID" in fields else ""
+        self.around = around
+        if around is not None:
+            self.branch = branch
 
     def check(self) -> None:
         """What matching needs, and To where a dialog or an ACK may come of it; From is our own text, come back."""
@@ -294,9 +341,7 @@ def parse(data: bytes) -> Request | Response | None:
                 fields, twice = _together([("Via", (via,)), *map(read_line, lines)])
                 if twice is not None:
                     raise twice
-            message = _start_line(start)(fields, body, data)
-            message.branch, message.around = branch, (before, behind)
-            message.cseq = parse_cseq(fields["CSeq"][0])
+            message = _start_line(start)(fields, body, data, branch, (before, behind))
             if gap and fields["Content-Length"][0] == str(len(body)):
                 return message  # nearly all there are
     except (BadMessage, KeyError, ValueError):  # ValueError: no header at all
@@ -329,7 +374,6 @@ def _parse_rarer(data: bytes) -> Request | Response | None:
         body, defect = _frame(fields, body, complete=gap != b"")
     message = make(fields, body, data)
     message.defect = defect
-    message.around = None
     return message if defect is None or "Via" in fields else None
 
 
@@ -351,8 +395,8 @@ def _together(read: Iterable[tuple[str, tuple[str]]]) -> tuple[Fields, BadMessag
 
 
 @remembered
-def _start_line(line: str) -> Callable[[Fields, bytes, bytes], Request | Response]:
-    """What makes the message of its fields, its body and the bytes it came as.  Raises: BadMessage."""
+def _start_line(line: str) -> Callable[..., Request | Response]:
+    """What makes the message of all that it has but its start line.  Raises: BadMessage."""
     if "\r" in line or "\n" in line:
         raise BadMessage("CR and LF must come together")
     first, _, rest = line.partition(" ")
