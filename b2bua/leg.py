@@ -337,7 +337,7 @@ class Leg(LegSound):
         """It talks: what only led there is let go, since a talk may be long."""
         self._watcher, self.description = None, b""
         usage = self.usage
-        if usage is not None and not usage.options.session_s:
+        if usage is not None and usage.session is None:
             usage.described = b""  # only a refresh of the session says it again
         if self.audio is not None and self._early:
             self._early = _NOTHING

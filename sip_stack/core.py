@@ -226,6 +226,7 @@ class SipCore:
                 servers.pop(transaction.key, None)
                 if transaction.merged is not None:
                     self._merged.discard(transaction.merged)
+                    transaction.key = transaction.merged = None  # a call may hold its INVITE for hours
             else:
                 clients.pop(transaction.key, None)
 

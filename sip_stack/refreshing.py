@@ -47,7 +47,7 @@ class SessionKeeper:
         usage = self._usage
         if usage.negotiating:
             self._again(1.0)
-        elif usage.far_updates:
+        elif usage.far_updates or not usage.described:  # who began this session late, by an UPDATE, knows it
             usage.update(b"", self._answered)
         else:
             usage.reinvite(usage.described, self._answered)
@@ -55,7 +55,7 @@ class SessionKeeper:
     def _answered(self, response: Response | None) -> None:
         if response is None or response.status < 300:
             return
-        if response.status in (405, 501):
+        if response.status in (405, 501) and self._usage.described:
             self._usage.far_allows = ()
             self._again(0.0)
         elif response.status == 422:  # 7.4: again with what they ask for

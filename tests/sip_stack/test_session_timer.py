@@ -177,6 +177,30 @@ def test_7_4_a_refresh_that_is_not_taken_is_tried_again(
     quiet()
 
 
+@pytest.mark.parametrize(("status", "rows"), [
+    pytest.param(200, ["1>2 UPDATE", "2>1 200 UPDATE"], id="who begins a session by UPDATE knows it"),
+    pytest.param(405, ["1>2 UPDATE", "2>1 405 UPDATE"] * 2, id="or does not, and is asked again a little later"),
+])  # fmt: skip
+def test_7_4_where_our_description_was_let_go_a_session_begun_late_is_refreshed_by_update(
+    wire, a, b, status: int, rows: list[str], quiet: Quiet
+) -> None:
+    out = up(wire, a, b, theirs=InviteOptions())
+    assert out.session is None
+    out.described, out.far_allows = b"", ()
+    b.call.send("UPDATE", lambda _: None, extra=[("Supported", "timer"), ("Session-Expires", "300;refresher=uas")])
+    wire.run(0.1)
+    restart(wire, a, b)
+    kept = type(b.call)._receive_update
+    type(b.call)._receive_update = lambda self, incoming: incoming.respond(status)
+    try:
+        wire.run(165.0)
+    finally:
+        type(b.call)._receive_update = kept
+    assert wire.rows == rows
+    out.bye()
+    quiet()
+
+
 def test_10_nobody_refreshes_and_the_session_ends_by_a_bye_with_a_reason(wire, a, b, quiet: Quiet) -> None:
     up(wire, a, b)
     restart(wire, a, b)
