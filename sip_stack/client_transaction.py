@@ -131,7 +131,7 @@ class InviteClient(Client):
             elif status < 300:
                 self.state = ACCEPTED
                 self._data = b""
-                self._shell.linger(self, self._shell.timers.t64)  # timer M
+                self._shell.linger(self, "M", self._shell.timers.t64)
             else:
                 self._failed(response)
                 return
@@ -145,7 +145,7 @@ class InviteClient(Client):
         self.state = COMPLETED
         self._data = _ack_to_failure(read_back(self._data), response).encode()
         self._send()
-        self._linger(max(32.0, self._shell.timers.t64))  # timer D, over TCP zero
+        self._linger("D", max(32.0, self._shell.timers.t64))  # over TCP timer D is zero
         self._tell_last(response)
 
     def cancelled(self) -> None:
@@ -211,7 +211,7 @@ class NonInviteClient(Client):
             return
         self.state = COMPLETED
         self._data = b""
-        self._linger(self._shell.timers.t4)  # timer K
+        self._linger("K", self._shell.timers.t4)
         self._tell_last(response)
 
     def fire(self, timer: str) -> None:

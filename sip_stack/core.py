@@ -6,6 +6,7 @@ Sans-IO: the shell gives it bytes, a clock, a way to send and a way to be woken;
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import repeat
 from typing import Protocol
 from zlib import crc32
 
@@ -21,7 +22,7 @@ from sip_stack.message import Fields, Request, Response, parse, reply
 from sip_stack.ourselves import Ourselves, Oversize
 from sip_stack.server_transaction import InviteServer, NonInviteServer
 from sip_stack.stun import binding_response
-from sip_stack.timers import RFC, Lingering, TimerSettings, Wheel
+from sip_stack.timers import RFC, Batch, Batches, Timed, TimerSettings, Wheel
 from sip_stack.transaction import OnResponse, Transaction
 from sip_stack.uri import Uri
 from sip_stack.way_back import way_back
@@ -29,6 +30,8 @@ from sip_stack.way_back import way_back
 __all__ = ["ALLOW", "SUPPORTED", "CoreUser", "Hop", "Incoming", "SipCore"]
 
 _IN_DIALOG = frozenset({"BYE", "INFO", "NOTIFY", "PRACK", "UPDATE"})
+_LINGERING_S = 1 / 8
+"""What ends within so long may end at once."""
 _MOST_CHALLENGED = 4096
 """Server transactions beyond which a challenge is given without one more: nothing is repeated or remembered for it."""
 
@@ -92,7 +95,8 @@ class SipCore:
         self._usages: dict[str, DialogUser] = {}
         self._wheel = Wheel(clock, alarm)
         self.arm = self._wheel.arm
-        self.linger = Lingering(self.arm, self._forget_all).add
+        self.watch = Batches(self.arm, self._fire_all).add
+        self.linger = Batches(self.arm, self._forget_all, _LINGERING_S).add
         us = Ourselves(local)
         self.local, self.sent_by, self.is_ours = us.local, us.sent_by, us.is_ours
         self.contact, self.new_via = us.contact, us.new_via
@@ -116,7 +120,13 @@ class SipCore:
 
     def wake(self) -> None:
         """Fire what is due."""
-        for target, timer in self._wheel.pop_due():
+        self._fire(self._wheel.pop_due())
+
+    def _fire_all(self, batch: Batch[Timed]) -> None:
+        self._fire(zip(batch, repeat(batch.timer)))
+
+    def _fire(self, due: Iterable[tuple[Timed, str]]) -> None:
+        for target, timer in due:
             try:
                 target.fire(timer)
             except Exception as error:  # one call's bug ends that call, not the timers behind it

@@ -86,4 +86,4 @@ class Incoming(Transaction):
 
     def trying(self) -> None:
         """100 to an INVITE, unless something else leaves within 200 ms (17.2.1)."""
-        self._shell.arm(self, "100", _TRYING_S)
+        self._shell.watch(self, "100", _TRYING_S)

@@ -40,7 +40,7 @@ class InviteServer(Incoming):
     def _accepted(self, on_ack: OnAck | None) -> None:
         self.state = ACCEPTED  # a repeated INVITE is absorbed from here on
         self._on_ack = on_ack
-        self._shell.linger(self, self._shell.timers.t64)  # timer L
+        self._shell.linger(self, "L", self._shell.timers.t64)
 
     def _responded(self, status: int) -> None:
         if status < 300:
@@ -67,7 +67,7 @@ class InviteServer(Incoming):
         elif state == COMPLETED:
             self.state = CONFIRMED
             self._data = b""
-            self._linger(self._shell.timers.t4)  # timer I
+            self._linger("I", self._shell.timers.t4)
 
     def fire(self, timer: str) -> None:
         """100 is due, G repeats a refusal and 2xx an answer, at first as T1; both are given up without an ACK."""
@@ -103,7 +103,7 @@ class NonInviteServer(Incoming):
 
     def _responded(self, status: int) -> None:
         self.state = COMPLETED
-        self._linger(self._shell.timers.t64)  # timer J
+        self._linger("J", self._shell.timers.t64)
 
     def receive(self, request: Request) -> None:
         if self._data:

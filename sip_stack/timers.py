@@ -1,4 +1,4 @@
-"""Timer values of RFC 3261 17, a wheel that holds what is armed, and what holds those that only linger."""
+"""Timer values of RFC 3261 17, a wheel that holds what is armed, and batches of what is armed alike."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import heapq
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
-__all__ = ["RFC", "Lingering", "Timed", "TimerSettings", "Wheel"]
+__all__ = ["RFC", "Batch", "Batches", "Timed", "TimerSettings", "Wheel"]
 
 T = TypeVar("T")
 
 _SLOT_S = 1 / 32
-_BATCH_S = 1 / 8
 
 
 class TimerSettings:
@@ -86,40 +85,44 @@ class Wheel:
         return items
 
 
-class Lingering(dict[float, "_Batch[T]"]):
-    """What stays for so many seconds and then is over, nothing else: what comes within 1/8 s is over as one.
+class Batches(dict[str, "Batch[T]"]):
+    """Timers that are always armed for the same time: those of one short while are due as one.
 
-    Most of what is timed only lingers: here it costs a place in a list, and no look at the clock.
+    Each costs a place in a list, and no look at the clock: nearly all are armed in vain, or all that follows is alike.
     """
 
-    def __init__(self, arm: Callable[[Timed, str, float], None], over: Callable[[list[T]], None]) -> None:
-        """`arm` as that of a Wheel; `over` is told of who has lingered."""
+    def __init__(
+        self, arm: Callable[[Timed, str, float], None], due: Callable[[Batch[T]], None], while_s: float = 0.0
+    ) -> None:
+        """`arm` as that of a Wheel; `due` gets each batch, of what was added in `while_s` or up to 1/32 s longer."""
         self.arm = arm
-        self.over = over
+        self.due = due
+        self._while_s = while_s
 
-    def add(self, item: T, seconds: float) -> None:
-        """It is over in so many seconds or up to 3/16 s later, never before."""
-        self[seconds].append(item)
+    def add(self, item: T, timer: str, seconds: float) -> None:
+        """It is due in so many seconds or up to `while_s` and 1/16 s later, never before."""
+        (self.get(timer) or self._begin(timer, seconds)).append(item)
 
-    def __missing__(self, seconds: float) -> _Batch[T]:
-        self[seconds] = batch = _Batch(self, seconds)
-        self.arm(batch, "full", _BATCH_S)
+    def _begin(self, timer: str, seconds: float) -> Batch[T]:
+        self[timer] = batch = Batch(self, timer, seconds)
+        self.arm(batch, "full", self._while_s)
         return batch
 
 
-class _Batch(list[T]):
-    """Those who began to linger in the same 1/8 s."""
+class Batch(list[T]):
+    """Those who began to wait in the same while."""
 
-    __slots__ = ("_of", "_seconds")
+    __slots__ = ("_of", "_seconds", "timer")
 
-    def __init__(self, of: Lingering[T], seconds: float) -> None:
+    def __init__(self, of: Batches[T], timer: str, seconds: float) -> None:
         self._of = of
         self._seconds = seconds
+        self.timer = timer
 
     def fire(self, timer: str) -> None:
-        """No more come to it, and then it is over."""
+        """No more come to it, and then it is due."""
         if timer == "full":
-            del self._of[self._seconds]
-            self._of.arm(self, "over", self._seconds)
+            del self._of[self.timer]
+            self._of.arm(self, "due", self._seconds)
         else:
-            self._of.over(self)
+            self._of.due(self)

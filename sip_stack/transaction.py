@@ -41,8 +41,11 @@ class Shell(Protocol):
     def arm(self, target: Timed, timer: str, seconds: float) -> None:
         """Call `target.fire(timer)` in so many seconds."""
 
-    def linger(self, transaction: Transaction, seconds: float) -> None:
-        """The machine is over in so many seconds: until then it takes what is repeated, and arms nothing."""
+    def watch(self, target: Timed, timer: str, seconds: float) -> None:
+        """As `arm`, for what all machines arm alike, nearly always in vain."""
+
+    def linger(self, transaction: Transaction, timer: str, seconds: float) -> None:
+        """The machine is over when that timer is due: until then it takes what is repeated, and arms nothing."""
 
     def forget(self, transaction: Transaction) -> None:
         """The machine is over."""
@@ -92,7 +95,7 @@ class Transaction:
             shell.arm(self, too_late, shell.timers.t64)
         else:
             self._interval = t1 = shell.timers.t1
-            shell.arm(self, "T1", t1)
+            shell.watch(self, "T1", t1)
 
     def _repeat_first(self, timer: str, cap: float, too_late: str) -> None:
         """T1 has passed in silence."""
@@ -110,9 +113,9 @@ class Transaction:
         self._data = b""
         self._shell.forget(self)
 
-    def _linger(self, seconds: float) -> None:
+    def _linger(self, timer: str, seconds: float) -> None:
         """Stay to absorb what is repeated; over a transport that repeats nothing, end at once."""
         if self.hop.transport in RELIABLE:
             self._end()
         else:
-            self._shell.linger(self, seconds)
+            self._shell.linger(self, timer, seconds)

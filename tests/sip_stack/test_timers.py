@@ -1,8 +1,8 @@
-"""The wheel: never early, at most 1/32 s late.  What lingers: never early, at most 3/16 s late."""
+"""The wheel: never early, at most 1/32 s late; what is armed alike, 1/16 s and its while."""
 
 from __future__ import annotations
 
-from sip_stack.timers import Lingering, Wheel
+from sip_stack.timers import Batches, Wheel
 
 
 class Target:
@@ -43,10 +43,10 @@ def test_timers_of_one_slot_fire_as_one() -> None:
     assert clock.due(1.1) == ["a", "b"]
 
 
-def test_what_lingers_is_over_as_one_never_early_and_soon() -> None:
+def test_what_is_armed_alike_is_due_as_one_never_early_and_soon() -> None:
     clock = Clock()
-    over: list[list[str]] = []
-    lingering: Lingering[str] = Lingering(clock.wheel.arm, lambda items: over.append(list(items)))
+    due: list[str] = []
+    batches: Batches[str] = Batches(clock.wheel.arm, lambda batch: due.append(f"{batch.timer} {''.join(batch)}"), 1 / 8)
 
     def wait_until(now: float) -> None:
         while clock.now < now:
@@ -54,18 +54,18 @@ def test_what_lingers_is_over_as_one_never_early_and_soon() -> None:
             for target, timer in clock.wheel.pop_due():
                 target.fire(timer)
 
-    lingering.add("a", 5.0)
+    batches.add("a", "K", 5.0)
     wait_until(0.09375)
-    lingering.add("b", 5.0)
-    lingering.add("longer", 32.0)
+    batches.add("b", "K", 5.0)
+    batches.add("d", "J", 32.0)
     wait_until(0.203125)
-    lingering.add("c", 5.0)
+    batches.add("c", "K", 5.0)
     wait_until(5.09375)
-    assert over == []
+    assert due == []
     wait_until(5.1875)
-    assert over == [["a", "b"]]
+    assert due == ["K ab"]
     wait_until(5.390625)
-    assert over == [["a", "b"], ["c"]]
+    assert due == ["K ab", "K c"]
     wait_until(32.28125)
-    assert over == [["a", "b"], ["c"], ["longer"]]
-    assert (lingering, clock.wheel._slots) == ({}, {})
+    assert due == ["K ab", "K c", "J d"]
+    assert (batches, clock.wheel._slots) == ({}, {})

@@ -31,8 +31,9 @@ class Arm(NamedTuple):
 
 
 class Linger(NamedTuple):
-    """It takes what is repeated, and is over in so many seconds."""
+    """It takes what is repeated, and is over when that timer is due."""
 
+    timer: str
     seconds: float
 
 
@@ -63,8 +64,10 @@ class World:
     def arm(self, target: Timed, timer: str, seconds: float) -> None:
         self.did.append(Arm(timer, seconds))
 
-    def linger(self, transaction: Transaction, seconds: float) -> None:
-        self.did.append(Linger(seconds))
+    watch = arm
+
+    def linger(self, transaction: Transaction, timer: str, seconds: float) -> None:
+        self.did.append(Linger(timer, seconds))
 
     def forget(self, transaction: Transaction) -> None:
         self.did.append(ENDED)
@@ -211,13 +214,13 @@ def test_9_1_a_cancelled_invite_without_a_final_response_ends_64_t1_later() -> N
 
 
 def test_6026_7_2_a_2xx_goes_up_and_lingers_as_timer_m_says() -> None:
-    assert gets(calling(), 200) == [Linger(32.0), Told(200)]
+    assert gets(calling(), 200) == [Linger("M", 32.0), Told(200)]
 
 
 def test_6026_7_2_every_repeated_2xx_goes_up_to_be_acked_again_until_m() -> None:
     machine = calling()
     gets(machine, 180)
-    assert gets(machine, 200) == [Linger(32.0), Told(200)]
+    assert gets(machine, 200) == [Linger("M", 32.0), Told(200)]
     assert gets(machine, 200) == [Told(200)]
     assert gets(machine, 200, "fork") == [Told(200)]
     assert gets(machine, 180) == []
@@ -244,14 +247,14 @@ def test_17_1_1_3_the_ack_to_a_failure_has_the_branch_route_and_uri_of_the_invit
 def test_17_1_1_2_a_failure_is_acked_told_once_and_acked_again_when_repeated() -> None:
     machine = calling()
     ack = ack_of(calling())
-    assert gets(machine, 486) == [ack, Linger(32.0), Told(486)]
+    assert gets(machine, 486) == [ack, Linger("D", 32.0), Told(486)]
     assert gets(machine, 486) == [ack]
     assert gets(machine, 200) == []
 
 
 def test_17_1_1_2_timer_d_is_at_least_32_s_and_zero_over_tcp() -> None:
     machine = calling(World(timers=TimerSettings(t1=0.05)))
-    assert gets(machine, 486)[-2] == Linger(32.0)
+    assert gets(machine, 486)[-2] == Linger("D", 32.0)
     assert gets(calling(World(TCP)), 486) == [ack_of(calling()), ENDED, Told(486)]
 
 
@@ -310,7 +313,7 @@ def test_17_1_4_a_request_that_could_not_be_delivered_is_told_at_once() -> None:
 
 def test_17_1_2_2_a_final_response_is_told_once() -> None:
     machine = trying()
-    assert gets(machine, 200) == [Linger(5.0), Told(200)]
+    assert gets(machine, 200) == [Linger("K", 5.0), Told(200)]
     assert gets(machine, 200) == []
     assert fires(machine, "F") == []
 
@@ -346,7 +349,7 @@ def test_17_2_1_a_100_leaves_after_200_ms_where_nothing_else_has() -> None:
 def test_6026_7_1_a_2xx_absorbs_repeated_invites_and_lets_nothing_else_leave() -> None:
     machine = invite_server()
     answers(machine, 180)
-    assert answers(machine, 200) == [sends(200), Linger(32.0)]
+    assert answers(machine, 200) == [sends(200), Linger("L", 32.0)]
     assert again(machine, INVITE) == []
     assert answers(machine, 180) == []  # a 180 never leaves after the 200
     assert answers(machine, 486) == []
@@ -363,7 +366,7 @@ def accepted(hop: Hop = UDP) -> tuple[InviteServer, list[Did]]:
 
 def test_13_3_1_4_an_answer_is_repeated_up_to_t2_until_its_ack_which_is_passed_up() -> None:
     machine, did = accepted()
-    assert did == [sends(200), Linger(32.0), Arm("T1", 0.5)]
+    assert did == [sends(200), Linger("L", 32.0), Arm("T1", 0.5)]
     assert fires(machine, "T1") == [Arm("no ACK", 31.5), sends(200), Arm("2xx", 1.0)]
     assert run_out(machine, "2xx", 4) == [2.0, 4.0, 4.0, 4.0]
     assert again(machine, ACK) == [Told("ACK")]
@@ -379,7 +382,7 @@ def test_13_3_1_4_no_ack_in_64_t1_is_told_last() -> None:
 
 
 def test_13_3_1_4_over_tcp_an_answer_is_not_repeated() -> None:
-    assert accepted(TCP)[1] == [sends(200), Linger(32.0), Arm("no ACK", 32.0)]
+    assert accepted(TCP)[1] == [sends(200), Linger("L", 32.0), Arm("no ACK", 32.0)]
 
 
 def test_17_2_1_a_failure_is_repeated_by_g_up_to_t2_and_for_each_invite() -> None:
@@ -395,7 +398,7 @@ def test_17_2_1_a_failure_is_repeated_by_g_up_to_t2_and_for_each_invite() -> Non
 def test_17_2_1_the_ack_to_a_failure_ends_the_repeats_and_is_not_passed_up() -> None:
     machine = invite_server()
     answers(machine, 486)
-    assert again(machine, ACK) == [Linger(5.0)]
+    assert again(machine, ACK) == [Linger("I", 5.0)]
     assert again(machine, ACK) == []
     assert again(machine, INVITE) == []
     assert (fires(machine, "T1"), fires(machine, "G"), fires(machine, "H")) == ([], [], [])
@@ -419,7 +422,7 @@ def test_17_2_2_a_repeated_request_gets_the_stored_response() -> None:
     assert again(machine, BYE) == []
     assert answers(machine, 100) == [sends(100, BYE)]
     assert again(machine, BYE) == [sends(100, BYE)]
-    assert answers(machine, 200) == [sends(200, BYE), Linger(32.0)]
+    assert answers(machine, 200) == [sends(200, BYE), Linger("J", 32.0)]
     assert again(machine, BYE) == [sends(200, BYE)]
     assert answers(machine, 500) == []
 
@@ -533,12 +536,12 @@ def test_17_1_1_1_all_timers_follow_from_t1_t2_and_t4(
     invite, bye = invite_client(World(timers=timers)), trying(World(timers=timers))
     assert does(invite, invite.start)[1:] == [Arm("T1", timers.t1)]
     assert fires(invite, "T1")[0] == Arm("B", b - timers.t1)
-    assert Linger(d) in gets(invite, 486)
-    assert gets(bye, 200)[0] == Linger(k)
+    assert Linger("D", d) in gets(invite, 486)
+    assert gets(bye, 200)[0] == Linger("K", k)
     server = InviteServer(World(timers=timers), UDP, "key", INVITE, UDP, "tag")
     assert answers(server, 486)[1:] == [Arm("T1", timers.t1)]
     assert fires(server, "T1")[0] == Arm("H", h - timers.t1)
-    assert again(server, ACK) == [Linger(k)]
+    assert again(server, ACK) == [Linger("I", k)]
 
 
 def test_the_transcripts_reach_every_line_and_branch_of_the_machines(tmp_path: Path) -> None:
