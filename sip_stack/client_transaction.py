@@ -32,6 +32,8 @@ class Client(Transaction):
 
     __slots__ = ("_udp", "on_response")
 
+    begins: ClassVar[str]
+    """Its first state."""
     too_late: ClassVar[str]
     """Its timer that gives up."""
 

@@ -111,8 +111,9 @@ class SipCore:
         if message is None:
             self._keep_alive(data, source)
             return
-        if self.tap is not None:
-            self.tap(True, data, source, message.call_id)
+        tap = self.tap
+        if tap is not None:
+            tap(True, data, source, message.call_id)
         if isinstance(message, Response):
             self._take_response(message)
         else:
@@ -267,22 +268,22 @@ class SipCore:
             hop = way_back(request, source)
         except BadMessage:
             return  # nowhere to answer to
-        if request.method == "ACK":
-            self._take_ack(request)
-            return
+        method = request.method
         try:
             if request.defect is not None:
                 raise request.defect
-            key = self._key(request, request.method)
+            key = _key(request, method if method != "ACK" else "INVITE")
             server = self._servers.get(key)
             if server is not None:  # before any other check: a repeated request is the same request
                 server.receive(request)
                 return
-            if request.method not in SERVED:
+            if method not in SERVED:
                 refuse_unknown(request)
             request.check()
-            if request.method == "CANCEL":
-                self._cancel(request, hop, source, key, self._key(request, "INVITE"))
+            if method == "ACK":
+                self._take_ack(request)
+            elif method == "CANCEL":
+                self._cancel(request, hop, source, key)
             else:
                 refuse_what_we_lack(request)
                 self._serve(request, hop, source, key)
@@ -293,37 +294,19 @@ class SipCore:
             self._bug(error)
 
     def _take_ack(self, ack: Request) -> None:
-        """It belongs to an INVITE that was refused, or is the one to a 2xx, a transaction of its own (13.2.2.4)."""
-        try:
-            if ack.defect is not None:
-                return  # an ACK is never answered
-            server = self._servers.get(self._key(ack, "INVITE"))
-            if server is not None:
-                server.receive(ack)
-                return
-            ack.check()
-            usage = self._usages.get(ack.to.tag)
-            if usage is not None:
-                usage.receive_ack(ack)
-        except PeerError:
-            return
-        except Exception as error:
-            self._bug(error)
+        """It belongs to no INVITE that was refused: the one to a 2xx is a transaction of its own (13.2.2.4)."""
+        usage = self._usages.get(ack.to.tag)
+        if usage is not None:
+            usage.receive_ack(ack)
 
     def _refuse(self, request: Request, hop: Hop, error: PeerError) -> None:
-        """An error response without a transaction (8.2.7)."""
+        """An error response without a transaction (8.2.7); an ACK is never answered."""
+        if request.method == "ACK":
+            return
         tag = f"{crc32(request.fields['Via'][0].encode('utf-8', 'surrogateescape')):x}"  # 8.2.7: the same when repeated
         reason, line = _one_line(error.reason), self.agent_line
-        data = reply(request, error.status, reason, tag=tag, extra=error.headers, lines=line)
+        data = reply(request, error.status, reason, tag, line, extra=error.headers)
         self.send(data, hop, request.call_id)
-
-    @staticmethod
-    def _key(request: Request, method: str) -> object:
-        """17.2.3, with the CSeq number: some phones reuse the branch for the authenticated INVITE."""
-        branch, sent_by, number = request.branch, request.sent_by, request.cseq.number
-        if branch:
-            return branch, sent_by, number, method
-        return request.uri_text, request.from_.tag, request.call_id, sent_by, number, method
 
     def _serve(self, request: Request, hop: Hop, source: Hop, key: object) -> None:
         """Begin a server transaction, and answer what is raised by whom the request is for.
@@ -360,9 +343,9 @@ class SipCore:
             incoming.respond(500)
             self._bug(error)
 
-    def _cancel(self, cancel: Request, hop: Hop, source: Hop, key: object, invite_key: object) -> None:
+    def _cancel(self, cancel: Request, hop: Hop, source: Hop, key: object) -> None:
         """9.2: a CANCEL is answered for itself; the INVITE it names then ends by a 487."""
-        invite = self._servers.get(invite_key)
+        invite = self._servers.get(_key(cancel, "INVITE"))
         tag = self.new_id() if invite is None else invite.tag  # the two responses SHOULD have one To tag
         self._servers[key] = incoming = NonInviteServer(self, hop, key, cancel, source, tag)
         incoming.respond(481 if invite is None else 200)
@@ -378,6 +361,14 @@ def _same_way(one: Hop, other: Hop) -> bool:
     if one.flow and other.flow:
         return one.flow == other.flow
     return (one.host, one.port, one.name, one.line) == (other.host, other.port, other.name, other.line)
+
+
+def _key(request: Request, method: str) -> object:
+    """17.2.3, with the CSeq number: some phones reuse the branch for the authenticated INVITE."""
+    branch, sent_by, number = request.branch, request.sent_by, request.cseq.number
+    if branch:
+        return branch, sent_by, number, method
+    return request.uri_text, request.from_.tag, request.call_id, sent_by, number, method
 
 
 def _branch(via: str) -> str:

@@ -25,7 +25,7 @@ class Incoming(Transaction):
         merged: tuple[str, str, CSeq] | None = None,
     ) -> None:  # fmt: skip
         """`hop`: where responses go; `merged`: what the same request by another path is known by."""
-        self.state = self.begins
+        self.state = PROCEEDING  # in Trying those of other requests do the same
         self.hop = hop
         self.key = key
         self.call_id = request.call_id
@@ -50,10 +50,9 @@ class Incoming(Transaction):
         self,
         status: int,
         reason: str = "",
-        *,
-        extra: Iterable[tuple[str, str]] = (),
         lines: str = "",
         body: bytes = b"",
+        extra: Iterable[tuple[str, str]] = (),
     ) -> None:
         """Send a response; nothing where a final one has left (a 180 after the 200).
 
@@ -61,13 +60,11 @@ class Incoming(Transaction):
         """
         if not self.open:
             return
-        shell, tag = self._shell, self.tag if status > 100 else ""
-        lines += shell.agent_line
-        self._data = data = reply(self.request, status, reason, tag=tag, extra=extra, lines=lines, body=body)
+        shell = self._shell
+        tag = self.tag if status > 100 else ""
+        self._data = data = reply(self.request, status, reason, tag, lines + shell.agent_line, body, extra)
         shell.send(data, self.hop, self.call_id)
-        if status < 200:
-            self.state = PROCEEDING
-        else:
+        if status >= 200:
             self.open = False
             del self.request
             self._responded(status)

@@ -68,7 +68,7 @@ class IncomingInvite(Usage):
         if body:
             lines += SDP_LINE
         if provisionals is None:
-            self.incoming.respond(status, lines=lines, body=body)
+            self.incoming.respond(status, "", lines, body)
         else:
             self.described = body or self.described
             provisionals.send(status, lines, body)

@@ -283,11 +283,10 @@ def reply(
     request: Request,
     status: int,
     reason: str = "",
-    *,
     tag: str = "",
-    extra: Iterable[tuple[str, str]] = (),
     lines: str = "",
     body: bytes = b"",
+    extra: Iterable[tuple[str, str]] = (),
 ) -> bytes:
     """A response to `request` with its Via, From, Call-ID, CSeq and To (8.2.6.2), as the bytes on the wire.
 

@@ -9,7 +9,6 @@ from sip_stack.transaction import (
     COMPLETED,
     CONFIRMED,
     PROCEEDING,
-    TRYING,
     OnAck,
 )
 
@@ -21,7 +20,6 @@ class InviteServer(Incoming):
 
     __slots__ = ("_on_ack",)
 
-    begins = PROCEEDING
     _on_ack: OnAck | None
 
     def accept(self, lines: str, body: bytes, on_ack: OnAck) -> None:
@@ -30,8 +28,7 @@ class InviteServer(Incoming):
         `on_ack` gets the ACK where it comes in this transaction, None where none came in 64*T1.
         """
         shell = self._shell
-        lines += shell.agent_line
-        self._data = data = reply(self.request, 200, tag=self.tag, lines=lines, body=body)
+        self._data = data = reply(self.request, 200, "", self.tag, lines + shell.agent_line, body)
         shell.send(data, self.hop, self.call_id)
         self.open = False
         self._accepted(on_ack)
@@ -98,8 +95,6 @@ class NonInviteServer(Incoming):
     """17.2.2."""
 
     __slots__ = ()
-
-    begins = TRYING
 
     def _responded(self, status: int) -> None:
         self.state = COMPLETED

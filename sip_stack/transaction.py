@@ -7,7 +7,7 @@ changes nothing here.  No timer is disarmed: one that fires after its state is o
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from sip_stack.hop import RELIABLE, Hop
 from sip_stack.message import Request, Response
@@ -64,9 +64,6 @@ class Transaction:
     """What the four share: a state, the bytes to repeat, and where they go."""
 
     __slots__ = ("_data", "_interval", "_shell", "call_id", "hop", "key", "state")
-
-    begins: ClassVar[str]
-    """Its first state."""
 
     state: str
     hop: Hop

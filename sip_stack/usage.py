@@ -245,7 +245,7 @@ class Usage:
             self._accepted = incoming
             incoming.accept(lines, body, self._confirmed)
         else:
-            incoming.respond(200, lines=lines, body=body)
+            incoming.respond(200, "", lines, body)
 
     # What the core tells
 
