@@ -38,15 +38,19 @@ class _Memory(dict[K, T]):
     Two generations: what comes again moves over to the new one, what came once is gone with the old.
     """
 
+    __slots__ = ("_older", "_read")
+
     def __init__(self, read: Callable[[K], T]) -> None:
         self._read = read
         self._older: dict[K, T] = {}
 
     def __missing__(self, text: K) -> T:
-        if text in self._older:
-            value = self._older.pop(text)
+        older = self._older
+        if text in older:
+            value = older.pop(text)
         else:
-            value = self._read(text)
+            read = self._read
+            value = read(text)
             if len(text) > LONGEST_KNOWN:
                 return value
         if len(self) >= MOST_KNOWN:

@@ -29,12 +29,13 @@ __all__ = [
     "NameAddr",
     "Via",
     "canonical",
+    "is_branch",
+    "is_plain_via",
     "parse_cseq",
     "parse_name_addr",
     "parse_name_addrs",
     "parse_via",
     "parse_vias",
-    "plain_via_line",
     "read_branch",
     "read_line",
     "top_via",
@@ -127,11 +128,14 @@ _VIA = re.compile(
 
 
 MAGIC_COOKIE = "z9hG4bK"
-_PLAIN = r"[^\"<>,\x00-\x1f\x7f]"
-plain_via_line = re.compile(
-    rf"Via: (({_PLAIN}{{1,100}}?);branch=({MAGIC_COOKIE}[A-Za-z0-9\-.!%*_+`'~]++)((?:;{_PLAIN}{{0,60}}+)?+))"
-).fullmatch
-"""Cuts the line of one Via, with a branch and no quotes: its value, what is before the branch, it, what is behind."""
+is_branch = re.compile(rf"{MAGIC_COOKIE}[A-Za-z0-9\-.!%*_+`'~]+").fullmatch
+_PLAIN_VIA = re.compile(r"Via: [^\"<>,\x00-\x1f\x7f]*+")
+
+
+@remembered
+def is_plain_via(line: str) -> bool:
+    """True for the line of one Via that, but for a branch cut out of it, has nothing quoted and is not too long."""
+    return len(line) <= LONGEST_KNOWN and _PLAIN_VIA.fullmatch(line) is not None
 
 
 def top_via(text: str) -> Via:

@@ -15,11 +15,12 @@ from sip_stack.headers import (
     CSeq,
     NameAddr,
     Via,
+    is_branch,
+    is_plain_via,
     parse_cseq,
     parse_name_addr,
     parse_name_addrs,
     parse_vias,
-    plain_via_line,
     read_branch,
     read_line,
     top_via,
@@ -50,7 +51,7 @@ REASONS = {
 
 _FOLD = re.compile(r"\r\n[ \t]+")
 _SINGLE = frozenset({"From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Length", "Content-Type", "Expires"})
-_CHECKED = frozenset({"Contact", "Route", "Record-Route", "Date"})
+_MORE = frozenset({"Contact", "Route", "Record-Route", "Date"})
 _DATE = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT")
 
 
@@ -64,8 +65,8 @@ class Message:
 
     branch: str
     """Its branch, unique with its method; empty where there is none of that kind (RFC 2543 peers)."""
-    around: tuple[str, str] | None
-    """Of what was received: the plain text before and behind that branch; None where it is rarer."""
+    around: tuple[str, str, str] | None
+    """Of what was received: the line of a plain topmost Via without `;branch=` and branch; None where it is rarer."""
     from_: NameAddr
     to: NameAddr
     cseq: CSeq
@@ -149,7 +150,7 @@ class Request(Message):
         body: bytes = b"",
         raw: bytes = b"",
         branch: str = "",
-        around: tuple[str, str] | None = None,
+        around: tuple[str, str, str] | None = None,
     ) -> None:
         """`branch` counts together with what is `around` it; else the Via is read."""
         self.method = method
@@ -195,16 +196,15 @@ class Request(Message):
             _hops(fields["Max-Forwards"][0])
         if self.around is None or len(fields["Via"]) > 1:
             parse_vias(fields["Via"])
-        if not _CHECKED.isdisjoint(fields):
-            self._check_more()
-
-    def _check_more(self) -> None:
-        fields = self.fields
+        if _MORE.isdisjoint(fields):
+            return  # nearly all but an INVITE
         contacts = fields.get("Contact")
         if contacts and contacts[0] != "*":
             parse_name_addrs(contacts)
-        parse_name_addrs(fields.get("Route", ()))
-        parse_name_addrs(fields.get("Record-Route", ()))
+        if "Route" in fields:
+            parse_name_addrs(fields["Route"])
+        if "Record-Route" in fields:
+            parse_name_addrs(fields["Record-Route"])
         if "Date" in fields and not _DATE.fullmatch(fields["Date"][0]):
             raise BadMessage("Date is not of the one form there is")  # 20.17: always GMT
 
@@ -243,7 +243,7 @@ class Response(_Unread, Message):
         body: bytes = b"",
         raw: bytes = b"",
         branch: str = "",
-        around: tuple[str, str] | None = None,
+        around: tuple[str, str, str] | None = None,
     ) -> None:
         """`branch` counts together with what is `around` it; else the Via is read."""
         self.status = status
@@ -331,16 +331,16 @@ def parse(data: bytes) -> Request | Response | None:
     head, gap, body = data.partition(b"\r\n\r\n")
     try:
         start, top, *lines = head.decode("utf-8", "surrogateescape").split("\r\n")
-        plain = plain_via_line(top)
-        if plain is not None:
-            via, before, branch, behind = plain.groups()
-            fields: Fields = {"Via": (via,)}
+        before, _, after = top.partition(";branch=")
+        branch, more, behind = after.partition(";")
+        if is_plain_via(before + more + behind) and is_branch(branch):  # all but the branch comes again and again
+            fields: Fields = {"Via": (top[5:],)}
             fields.update(map(read_line, lines))  # a line that came before costs no step of Python
             if len(fields) <= len(lines):
-                fields, twice = _together([("Via", (via,)), *map(read_line, lines)])
+                fields, twice = _together(map(read_line, (top, *lines)))
                 if twice is not None:
                     raise twice
-            message = _start_line(start)(fields, body, data, branch, (before, behind))
+            message = _start_line(start)(fields, body, data, branch, (before, more, behind))
             if gap and fields["Content-Length"][0] == str(len(body)):
                 return message  # nearly all there are
     except (BadMessage, KeyError, ValueError):  # ValueError: no header at all

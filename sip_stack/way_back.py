@@ -30,10 +30,10 @@ def way_back(request: Request, source: Hop) -> Hop:
 
 
 @remembered
-def _plain_way(known: tuple[tuple[str, str], Hop]) -> tuple[str, str, tuple[str, int | None], Hop]:
+def _plain_way(known: tuple[tuple[str, str, str], Hop]) -> tuple[str, str, tuple[str, int | None], Hop]:
     """All but the branch comes again: its Via in responses before and behind the branch, who sent it, where they go."""
-    (before, behind), source = known
-    text = f"{before};branch=-{behind}"
+    (before, more, behind), source = known
+    text = f"{before[len('Via: ') :]};branch=-{more}{behind}"
     via = top_via(text)
     before, _, behind = _as_seen(text, via, source).partition(";branch=-")
     return before, behind, (via.host, via.port), _answered_to(via, source)
