@@ -61,13 +61,12 @@ class Message:
     Asking for a typed value that is missing or cannot be read raises BadMessage.
     """
 
-    __slots__ = ("around", "body", "branch", "call_id", "cseq", "defect", "fields", "from_", "raw", "to")
+    __slots__ = ("around", "body", "branch", "call_id", "cseq", "defect", "fields", "raw", "to")
 
     branch: str
     """Its branch, unique with its method; empty where there is none of that kind (RFC 2543 peers)."""
     around: tuple[str, str, str] | None
     """Of what was received: the line of a plain topmost Via without `;branch=` and branch; None where it is rarer."""
-    from_: NameAddr
     to: NameAddr
     cseq: CSeq
     fields: Fields
@@ -82,14 +81,23 @@ class Message:
     @property
     def via(self) -> Via:
         """The topmost Via."""
-        if "Via" not in self.fields:
-            raise BadMessage("Via is missing")
-        return top_via(self.fields["Via"][0])
+        return top_via(self.must("Via"))
+
+    @property
+    def from_(self) -> NameAddr:
+        """From."""
+        return parse_name_addr(self.must("From"))
 
     def get(self, name: str) -> str | None:
         """The first raw value of a header (canonical name), None where it is absent."""
         values = self.fields.get(name)
         return values[0] if values else None
+
+    def must(self, name: str) -> str:
+        """The first raw value of a header.  Raises: BadMessage where it is absent."""
+        if name not in self.fields:
+            raise BadMessage(f"{name} is missing")
+        return self.fields[name][0]
 
     def tokens(self, name: str) -> list[str]:
         """The elements of a comma-separated header of tokens (Require, Supported, Allow...)."""
@@ -105,8 +113,8 @@ class Message:
         """Refuse what sections 8.1.1, 18.3 and 20 forbid.  Raises: BadMessage with the status to answer."""
 
 
-class _Unread:
-    """Of a message whose typed values are read when somebody asks, and once.
+class _Unread(Message):
+    """One that lacks something, or something of it cannot be read: what is asked for is told, or why it is not there.
 
     A class apart: the interpreter reads each attribute of a class with a __getattr__ many times slower.
     """
@@ -119,11 +127,7 @@ class _Unread:
             if name not in _TYPED:
                 raise AttributeError(name)
             header, read = _TYPED[name]
-            if header not in self.fields:
-                raise BadMessage(f"{header} is missing")
-            value = read(self.fields[header][0])
-            setattr(self, name, value)
-            return value
+            return read(self.must(header))
 
 
 _TYPED: dict[str, tuple[str, Callable[[str], object]]] = {
@@ -137,8 +141,9 @@ _TYPED: dict[str, tuple[str, Callable[[str], object]]] = {
 class Request(Message):
     """One request; `uri_text` is the Request-URI as written."""
 
-    __slots__ = ("_echoed", "method", "sent_by", "uri_text")
+    __slots__ = ("_echoed", "from_", "method", "sent_by", "uri_text")
 
+    from_: NameAddr
     sent_by: tuple[str, int | None]
     """Host and port of the topmost Via, once the way back is known."""
 
@@ -158,17 +163,18 @@ class Request(Message):
         self.fields = fields
         self.body = body
         self.raw = raw
-        self.defect = None
-        self.call_id = fields["Call-ID"][0] if "Call-ID" in fields else ""
-        self._echoed = ""
         self.around = around
+        self.defect = None
+        self._echoed = ""
         try:
+            self.call_id = fields["Call-ID"][0]
             self.branch = read_branch(fields["Via"][0]) if around is None else branch
             self.cseq = parse_cseq(fields["CSeq"][0])
             self.from_ = parse_name_addr(fields["From"][0])
             self.to = parse_name_addr(fields["To"][0])
         except (BadMessage, KeyError):
             self.__class__ = _UnreadRequest
+            self.call_id = self.get("Call-ID") or ""
 
     @property
     def uri(self) -> Uri:
@@ -186,10 +192,6 @@ class Request(Message):
         if self.defect is not None:
             raise self.defect
         fields = self.fields
-        try:
-            _ = fields["Call-ID"], fields["Via"], self.from_, self.to
-        except KeyError as missing:
-            raise BadMessage(f"{missing.args[0]} is missing") from None
         if self.cseq.method != self.method:
             raise BadMessage("CSeq method differs from the request line")  # 8.1.1.5
         if "Max-Forwards" in fields:
@@ -218,9 +220,12 @@ class Request(Message):
 
 
 class _UnreadRequest(_Unread, Request):
-    """One that lacks something, or something of it cannot be read."""
-
     __slots__ = ()
+
+    def check(self) -> None:
+        if self.defect is None:
+            _ = self.must("Call-ID"), self.branch, self.from_, self.to
+        super().check()
 
 
 @remembered
@@ -230,7 +235,7 @@ def _hops(text: str) -> int:
     return int(text)
 
 
-class Response(_Unread, Message):
+class Response(Message):
     """One response of a far end."""
 
     __slots__ = ("reason", "status")
@@ -251,23 +256,29 @@ class Response(_Unread, Message):
         self.fields = fields
         self.body = body
         self.raw = raw
-        self.defect = None
-        self.call_id = fields["Call-ID"][0] if "Call-ID" in fields else ""
         self.around = around
-        if around is not None:
-            self.branch = branch
+        self.defect = None
+        try:
+            self.call_id = fields["Call-ID"][0]
+            self.branch = read_branch(fields["Via"][0]) if around is None else branch
+            self.cseq = parse_cseq(fields["CSeq"][0])
+            self.to = parse_name_addr(fields["To"][0])
+        except (BadMessage, KeyError):
+            self.__class__ = _UnreadResponse
+            self.call_id = self.get("Call-ID") or ""
 
     def check(self) -> None:
         """What matching needs, and To where a dialog or an ACK may come of it; From is our own text, come back."""
         if self.defect is not None:
             raise self.defect
-        fields = self.fields
-        try:
-            _ = fields["Call-ID"]
-            if self.cseq.method == "INVITE":
-                self.to = parse_name_addr(fields["To"][0])
-        except KeyError as missing:
-            raise BadMessage(f"{missing.args[0]} is missing") from None
+
+
+class _UnreadResponse(_Unread, Response):
+    __slots__ = ()
+
+    def check(self) -> None:
+        super().check()
+        _ = self.must("Call-ID"), self.cseq.method != "INVITE" or self.to
 
 
 _ECHOED = ("Via", "From", "Call-ID", "CSeq", "To")  # To is the last: the tag is put behind it
