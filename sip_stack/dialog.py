@@ -15,10 +15,12 @@ class Dialog:
     """One dialog, early or confirmed."""
 
     __slots__ = (
-        "_local", "_remote", "_uri", "call_id", "local_seq", "remote_seq", "remote_tag", "remote_target", "route_set",
+        "_local", "_remote", "_uri", "call_id", "local_seq", "local_tag", "remote_seq", "remote_tag", "remote_target",
+        "route_set",
     )  # fmt: skip
 
     call_id: str
+    local_tag: str
     remote_tag: str
     local_seq: int
     remote_seq: int | None
@@ -27,7 +29,7 @@ class Dialog:
     _uri: str
     """The remote target as it is written."""
     _local: str
-    """From of our requests, in the words that began the dialog."""
+    """From of our requests, in the words that began the dialog, up to our tag: that text many calls share."""
     _remote: str
     """To of our requests, in the words that began the dialog."""
 
@@ -36,20 +38,24 @@ class Dialog:
         """12.1.1: the side that was invited.  Raises: BadMessage where the Contact cannot be read."""
         dialog, fields, from_ = cls(), invite.fields, invite.from_
         dialog.call_id = invite.call_id
+        dialog.local_tag = local_tag
         dialog.remote_tag = from_.tag
         dialog.local_seq = 0
         dialog.remote_seq = invite.cseq.number
         dialog.route_set = invite.addresses("Record-Route") if "Record-Route" in fields else ()
         dialog.remote_target, dialog._uri = _target_of(invite) or _bare(from_.uri)
-        dialog._local = f"{fields['To'][0]};tag={local_tag}"
+        dialog._local = fields["To"][0]
         dialog._remote = fields["From"][0]
         return dialog
 
     @classmethod
-    def from_response(cls, call_id: str, local: str, seq: int, target: Uri, response: Response) -> Dialog:
+    def from_response(
+        cls, call_id: str, local: str, local_tag: str, seq: int, target: Uri, response: Response
+    ) -> Dialog:
         """12.1.2: the side that invited `target`, by an INVITE with this From and CSeq number.  Raises: BadMessage."""
         dialog, fields = cls(), response.fields
         dialog.call_id = call_id
+        dialog.local_tag = local_tag
         dialog.remote_tag = response.to.tag
         dialog.local_seq = seq
         dialog.remote_seq = None
@@ -61,12 +67,13 @@ class Dialog:
 
     def fork(self, response: Response) -> Dialog:
         """The dialog with a second phone that answered the same INVITE.  Raises: BadMessage."""
-        return Dialog.from_response(self.call_id, self._local, response.cseq.number, self.remote_target, response)
+        seq, target = response.cseq.number, self.remote_target
+        return Dialog.from_response(self.call_id, self._local, self.local_tag, seq, target, response)
 
     @property
     def local(self) -> NameAddr:
         """Our address with our tag."""
-        return parse_name_addr(self._local)
+        return parse_name_addr(f"{self._local};tag={self.local_tag}")
 
     @property
     def remote(self) -> NameAddr:
@@ -84,8 +91,9 @@ class Dialog:
         if self.route_set:
             uri, routes = self._routed()
         return (
-            f"{method} {uri} SIP/2.0\r\nVia: {via}\r\nMax-Forwards: 70\r\nFrom: {self._local}\r\nTo: {self._remote}\r\n"
-            f"Call-ID: {self.call_id}\r\nCSeq: {seq} {method}{routes}{more}\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"{method} {uri} SIP/2.0\r\nVia: {via}\r\nMax-Forwards: 70\r\nFrom: {self._local};tag={self.local_tag}\r\n"
+            f"To: {self._remote}\r\nCall-ID: {self.call_id}\r\nCSeq: {seq} {method}{routes}{more}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
         ).encode("utf-8", "surrogateescape") + body
 
     def _routed(self) -> tuple[str, str]:

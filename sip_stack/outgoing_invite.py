@@ -82,7 +82,7 @@ class OutgoingInvite(Usage):
         self._offered = None
         self._offerless = not body
         self._target = target
-        self._local = f"{written(from_)};tag={self.local_tag}"
+        self._local = local = written(from_)
         self._seq = 1
         self._tries = 1
         self._given_up: str | None = None
@@ -93,7 +93,7 @@ class OutgoingInvite(Usage):
         branch = core.new_branch()
         self._sent = invite = (
             f"INVITE {written(target)} SIP/2.0\r\nVia: {core.new_via(hop, branch)}\r\nMax-Forwards: {max_forwards}\r\n"
-            f"From: {self._local}\r\nTo: {written(to)}\r\nCall-ID: {self.call_id}\r\nCSeq: 1 INVITE\r\n"
+            f"From: {local};tag={self.local_tag}\r\nTo: {written(to)}\r\nCall-ID: {self.call_id}\r\nCSeq: 1 INVITE\r\n"
             f"Contact: {self.contact}\r\nAllow: {ALLOW}{header_lines(extra) if extra else ''}"
             f"{SDP_LINE if body else ''}{_wishes(options.reliable, options.session_s, options.min_se_s)}"
             f"{core.asking_line}\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -180,7 +180,7 @@ class OutgoingInvite(Usage):
 
     def _dialog_with(self, response: Response) -> Dialog:
         """Raises: BadMessage where its Contact or Record-Route cannot be read."""
-        return Dialog.from_response(self.call_id, self._local, self._seq, self._target, response)
+        return Dialog.from_response(self.call_id, self._local, self.local_tag, self._seq, self._target, response)
 
     def _prack(self, branch: Branch, rack: RAck, body: bytes) -> None:
         more = f"\r\nRAck: {rack}{SDP_LINE if body else ''}"
