@@ -365,10 +365,10 @@ def _same_way(one: Hop, other: Hop) -> bool:
 
 def _key(request: Request, method: str) -> object:
     """17.2.3, with the CSeq number: some phones reuse the branch for the authenticated INVITE."""
-    branch, sent_by, number = request.branch, request.sent_by, request.cseq.number
-    if branch:
-        return branch, sent_by, number, method
-    return request.uri_text, request.from_.tag, request.call_id, sent_by, number, method
+    if request.branch:
+        return request.branch, request.sent_by, request.cseq.number, method
+    via = request.fields["Via"][0]  # RFC 2543 peers: all of it
+    return via, request.uri_text, request.from_.tag, request.call_id, request.cseq.number, method
 
 
 def _branch(via: str) -> str:

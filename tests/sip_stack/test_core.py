@@ -242,6 +242,14 @@ def test_17_2_3_a_2543_peer_without_the_magic_cookie(wire, b, branch: str) -> No
     assert replies(wire) == []  # the ACK was found: the 487 is not repeated
 
 
+def test_17_2_3_of_2543_peers_the_whole_top_via_counts(wire, b) -> None:
+    for branch in ("old", "older"):
+        b.core.receive(request("OPTIONS", To="<sip:b@h>;tag=x", Via=f"SIP/2.0/UDP 10.0.0.1:5060;branch={branch}"), A)
+    assert [(m.status, m.via.params) for m in wire.messages] == [  # type: ignore[attr-defined]
+        (481, (("branch", branch),)) for branch in ("old", "older")
+    ]
+
+
 def test_8_2_2_2_a_request_that_comes_by_two_paths_is_merged_by_482(wire, b) -> None:
     b.core.receive(request("INVITE"), A)
     b.core.receive(request("INVITE", Via="SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK2"), A)
