@@ -112,6 +112,12 @@ class Message:
     def check(self) -> None:
         """Refuse what sections 8.1.1, 18.3 and 20 forbid.  Raises: BadMessage with the status to answer."""
 
+    def leave_unread(self, defect: BadMessage | None = None) -> None:
+        """It is broken, or lacks something that each message must have."""
+        self.__class__ = _UnreadRequest if isinstance(self, Request) else _UnreadResponse
+        self.call_id = self.get("Call-ID") or ""
+        self.defect = defect
+
 
 class _Unread(Message):
     """One that lacks something, or something of it cannot be read: what is asked for is told, or why it is not there.
@@ -173,8 +179,7 @@ class Request(Message):
             self.from_ = parse_name_addr(fields["From"][0])
             self.to = parse_name_addr(fields["To"][0])
         except (BadMessage, KeyError):
-            self.__class__ = _UnreadRequest
-            self.call_id = self.get("Call-ID") or ""
+            self.leave_unread()
 
     @property
     def uri(self) -> Uri:
@@ -189,8 +194,6 @@ class Request(Message):
 
     def check(self) -> None:
         """As for any message: all that a request can get wrong without knowing what it is for."""
-        if self.defect is not None:
-            raise self.defect
         fields = self.fields
         if self.cseq.method != self.method:
             raise BadMessage("CSeq method differs from the request line")  # 8.1.1.5
@@ -223,8 +226,9 @@ class _UnreadRequest(_Unread, Request):
     __slots__ = ()
 
     def check(self) -> None:
-        if self.defect is None:
-            _ = self.must("Call-ID"), self.branch, self.from_, self.to
+        if self.defect is not None:
+            raise self.defect
+        _ = self.must("Call-ID"), self.branch, self.from_, self.to
         super().check()
 
 
@@ -264,20 +268,18 @@ class Response(Message):
             self.cseq = parse_cseq(fields["CSeq"][0])
             self.to = parse_name_addr(fields["To"][0])
         except (BadMessage, KeyError):
-            self.__class__ = _UnreadResponse
-            self.call_id = self.get("Call-ID") or ""
+            self.leave_unread()
 
     def check(self) -> None:
         """What matching needs, and To where a dialog or an ACK may come of it; From is our own text, come back."""
-        if self.defect is not None:
-            raise self.defect
 
 
 class _UnreadResponse(_Unread, Response):
     __slots__ = ()
 
     def check(self) -> None:
-        super().check()
+        if self.defect is not None:
+            raise self.defect
         _ = self.must("Call-ID"), self.cseq.method != "INVITE" or self.to
 
 
@@ -383,7 +385,8 @@ def _parse_rarer(data: bytes) -> Request | Response | None:
     if defect is None:
         body, defect = _frame(fields, body, complete=gap != b"")
     message = make(fields, body, data)
-    message.defect = defect
+    if defect is not None:
+        message.leave_unread(defect)
     return message if defect is None or "Via" in fields else None
 
 
