@@ -334,10 +334,11 @@ class Call:
 
         `told` is the status and the Reason for a far end that still rings us.
         """
+        status, cause = told
         try:
             for leg in self.legs:
                 try:  # a fault in one leg leaves no other up, and no money held
-                    leg.hangup(*told)
+                    leg.hangup(status, cause)
                     if leg.scopes:  # another call counts on it
                         leg.expire()
                 except Exception:

@@ -69,11 +69,11 @@ async def talk(call: Call, both: Interrupt, mine: Leg, far: Leg) -> Ended:
 
     It has talked, and that is all, where its own far ends have been replaced, and others talk on.  Raises: MoneySpent.
     """
-    pair = mine, far
+    one, other = mine, far
     while True:
         call.talk = both
         try:
-            with Talk(call, *pair):
+            with Talk(call, one, other):
                 await call.until_over(far)
         except asyncio.CancelledError:
             ended = both.caught()
@@ -88,8 +88,8 @@ async def talk(call: Call, both: Interrupt, mine: Leg, far: Leg) -> Ended:
             comes = await asyncio.shield(change.comes)
         if call not in (change.stays.call, comes.call):
             return Outcome.TALKED
-        pair = change.stays, comes
-        both.count_on(*pair)
+        one, other = change.stays, comes
+        both.count_on(one, other)
 
 
 @dataclass(frozen=True, slots=True)

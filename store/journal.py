@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from operator import attrgetter
 from typing import Any, Literal, get_type_hints
 
@@ -145,7 +144,10 @@ def row(record: RequestRecord | CallRecord | LegRecord) -> dict[str, Any]:
 
 def kept(call: CallRecord, legs: Sequence[LegRecord]) -> tuple[CallRecord, Sequence[LegRecord]]:
     """A call and its legs as Database.post takes them, with INSERT_CALL and INSERT_LEG."""
-    text = "".join(chain(_TEXTS_OF_CALL(call), *map(_TEXTS_OF_LEG, legs)))
+    texts = [*_TEXTS_OF_CALL(call)]
+    for leg in legs:
+        texts += _TEXTS_OF_LEG(leg)
+    text = "".join(texts)
     if storable(text) is text:  # nearly always: one look for all
         return call, legs
     return CallRecord(**row(call)), [LegRecord(**row(leg)) for leg in legs]
