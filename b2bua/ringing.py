@@ -100,7 +100,7 @@ class Ringing:
         if self._bell is not None:
             self._bell.ringing = None
         self._bell = _Bell(self)
-        self._call.exchange.core.arm(self._bell, "bell", seconds)
+        self._call.exchange.core.watch(self._bell, "bell", seconds)
 
     def rung_out(self) -> None:
         """Nobody has answered in time."""

@@ -85,8 +85,8 @@ class Wheel:
         return items
 
 
-class Batches(dict[str, "Batch[T]"]):
-    """Timers that are always armed for the same time: those of one short while are due as one.
+class Batches(dict[tuple[str, float], "Batch[T]"]):
+    """Timers that are armed for the same time again and again: those of one short while are due as one.
 
     Each costs a place in a list, and no look at the clock: nearly all are armed in vain, or all that follows is alike.
     """
@@ -101,10 +101,10 @@ class Batches(dict[str, "Batch[T]"]):
 
     def add(self, item: T, timer: str, seconds: float) -> None:
         """It is due in so many seconds or up to `while_s` and 1/16 s later, never before."""
-        (self.get(timer) or self._begin(timer, seconds)).append(item)
+        self[timer, seconds].append(item)
 
-    def _begin(self, timer: str, seconds: float) -> Batch[T]:
-        self[timer] = batch = Batch(self, timer, seconds)
+    def __missing__(self, key: tuple[str, float]) -> Batch[T]:
+        self[key] = batch = Batch(self, *key)
         self.arm(batch, "full", self._while_s)
         return batch
 
@@ -122,7 +122,7 @@ class Batch(list[T]):
     def fire(self, timer: str) -> None:
         """No more come to it, and then it is due."""
         if timer == "full":
-            del self._of[self.timer]
+            del self._of[self.timer, self._seconds]
             self._of.arm(self, "due", self._seconds)
         else:
             self._of.due(self)

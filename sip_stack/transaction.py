@@ -42,7 +42,7 @@ class Shell(Protocol):
         """Call `target.fire(timer)` in so many seconds."""
 
     def watch(self, target: Timed, timer: str, seconds: float) -> None:
-        """As `arm`, for what all machines arm alike, nearly always in vain."""
+        """As `arm`, for what all arm alike, nearly always in vain."""
 
     def linger(self, transaction: Transaction, timer: str, seconds: float) -> None:
         """The machine is over when that timer is due: until then it takes what is repeated, and arms nothing."""
