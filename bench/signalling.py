@@ -123,13 +123,16 @@ def maximum(start: Start, folder: Path, first: int, ceiling: int, *, seconds: in
 
 
 def held_bytes(start: Start, folder: Path, *, calls: int, rate: int) -> float:
-    """Memory each call adds while it is up: the later half of them, when what all calls share is there."""
+    """Memory each call adds while it is up: the last third of them.
+
+    What all calls share is there by then, and as many transactions end, 32 s after an answer, as begin.
+    """
     hold_ms = 1000 * calls // rate + 4000
     with start(folder) as server, _uas(folder):
         held_up = subprocess.Popen(_uac_words(server, folder, rate, calls, hold_ms), cwd=folder,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         ends = time.monotonic() + hold_ms / 1000
-        few, before = _up(server, folder, calls // 2, ends)
+        few, before = _up(server, folder, calls * 2 // 3, ends)
         many, after = _up(server, folder, calls, ends)
         held_up.wait(hold_ms / 1000 + 20)
     if many < calls * 0.9:
