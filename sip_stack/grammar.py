@@ -12,7 +12,7 @@ from typing import TypeVar
 from sip_stack.errors import BadMessage
 
 __all__ = [
-    "LONGEST_KNOWN", "MOST_KNOWN", "Params", "comma_list", "is_token", "number", "param", "parse_params", "quote",
+    "LONGEST_KNOWN", "Params", "comma_list", "is_token", "number", "param", "parse_params", "quote",
     "remembered", "unquote", "write_params",
 ]  # fmt: skip
 
@@ -29,7 +29,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _SPLIT = re.compile(r"\"(?:[^\"\\]|\\.?)*+(?:\"|\Z)|<[^>]*+(?:>|\Z)|,", re.DOTALL)
 _is_plain = re.compile(r"[A-Za-z0-9\-.!%*_+`'~\[\]:]+").fullmatch
-MOST_KNOWN, LONGEST_KNOWN = 1024, 160
+_MOST_KNOWN, LONGEST_KNOWN = 1024, 160
 
 
 class _Memory(dict[K, T]):
@@ -38,10 +38,11 @@ class _Memory(dict[K, T]):
     Two generations: what comes again moves over to the new one, what came once is gone with the old.
     """
 
-    __slots__ = ("_older", "_read")
+    __slots__ = ("_length", "_older", "_read")
 
-    def __init__(self, read: Callable[[K], T]) -> None:
+    def __init__(self, read: Callable[[K], T], length: Callable[[K], int]) -> None:
         self._read = read
+        self._length = length
         self._older: dict[K, T] = {}
 
     def __missing__(self, text: K) -> T:
@@ -49,23 +50,23 @@ class _Memory(dict[K, T]):
         if text in older:
             value = older.pop(text)
         else:
-            read = self._read
+            read, length = self._read, self._length
             value = read(text)
-            if len(text) > LONGEST_KNOWN:
+            if length(text) > LONGEST_KNOWN:
                 return value
-        if len(self) >= MOST_KNOWN:
+        if len(self) >= _MOST_KNOWN:
             self._older = dict(self)
             self.clear()
         self[text] = value
         return value
 
 
-def remembered(read: Callable[[K], T]) -> Callable[[K], T]:
+def remembered(read: Callable[[K], T], length: Callable[[K], int] = len) -> Callable[[K], T]:
     """`read` for texts that come again and again: the addresses, routes and numbers of one far end are always the same.
 
-    What it gives must be frozen.
+    What it gives must be frozen. `length` is that of the text in what is no text itself: what is long is not kept.
     """
-    return _Memory(read).__getitem__
+    return _Memory(read, length).__getitem__
 
 
 def is_token(text: str) -> bool:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from sip_stack.errors import BadMessage
 from sip_stack.grammar import (
     LONGEST_KNOWN,
-    MOST_KNOWN,
     Params,
     comma_list,
     is_token,
@@ -38,6 +37,7 @@ __all__ = [
     "parse_vias",
     "read_branch",
     "read_line",
+    "text_length",
     "top_via",
     "written",
 ]
@@ -290,19 +290,12 @@ def _address(text: str) -> Uri:
         return Uri(scheme.lower(), rest, "")
 
 
-class _Written(dict[NameAddr | Uri, str]):
-    """Texts of addresses."""
-
-    def __missing__(self, address: NameAddr | Uri) -> str:
-        text = str(address)
-        if len(text) <= LONGEST_KNOWN:
-            if len(self) >= MOST_KNOWN:
-                self.clear()
-            self[address] = text
-        return text
+def text_length(address: NameAddr | Uri) -> int:
+    """How long an address is as it is written."""
+    return len(str(address))
 
 
-written = _Written().__getitem__
+written: Callable[[NameAddr | Uri], str] = remembered(str, text_length)
 """`str` of an address that comes again and again: the same phones, numbers and callers."""
 
 

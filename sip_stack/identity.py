@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
 
 from sip_stack.errors import BadMessage
-from sip_stack.headers import NameAddr
+from sip_stack.grammar import remembered
+from sip_stack.headers import NameAddr, text_length
 from sip_stack.message import Request
-from sip_stack.uri import Uri
 
 __all__ = ["Caller", "caller_of", "is_anonymous", "is_hidden_user", "privacy_of", "wants_anonymity"]
 
@@ -55,17 +54,19 @@ def _asks_for_anonymity(request: Request) -> bool:
 def caller_of(request: Request, *, trusted: bool) -> Caller:
     """Read the caller: from a trusted peer P-Asserted-Identity first, else From (RFC 3325 9.1)."""
     display, uri, _, _ = request.from_
-    caller = _shown(display, uri)
+    caller = _shown(NameAddr(display, uri))  # its tag is another in each call
     if trusted and "P-Asserted-Identity" in request.fields and (said := _asserted(request)) is not None:
         hidden = caller.hidden or is_hidden_user(said.uri.user)
         caller = Caller(said.display or display, said.uri.number, True, hidden)
     return caller._replace(hidden=True) if _asks_for_anonymity(request) else caller
 
 
-@lru_cache(1024)
-def _shown(display: str, uri: Uri) -> Caller:
-    """Who an address says that it is: one value for all calls of one number."""
-    return Caller(display, uri.number, False, is_anonymous(NameAddr(display, uri)))
+def _read_shown(address: NameAddr) -> Caller:
+    return Caller(address.display, address.uri.number, False, is_anonymous(address))
+
+
+_shown = remembered(_read_shown, text_length)
+"""Who an address says that it is: one value for all calls of one number."""
 
 
 def _asserted(request: Request) -> NameAddr | None:

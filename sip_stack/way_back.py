@@ -31,7 +31,10 @@ def way_back(request: Request, source: Hop) -> Hop:
 
 @remembered
 def _plain_way(known: tuple[tuple[str, str, str], Hop]) -> tuple[str, str, tuple[str, int | None], Hop]:
-    """All but the branch comes again: its Via in responses before and behind the branch, who sent it, where they go."""
+    """All but the branch comes again: its Via in responses before and behind the branch, who sent it, where they go.
+
+    A plain Via is never long: see `is_plain_via`.
+    """
     (before, more, behind), source = known
     text = f"{before[len('Via: ') :]};branch=-{more}{behind}"
     via = top_via(text)

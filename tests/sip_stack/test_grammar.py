@@ -139,3 +139,12 @@ def test_so_many_texts_are_remembered_and_none_that_is_long() -> None:
     for n in range(100):
         read(f"{n}" + "x" * 160)
     assert len(alive) == before
+
+
+def test_what_is_no_text_is_remembered_by_the_length_of_its_text() -> None:
+    reads: list[tuple[str, str]] = []
+    read = remembered(lambda pair: reads.append(pair) or Value(), lambda pair: len("".join(pair)))
+    short, long = ("a", "b"), ("a", "x" * 160)
+    assert read(short) is read(short)
+    assert read(long) is not read(long)
+    assert reads == [short, long, long]
